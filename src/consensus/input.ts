@@ -1,0 +1,53 @@
+/** What may enter the replica (ARCHITECTURE: input in, effects out, one door). */
+import type { Digest, ReplicaIndex, Sequence } from "../protocol/ids.ts";
+import type { InvalidBatchReason } from "../protocol/evidence.ts";
+import type {
+  Batch,
+  CertifiedBatch,
+  Checkpoint,
+  CheckpointCertificate,
+  Commit,
+  PrePrepare,
+  Prepare,
+  Request,
+  Signed,
+  SignedNewView,
+  Status,
+  Verified,
+  ViewChange,
+} from "../protocol/messages.ts";
+
+/** Both clocks in milliseconds: `now` never goes back and times everything; `wall` only stamps and judges batches. */
+export interface Time {
+  readonly now: number;
+  readonly wall: number;
+}
+
+export type Input =
+  /** first input of a replica's life: repeat what was promised before the restart */
+  | { readonly type: "start" }
+  /** `local`: handed to this node by its own client; otherwise relayed by `from` */
+  | { readonly type: "request"; readonly request: Verified<Request>; readonly local: boolean; readonly from?: ReplicaIndex }
+  /** `batch` is absent when only the header is known, from a PREPARE or a NEW-VIEW */
+  | { readonly type: "pre-prepare"; readonly signed: Verified<Signed<PrePrepare>>; readonly batch?: Verified<Batch> }
+  /** the primary signed a batch that no state could make valid */
+  | { readonly type: "invalid-batch"; readonly signed: Verified<Signed<PrePrepare>>; readonly batch: Batch; readonly reason: InvalidBatchReason }
+  | { readonly type: "prepare"; readonly signed: Verified<Signed<Prepare>> }
+  | { readonly type: "commit"; readonly signed: Verified<Signed<Commit>> }
+  | { readonly type: "checkpoint"; readonly signed: Verified<Signed<Checkpoint>> }
+  | { readonly type: "view-change"; readonly signed: Verified<Signed<ViewChange>> }
+  | { readonly type: "new-view"; readonly signed: Verified<SignedNewView> }
+  /** a batch that was asked for by digest */
+  | { readonly type: "batch"; readonly batch: Verified<Batch> }
+  /** ordered batches from a peer's history, each with its commit certificate */
+  | { readonly type: "blocks"; readonly blocks: readonly Verified<CertifiedBatch>[]; readonly from: ReplicaIndex }
+  | { readonly type: "stable-checkpoint"; readonly certificate: Verified<CheckpointCertificate> }
+  | { readonly type: "status"; readonly status: Status; readonly from: ReplicaIndex }
+  /** validators this node has a live channel to, itself excluded */
+  | { readonly type: "reachable"; readonly peers: readonly ReplicaIndex[] }
+  /** the effect `execute` for this sequence is done and on disk */
+  | { readonly type: "executed"; readonly sequence: Sequence; readonly stateRoot: Digest; readonly logHash: Digest }
+  /** time passed: due whenever `Replica.deadline` has come */
+  | { readonly type: "tick" };
+
+export type InputType = Input["type"];

@@ -31,7 +31,12 @@ export type Input =
   /** `batch` is absent when only the header is known, from a PREPARE or a NEW-VIEW */
   | { readonly type: "pre-prepare"; readonly signed: Verified<Signed<PrePrepare>>; readonly batch?: Verified<Batch> }
   /** the primary signed a batch that no state could make valid */
-  | { readonly type: "invalid-batch"; readonly signed: Verified<Signed<PrePrepare>>; readonly batch: Batch; readonly reason: InvalidBatchReason }
+  | {
+      readonly type: "invalid-batch";
+      readonly signed: Verified<Signed<PrePrepare>>;
+      readonly batch: Batch;
+      readonly reason: InvalidBatchReason;
+    }
   | { readonly type: "prepare"; readonly signed: Verified<Signed<Prepare>> }
   | { readonly type: "commit"; readonly signed: Verified<Signed<Commit>> }
   | { readonly type: "checkpoint"; readonly signed: Verified<Signed<Checkpoint>> }

@@ -13,7 +13,12 @@ export type Comparison =
 export type KvOperation =
   | SimpleOperation
   /** all comparisons hold → all of `success` in order, else all of `failure`; a refused operation inside undoes the whole */
-  | { readonly type: "txn"; readonly compare: readonly Comparison[]; readonly success: readonly SimpleOperation[]; readonly failure: readonly SimpleOperation[] }
+  | {
+      readonly type: "txn";
+      readonly compare: readonly Comparison[];
+      readonly success: readonly SimpleOperation[];
+      readonly failure: readonly SimpleOperation[];
+    }
   /** changes nothing: once it is executed here, a local read is linearizable (PROTOCOL §9) */
   | { readonly type: "barrier" };
 

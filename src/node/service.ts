@@ -1,0 +1,200 @@
+/**
+ * What a running node offers to those who talk to people: the HTTP API, and later the command line in process and agents. Types only;
+ * `create-node` makes one. No call throws or rejects for anything that a user can cause: refusals are `Outcome`s.
+ */
+import type { Digest, Sequence } from "../protocol/ids.ts";
+import type { Batch, CheckpointCertificate, CommitCertificate } from "../protocol/messages.ts";
+import type { KvOperation, KvResult } from "../ledger/kv/operations.ts";
+import type { Outcome } from "./failure.ts";
+
+/* ------------------------------------------------------------------ what a node knows; these shapes are the JSON answers themselves */
+
+export type Role = "validator" | "observer";
+export type Connectivity = "whole" | "degraded" | "minority" | "split";
+export type Standing = "good" | "throttled" | "isolated" | "quarantined" | "suspended";
+
+/** `GET /v1/status` */
+export interface StatusReport {
+  readonly version: string;
+  readonly chainId: string;
+  /** 64 lowercase hex characters, as every hash and key here */
+  readonly genesisHash: string;
+  readonly peerId: string;
+  /** absent on an observer */
+  readonly validatorKey?: string;
+  readonly moniker: string;
+  readonly role: Role;
+  readonly epoch: number;
+  readonly view: number;
+  /** the primary's peer id */
+  readonly primary: string;
+  readonly sequence: { readonly committed: number; readonly executed: number; readonly stable: number };
+  /** after `sequence.executed`; compare it between nodes through `/v1/blocks/{sequence}` */
+  readonly logHash: string;
+  readonly stateRoot: string;
+  readonly quorum: {
+    readonly n: number;
+    readonly f: number;
+    readonly size: number;
+    /** validators this node reaches, itself included */
+    readonly reachable: number;
+  };
+  readonly connectivity: Connectivity;
+  /** peer ids, this node's own side first */
+  readonly sides: readonly (readonly string[])[];
+  readonly syncing: boolean;
+  /** present and true while this validator may not vote (PROTOCOL §6, amnesia) */
+  readonly passive?: boolean;
+  /** present while the network, as seen from here, does not commit; `since` in Unix milliseconds */
+  readonly blocked?: { readonly reason: string; readonly since: number; readonly waitingFor: readonly string[] };
+  readonly uptimeSeconds: number;
+  /** bytes; `limit` 0 when no budget is set */
+  readonly memory: {
+    readonly rss: number;
+    readonly heapUsed: number;
+    readonly limit: number;
+    /** 0..1 */
+    readonly pressure: number;
+    readonly breaker: "closed" | "open" | "half-open";
+  };
+}
+
+/** One entry of `GET /v1/validators`: the whole set, and those quarantined or suspended from it. */
+export interface ValidatorReport {
+  readonly index: number;
+  readonly peerId: string;
+  readonly validatorKey: string;
+  readonly moniker?: string;
+  readonly reachable: boolean;
+  /** 0..1 */
+  readonly reputation: number;
+  readonly standing: Standing;
+  readonly primary: boolean;
+}
+
+/** One entry of `GET /v1/peers`. */
+export interface PeerReport {
+  readonly peerId: string;
+  readonly addresses: readonly string[];
+  readonly role: Role;
+  readonly direction: "inbound" | "outbound";
+  /** null until a round trip was measured */
+  readonly rttMs: number | null;
+  /** Unix milliseconds */
+  readonly connectedSince: number;
+}
+
+export interface ReadyCheck {
+  /** stable, such as `storage`, `sync`, `quorum` */
+  readonly name: string;
+  readonly ok: boolean;
+  /** why not; when ok, may say what was found */
+  readonly reason?: string;
+}
+
+/** `GET /readyz`: ready when every check is ok. */
+export interface ReadyReport {
+  readonly ready: boolean;
+  readonly checks: readonly ReadyCheck[];
+}
+
+/* ------------------------------------------------------------------ the ledger */
+
+/** One executed sequence; the HTTP layer turns it into JSON. */
+export interface BlockRecord {
+  readonly certificate: CommitCertificate;
+  readonly batch: Batch;
+  /** after this sequence */
+  readonly logHash: Digest;
+}
+
+/** Where an operation was executed and what came of it. */
+export interface Applied {
+  readonly result: KvResult;
+  readonly sequence: Sequence;
+  /** the request that carried it */
+  readonly requestId: Digest;
+}
+
+export interface RequestReport {
+  readonly id: Digest;
+  /** `unknown`: neither pending nor executed as far as this node knows; it may be so elsewhere, or long ago */
+  readonly state: "pending" | "committed" | "unknown";
+  readonly sequence?: Sequence;
+  /** the request's position in its batch */
+  readonly index?: number;
+  /** one per operation, the exact bytes that the application answered */
+  readonly results?: readonly Uint8Array[];
+  readonly certificate?: CommitCertificate;
+}
+
+/** Makes a value believable without trusting this node: `path` leads from it to `checkpoint.stateRoot` (docs/ledger.md). */
+export interface StateProof {
+  readonly checkpoint: CheckpointCertificate;
+  /** the ledger's canonical bytes of a proof of presence or absence */
+  readonly path: Uint8Array;
+}
+
+export interface KvEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  /** writes since the key was created: 1, 2, 3… */
+  readonly version: number;
+  /** ledger position of the last write */
+  readonly sequence: Sequence;
+}
+
+export interface KvRead {
+  /** absent when there is no such key */
+  readonly entry?: KvEntry;
+  /** the ledger position this answer reflects */
+  readonly asOf: Sequence;
+  /** present at consistency `certified`, also for an absent key */
+  readonly proof?: StateProof;
+}
+
+export interface KvPage {
+  /** in byte order of the keys; at `certified` each entry carries its own path to the page's checkpoint */
+  readonly entries: readonly (KvEntry & { readonly path?: Uint8Array })[];
+  readonly more: boolean;
+  readonly asOf: Sequence;
+  readonly checkpoint?: CheckpointCertificate;
+}
+
+/** Without ordering: `local` is whatever this node has, `certified` the last stable checkpoint (PROTOCOL §9). */
+export type UnorderedConsistency = "local" | "certified";
+
+export interface ListQuery {
+  readonly consistency: UnorderedConsistency;
+  /** empty: all keys */
+  readonly prefix: Uint8Array;
+  /** exclusive lower bound */
+  readonly after?: Uint8Array;
+  /** entries, at least 1; the page also ends before its values pass `maxBytes`, but holds at least one entry */
+  readonly limit: number;
+  readonly maxBytes: number;
+}
+
+export interface NodeService {
+  status(): StatusReport;
+  validators(): readonly ValidatorReport[];
+  peers(): readonly PeerReport[];
+  ready(): ReadyReport;
+
+  /** undefined when it was not executed here yet, or is no longer kept */
+  block(sequence: Sequence): Promise<BlockRecord | undefined>;
+  /** ascending and consecutive from `from`; fewer than `limit` at the log's end or after `maxBytes` of batches, but at least one */
+  blocks(range: { readonly from: Sequence; readonly limit: number; readonly maxBytes: number }): Promise<readonly BlockRecord[]>;
+
+  /** Orders plain users' operations under the gateway key, in this order, with one outcome each; `operations` go into one request. */
+  submitOperations(operations: readonly KvOperation[]): Promise<readonly Outcome<Applied>[]>;
+  /** Orders a client's own signed request, given in its exact bytes (docs/wire.md); settles once it is executed here, or has failed. */
+  submitRequest(bytes: Uint8Array): Promise<Outcome<RequestReport>>;
+  requestState(id: Digest): Promise<RequestReport>;
+
+  /** After it, a local read sees everything acknowledged before the call, by any node (PROTOCOL §9). */
+  readBarrier(): Promise<Outcome<Sequence>>;
+  get(key: Uint8Array, consistency: UnorderedConsistency): Promise<Outcome<KvRead>>;
+  list(query: ListQuery): Promise<Outcome<KvPage>>;
+}
+

@@ -1,0 +1,164 @@
+/** Typed calls to a node's HTTP interface (docs/http.md). It believes the node it asks; `verify` calls come beside it. */
+import type {
+  BlockAnswer,
+  Consistency,
+  DeleteAnswer,
+  GetAnswer,
+  ListAnswer,
+  PeerAnswer,
+  PutAnswer,
+  ReadyAnswer,
+  RequestAnswer,
+  StatusAnswer,
+  TxnAnswer,
+  TxnRequest,
+  ValidatorAnswer,
+} from "./answers.ts";
+import { ClientError } from "./errors.ts";
+import { createTransport, type Exchange, type HttpClientOptions, parseJson } from "./http-transport.ts";
+
+/** Text stands for its UTF-8 bytes. */
+export type Bytes = Uint8Array | string;
+
+/** `ifVersion` 0 and `ifAbsent` mean the same: the key must not exist. */
+export interface PutOptions {
+  readonly ifVersion?: number;
+  readonly ifAbsent?: boolean;
+}
+
+export interface ListOptions {
+  readonly prefix?: Bytes;
+  /** exclusive */
+  readonly after?: Bytes;
+  /** 1..1000, 100 by default */
+  readonly limit?: number;
+  readonly consistency?: Consistency;
+}
+
+/** Every call throws `ClientError` when it has no answer to give. */
+export interface HttpClient {
+  put(key: Bytes, value: Bytes, options?: PutOptions): Promise<PutAnswer>;
+  /** undefined when there is no such key */
+  get(key: Bytes, options?: { readonly consistency?: Consistency }): Promise<GetAnswer | undefined>;
+  /** the value's own bytes; undefined when there is no such key */
+  getRaw(key: Bytes, options?: { readonly consistency?: Consistency }): Promise<Uint8Array | undefined>;
+  delete(key: Bytes, options?: { readonly ifVersion?: number }): Promise<DeleteAnswer>;
+  list(options?: ListOptions): Promise<ListAnswer>;
+  /** every entry of all pages from `after` on; each page is a read of its own */
+  listAll(options?: ListOptions): AsyncIterable<ListAnswer["items"][number]>;
+  txn(request: TxnRequest): Promise<TxnAnswer>;
+  /** a signed request in its exact bytes; may be repeated without harm */
+  submitRequest(bytes: Uint8Array): Promise<RequestAnswer>;
+  request(id: string): Promise<RequestAnswer>;
+  status(): Promise<StatusAnswer>;
+  validators(): Promise<readonly ValidatorAnswer[]>;
+  peers(): Promise<readonly PeerAnswer[]>;
+  /** undefined when the node does not have it */
+  block(sequence: number): Promise<BlockAnswer | undefined>;
+  blocks(range?: { readonly from?: number; readonly limit?: number }): Promise<readonly BlockAnswer[]>;
+  /** also when the node is not ready */
+  ready(): Promise<ReadyAnswer>;
+}
+
+const utf8 = new TextEncoder();
+const toBytes = (bytes: Bytes): Uint8Array => (typeof bytes === "string" ? utf8.encode(bytes) : bytes);
+
+/** Percent-encodes every byte that is not unreserved in a URL: any bytes can be a key. */
+export const percentEncode = (bytes: Bytes): string => {
+  let text = "";
+  for (const byte of toBytes(bytes)) {
+    const character = String.fromCharCode(byte);
+    text += /[A-Za-z0-9._~-]/.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return text;
+};
+
+const query = (parameters: Readonly<Record<string, string | number | undefined>>): string => {
+  const parts = Object.entries(parameters).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
+  return parts.length === 0 ? "" : `?${parts.join("&")}`;
+};
+
+const expectation = (options: PutOptions | undefined): Record<string, string> => {
+  if (options?.ifAbsent === true || options?.ifVersion === 0) return { "if-none-match": "*" };
+  return options?.ifVersion === undefined ? {} : { "if-match": `"${options.ifVersion}"` };
+};
+
+const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+
+/** @throws ClientError `invalid_request` when a URL is not one */
+export const createHttpClient = (options: HttpClientOptions): HttpClient => {
+  const transport = createTransport(options);
+  const json = async <T>(request: Exchange): Promise<T> => parseJson((await transport.exchange(request)).body, request.path) as T;
+  const read = async <T>(path: string): Promise<T> => json<T>({ method: "GET", path, repeatable: true });
+  const orAbsent = async <T>(answer: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await answer;
+    } catch (error) {
+      if (error instanceof ClientError && error.code === "not_found") return undefined;
+      throw error;
+    }
+  };
+  const keyPath = (key: Bytes): string => {
+    const encoded = percentEncode(key);
+    // a URL parser resolves these segments even when they are percent-encoded
+    if (encoded === "." || encoded === "..") {
+      throw new ClientError({ code: "invalid_request", message: `the key ${encoded} has no URL`, hint: "use a transaction" });
+    }
+    return `/v1/kv/${encoded}`;
+  };
+  const list = (range: ListOptions = {}): Promise<ListAnswer> =>
+    read(
+      `/v1/kv${query({
+        prefix: range.prefix === undefined ? undefined : percentEncode(range.prefix),
+        after: range.after === undefined ? undefined : percentEncode(range.after),
+        limit: range.limit,
+        consistency: range.consistency,
+      })}`,
+    );
+
+  return {
+    put: async (key, value, condition) =>
+      json({ method: "PUT", path: keyPath(key), headers: expectation(condition), body: toBytes(value), repeatable: false }),
+    get: async (key, { consistency } = {}) => orAbsent(read<GetAnswer>(keyPath(key) + query({ consistency }))),
+    getRaw: async (key, { consistency } = {}) =>
+      orAbsent(
+        transport
+          .exchange({ method: "GET", path: keyPath(key) + query({ consistency, raw: 1 }), repeatable: true })
+          .then(({ body }) => body),
+      ),
+    delete: async (key, condition) => json({ method: "DELETE", path: keyPath(key), headers: expectation(condition), repeatable: false }),
+    list,
+    async *listAll(range = {}) {
+      let after = range.after;
+      for (;;) {
+        const page = await list({ ...range, ...(after === undefined ? {} : { after }) });
+        yield* page.items;
+        if (page.next === undefined) return;
+        after = page.nextEncoding === "base64" ? fromBase64(page.next) : page.next;
+      }
+    },
+    txn: (request) =>
+      json({
+        method: "POST",
+        path: "/v1/txn",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(request),
+        repeatable: false,
+      }),
+    submitRequest: (bytes) =>
+      json({
+        method: "POST",
+        path: "/v1/requests",
+        headers: { "content-type": "application/octet-stream" },
+        body: bytes,
+        repeatable: true,
+      }),
+    request: (id) => read(`/v1/requests/${percentEncode(id)}`),
+    status: () => read("/v1/status"),
+    validators: () => read("/v1/validators"),
+    peers: () => read("/v1/peers"),
+    block: (sequence) => orAbsent(read<BlockAnswer>(`/v1/blocks/${sequence}`)),
+    blocks: ({ from, limit } = {}) => read(`/v1/blocks${query({ from, limit })}`),
+    ready: () => json({ method: "GET", path: "/readyz?verbose", repeatable: true, accept: [503] }),
+  };
+};

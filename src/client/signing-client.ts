@@ -1,0 +1,113 @@
+/** Submits a client's own signed requests: executed exactly once, however often they are sent (PROTOCOL §9). */
+import { createClientSequence } from "../protocol/client-sequence.ts";
+import type { RequestAnswer } from "./answers.ts";
+import { ClientError } from "./errors.ts";
+import type { HttpClient } from "./http-client.ts";
+
+/** Signs one request; see `createRequestSigner`. */
+export type RequestSigner = (sequence: number, operations: readonly Uint8Array[]) => { readonly id: string; readonly bytes: Uint8Array };
+
+export interface SigningClientOptions {
+  readonly http: Pick<HttpClient, "submitRequest">;
+  readonly sign: RequestSigner;
+  /** the last client sequence number used, where it is remembered; otherwise the clock keeps numbers ascending */
+  readonly lastSequence?: number;
+  /** the network's `Parameters.sessionWindow`, 128 by default: how many requests may be outstanding at once */
+  readonly window?: number;
+  /** how long a request whose outcome is not known is sent again; 15,000 by default */
+  readonly patienceMs?: number;
+  /** Unix milliseconds */
+  readonly wall?: () => number;
+  readonly signal?: AbortSignal;
+}
+
+export interface SigningClient {
+  /**
+   * Signs one request and sends the same bytes until its outcome is known.
+   * @returns the answer with state `committed`
+   * @throws ClientError `no_quorum` at once; `outcome_unknown`, with `details.requestId`, when patience ends; `overloaded` when a window of
+   * requests is outstanding already
+   */
+  submit(operations: readonly Uint8Array[]): Promise<RequestAnswer>;
+  /** the last sequence number used: keep it to be independent of the clock */
+  readonly lastSequence: number;
+}
+
+const worthRepeating: ReadonlySet<string> = new Set(["outcome_unknown", "no_node", "overloaded", "syncing", "rate_limited"]);
+const firstPauseMs = 50;
+const longestPauseMs = 1_000;
+
+const pause = (milliseconds: number, signal: AbortSignal | undefined): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(new ClientError({ code: "aborted", message: "interrupted" }));
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, milliseconds);
+    if (signal?.aborted === true) stop();
+    else signal?.addEventListener("abort", stop, { once: true });
+  });
+
+export const createSigningClient = (options: SigningClientOptions): SigningClient => {
+  const numbers = createClientSequence({
+    window: options.window ?? 128,
+    ...(options.lastSequence === undefined ? {} : { last: options.lastSequence }),
+  });
+  const patienceMs = options.patienceMs ?? 15_000;
+
+  const sendUntilKnown = async (id: string, bytes: Uint8Array): Promise<RequestAnswer> => {
+    const deadline = performance.now() + patienceMs;
+    /** once a node may have taken it, a later refusal no longer means that nothing happened */
+    let mayHaveArrived = false;
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+      let failure: ClientError;
+      try {
+        const answer = await options.http.submitRequest(bytes);
+        if (answer.state === "committed") return answer;
+        mayHaveArrived = true;
+        failure = new ClientError({ code: "outcome_unknown", message: `the request is ${answer.state}` });
+      } catch (error) {
+        if (!(error instanceof ClientError)) throw error;
+        failure = error;
+      }
+      mayHaveArrived ||= failure.code === "outcome_unknown";
+      const wait = Math.max(pauseMs, (failure.retryAfterSeconds ?? 0) * 1000);
+      if (!worthRepeating.has(failure.code) || performance.now() + wait > deadline) {
+        if (!mayHaveArrived) throw failure;
+        throw new ClientError({
+          code: "outcome_unknown",
+          message: `the outcome is not known: ${failure.message}`,
+          hint: `it may yet commit: ask for request ${id}`,
+          details: { requestId: id },
+          cause: failure,
+        });
+      }
+      await pause(wait, options.signal);
+    }
+  };
+
+  return {
+    async submit(operations) {
+      const sequence = numbers.next((options.wall ?? Date.now)());
+      if (sequence === undefined) {
+        throw new ClientError({
+          code: "overloaded",
+          message: "too many requests of this client are outstanding",
+          hint: "wait for some of them",
+        });
+      }
+      try {
+        const { id, bytes } = options.sign(sequence, operations);
+        return await sendUntilKnown(id, bytes);
+      } finally {
+        numbers.settle(sequence);
+      }
+    },
+    get lastSequence() {
+      return numbers.last;
+    },
+  };
+};

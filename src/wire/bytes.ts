@@ -1,0 +1,38 @@
+/** Bytes and hex: the small helpers that every layout is made of. */
+import { Buffer } from "node:buffer";
+
+/** The same memory as a Buffer, without a copy. */
+export const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+
+/** Lowercase hex, two characters a byte. */
+export const toHex = (bytes: Uint8Array): string => asBuffer(bytes).toString("hex");
+
+const wellFormedHex = /^(?:[0-9a-f]{2})*$/;
+
+/**
+ * Bytes of lowercase hex, in memory of their own.
+ *
+ * @throws TypeError if `hex` is not an even number of lowercase hex digits
+ */
+export const fromHex = (hex: string): Uint8Array => {
+  if (!wellFormedHex.test(hex)) throw new TypeError("not lowercase hex");
+  const bytes = new Uint8Array(hex.length / 2);
+  asBuffer(bytes).write(hex, "hex");
+  return bytes;
+};
+
+/** Same length and content. Not constant-time: nothing on the wire is secret. */
+export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && Buffer.compare(a, b) === 0;
+
+/** One after the other, in memory of their own. */
+export const concatBytes = (parts: readonly Uint8Array[]): Uint8Array => {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const joined = new Uint8Array(length);
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+};

@@ -1,0 +1,291 @@
+/**
+ * The gateway orders what plain HTTP users send: it coalesces their operations into requests under the node's own key, one signature for many
+ * operations and still one answer each (PROTOCOL §9), and lets all waiting linearizable reads share one ordered barrier.
+ *
+ * Free of I/O: clocks, the signature and the way into the pipeline are given; answers come in through `executed` and `refused`.
+ *
+ * - A request is cut as soon as a slot is free, at the end of the turn, so that what arrives together travels together.
+ * - Operations submitted together stay together and in order, in one request.
+ * - Every callback is called exactly once.
+ */
+import type { Digest, Sequence } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
+import type { Request } from "../protocol/messages.ts";
+import type { RejectionReason } from "../protocol/rejections.ts";
+import { requestOverheadBytes } from "../wire/sizes.ts";
+import { createClientSequence } from "../protocol/client-sequence.ts";
+import {
+  closingFailure,
+  failureOfRejection,
+  failureOfOwnVerdict,
+  queueFullFailure,
+  type RequestVerdict,
+  tooLongInQueueFailure,
+  unknownOutcome,
+} from "./failures.ts";
+import { createGatewayQueue, type Ordered, sizeOf, type QueueBounds, type Submission } from "./gateway-queue.ts";
+import { done, type Failure, failed, type Outcome } from "./service.ts";
+
+export interface GatewayLimits extends QueueBounds {
+  /** requests ordered at once; what comes meanwhile waits and is coalesced */
+  readonly maxOutstanding: number;
+  // per request `maxOperationsPerRequest` and `maxBytesPerRequest`, unless one submission alone holds more;
+  // waiting `maxQueuedOperations` and `maxQueuedBytes`, beyond which a submission is refused as `overloaded`
+  /** reads waiting for a barrier that is not cut yet; beyond it `overloaded` */
+  readonly maxWaitingReads: number;
+  /** in the queue, before anything was ordered: then `overloaded` */
+  readonly queueTimeoutMs: number;
+  /** from the cut to the answer: then `outcome_unknown` */
+  readonly requestTimeoutMs: number;
+  /** the same while there is no quorum: it makes no sense to wait long */
+  readonly graceWithoutQuorumMs: number;
+}
+
+export const defaultGatewayLimits: GatewayLimits = {
+  maxOutstanding: 8,
+  maxOperationsPerRequest: 256,
+  maxBytesPerRequest: 256 * 1024,
+  maxQueuedOperations: 16_384,
+  maxQueuedBytes: 16 * 1024 * 1024,
+  maxWaitingReads: 16_384,
+  queueTimeoutMs: 5_000,
+  requestTimeoutMs: 10_000,
+  graceWithoutQuorumMs: 2_000,
+};
+
+/** While anything waits, `tick` is due this often, so that a lost quorum is noticed. */
+const pollMs = 100;
+export interface GatewayOptions {
+  /** builds and signs a request under the gateway key */
+  sign(sequence: number, operations: readonly Uint8Array[]): Request;
+  /** hands a request to the pipeline; a refusal comes through `refused`, perhaps before this returns */
+  submit(request: Request): void;
+  /** why nothing can be ordered now (`no_quorum`, `syncing`), if so; cheap: asked for each submission */
+  unavailable(): Failure | undefined;
+  /** monotonic milliseconds */
+  now(): number;
+  /** Unix milliseconds */
+  wall(): number;
+  /** runs `callback` once, after what this turn of the event loop still brings (`setImmediate`) */
+  defer(callback: () => void): void;
+  /** the bytes of an operation that changes nothing */
+  readonly barrierOperation: Uint8Array;
+  /** `Parameters.sessionWindow` */
+  readonly sessionWindow: number;
+  readonly limits?: Partial<GatewayLimits>;
+}
+
+export interface ExecutedRequest {
+  readonly id: Digest;
+  readonly sequence: Sequence;
+  readonly verdict: RequestVerdict;
+  /** one per operation; empty unless executed */
+  readonly results: readonly Uint8Array[];
+}
+
+export interface GatewayStats {
+  readonly outstanding: number;
+  readonly queuedOperations: number;
+  readonly queuedBytes: number;
+  readonly waitingReads: number;
+  /** since the start */
+  readonly requests: number;
+  readonly operations: number;
+  readonly barriers: number;
+  readonly timedOut: number;
+}
+
+export interface Gateway {
+  /** Orders these operations together and in this order. `answer` may be called before this returns, when they are refused. */
+  submit(operations: readonly Uint8Array[], answer: (outcome: Outcome<Ordered>) => void): void;
+  /** Answers once a request that was cut after this call is executed here: a local read then is linearizable. */
+  barrier(answer: (outcome: Outcome<Sequence>) => void): void;
+  /** A request was executed here, durably. Those of others are ignored. */
+  executed(request: ExecutedRequest): void;
+  /** The pipeline does not, or no longer, hold a request. Those of others are ignored. */
+  refused(id: Digest, reason: RejectionReason): void;
+  /** Time passed, or connectivity changed. */
+  tick(): void;
+  /** when `tick` is due at the latest, by `now`; undefined while nothing waits */
+  deadline(): number | undefined;
+  /** Answers everything that waits; refuses everything after. */
+  close(): void;
+  stats(): GatewayStats;
+}
+
+interface WaitingRead {
+  readonly since: number;
+  readonly answer: (outcome: Outcome<Sequence>) => void;
+}
+
+interface Slot {
+  readonly id: Digest;
+  readonly number: number;
+  readonly since: number;
+  readonly submissions: readonly Submission[];
+  readonly reads: readonly WaitingRead[];
+}
+
+/** Never to be accepted, whatever the load. */
+const unacceptable = (operations: readonly Uint8Array[], bytes: number): Failure | undefined => {
+  if (operations.length === 0) return { code: "invalid_request", message: "a request holds at least one operation" };
+  if (operations.length > limits.maxOperationsPerRequest) {
+    return {
+      code: "too_large",
+      message: `${operations.length} operations are more than the ${limits.maxOperationsPerRequest} of one request`,
+    };
+  }
+  if (bytes + requestOverheadBytes <= limits.maxRequestBytes) return undefined;
+  return { code: "too_large", message: `${bytes} bytes of operations do not fit into a request of ${limits.maxRequestBytes} bytes` };
+};
+
+export const createGateway = (options: GatewayOptions): Gateway => {
+  const bounds: GatewayLimits = { ...defaultGatewayLimits, ...options.limits };
+  const numbers = createClientSequence({ window: options.sessionWindow });
+  /** ascending by age; at most `maxOutstanding` */
+  const slots = new Map<Digest, Slot>();
+  const queue = createGatewayQueue(bounds);
+  /** bounded by `maxWaitingReads` */
+  let reads: WaitingRead[] = [];
+  let pumpDue = false;
+  let closed = false;
+  let lastTick = options.now();
+  const counts = { requests: 0, operations: 0, barriers: 0, timedOut: 0 };
+
+  const schedulePump = () => {
+    if (pumpDue || closed) return;
+    pumpDue = true;
+    options.defer(() => {
+      pumpDue = false;
+      pump();
+    });
+  };
+
+  const refuseWaiting = (failure: Failure) => {
+    const submissions = queue.takeOlderThan(Infinity);
+    const waiting = reads;
+    reads = [];
+    for (const { answer } of submissions) answer(failed(failure));
+    for (const { answer } of waiting) answer(failed(failure));
+  };
+
+  /** @returns false when the session's window is full */
+  const cut = (): boolean => {
+    const number = numbers.next(options.wall());
+    if (number === undefined) return false;
+    const submissions = queue.take();
+    const waiting = reads;
+    reads = [];
+    // any ordered operation separates what came before a read from what came after it
+    const operations = submissions.length > 0 ? submissions.flatMap((submission) => submission.operations) : [options.barrierOperation];
+    const request = options.sign(number, operations);
+    slots.set(request.id, { id: request.id, number, since: options.now(), submissions, reads: waiting });
+    counts.requests += 1;
+    counts.operations += operations.length;
+    if (submissions.length === 0) counts.barriers += 1;
+    options.submit(request);
+    return true;
+  };
+
+  const pump = () => {
+    if (closed) return;
+    const failure = queue.length + reads.length > 0 ? options.unavailable() : undefined;
+    if (failure !== undefined) refuseWaiting(failure);
+    while (queue.length + reads.length > 0 && slots.size < bounds.maxOutstanding && cut());
+  };
+
+  const release = (id: Digest): Slot | undefined => {
+    const slot = slots.get(id);
+    if (slot === undefined) return undefined;
+    slots.delete(id);
+    numbers.settle(slot.number);
+    schedulePump();
+    return slot;
+  };
+
+  const fail = (slot: Slot, failure: Failure) => {
+    for (const { answer } of slot.submissions) answer(failed(failure));
+    for (const { answer } of slot.reads) answer(failed(failure));
+  };
+
+  const deliver = (slot: Slot, { id, sequence, results }: ExecutedRequest) => {
+    let from = 0;
+    for (const { operations, answer } of slot.submissions) {
+      answer(done({ requestId: id, sequence, results: results.slice(from, from + operations.length) }));
+      from += operations.length;
+    }
+    for (const { answer } of slot.reads) answer(done(sequence));
+  };
+
+  const expireSlots = (now: number) => {
+    const patienceMs = options.unavailable() === undefined ? bounds.requestTimeoutMs : bounds.graceWithoutQuorumMs;
+    for (const slot of slots.values()) {
+      if (now - slot.since < patienceMs) break;
+      release(slot.id);
+      counts.timedOut += 1;
+      fail(slot, unknownOutcome(slot.id));
+    }
+  };
+
+  const expireWaiting = (now: number) => {
+    const oldest = now - bounds.queueTimeoutMs;
+    for (const { answer } of queue.takeOlderThan(oldest)) answer(failed(tooLongInQueueFailure));
+    while (reads[0] !== undefined && reads[0].since < oldest) reads.shift()?.answer(failed(tooLongInQueueFailure));
+  };
+
+  return {
+    submit(operations, answer) {
+      const bytes = sizeOf(operations);
+      const failure = unacceptable(operations, bytes) ?? (closed ? closingFailure : options.unavailable());
+      if (failure !== undefined) return answer(failed(failure));
+      if (!queue.add({ operations, bytes, since: options.now(), answer })) return answer(failed(queueFullFailure));
+      schedulePump();
+    },
+    barrier(answer) {
+      const failure = closed ? closingFailure : options.unavailable();
+      if (failure !== undefined) return answer(failed(failure));
+      if (reads.length >= bounds.maxWaitingReads) return answer(failed(queueFullFailure));
+      reads.push({ since: options.now(), answer });
+      schedulePump();
+    },
+    executed(request) {
+      const slot = release(request.id);
+      if (slot === undefined) return;
+      if (request.verdict === "executed") deliver(slot, request);
+      else fail(slot, failureOfOwnVerdict(request.verdict, request.id));
+    },
+    refused(id, reason) {
+      // the same request is on its way already: its answer is still to come
+      if (reason === "already-pending") return;
+      const slot = release(id);
+      if (slot !== undefined) fail(slot, failureOfRejection(reason, id));
+    },
+    tick() {
+      if (closed) return;
+      const now = options.now();
+      lastTick = now;
+      expireSlots(now);
+      expireWaiting(now);
+      pump();
+    },
+    deadline() {
+      return slots.size + queue.length + reads.length > 0 ? lastTick + pollMs : undefined;
+    },
+    close() {
+      if (closed) return;
+      closed = true;
+      refuseWaiting(closingFailure);
+      for (const slot of slots.values()) {
+        slots.delete(slot.id);
+        fail(slot, unknownOutcome(slot.id));
+      }
+    },
+    stats: () => ({
+      outstanding: slots.size,
+      queuedOperations: queue.operations,
+      queuedBytes: queue.bytes,
+      waitingReads: reads.length,
+      ...counts,
+    }),
+  };
+};

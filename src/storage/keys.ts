@@ -1,0 +1,114 @@
+/**
+ * Who owns which keys of the node's one store. Every record's key starts with one byte, its table; numbers inside keys are big-endian and of
+ * fixed width, so that the order of bytes is the order of numbers. Nobody reads or writes a table that is not its own.
+ *
+ * | byte | table | owner | rest of the key | value |
+ * | --- | --- | --- | --- | --- |
+ * | `A` | accepted proposals | node | epoch u64 ‖ view u64 ‖ sequence u64 | what consensus saved (PROTOCOL §6) |
+ * | `B` | batches | node | digest[32] | batch bytes |
+ * | `C` | stable checkpoint | node | – | its certificate |
+ * | `D` | large values | ledger | sequence u64 ‖ SHA-256(state key)[32] | value bytes |
+ * | `K` | blocks | node | sequence u64 | commit certificate ‖ batch |
+ * | `L` | ledger head | ledger | – | what was executed last |
+ * | `M` | meta | node | name | anything small the node keeps about itself |
+ * | `P` | prepared certificates | node | epoch u64 ‖ sequence u64 | certificate |
+ * | `Q` | released checkpoints | ledger | – | the highest one |
+ * | `R` | results | node | sequence u64 | encoded answers |
+ * | `S` | state | ledger | state key | modified u64 ‖ entry |
+ * | `T` | tree pages | ledger | depth u8 ‖ path | modified u64 ‖ page |
+ * | `U` | undo | ledger | checkpoint u64 ‖ key of an `S` or `T` record | that record as it was at the checkpoint |
+ * | `V` | view | node | – | the view entered, or the VIEW-CHANGE sent |
+ */
+
+/** First byte of every key of a table; see the table above. */
+export const tables = {
+  accepted: 0x41,
+  batches: 0x42,
+  stable: 0x43,
+  values: 0x44,
+  blocks: 0x4b,
+  ledgerHead: 0x4c,
+  meta: 0x4d,
+  prepared: 0x50,
+  released: 0x51,
+  results: 0x52,
+  state: 0x53,
+  pages: 0x54,
+  undo: 0x55,
+  view: 0x56,
+} as const;
+
+export type Table = (typeof tables)[keyof typeof tables];
+
+/** One part of a key: an unsigned safe integer (8 bytes, big-endian) or bytes as they are. */
+export type KeyPart = number | Uint8Array;
+
+/**
+ * Writes an unsigned safe integer as 8 bytes, big-endian.
+ * @throws RangeError if `value` is not an unsigned safe integer
+ */
+export const writeNumber = (target: Uint8Array, value: number, offset: number): void => {
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not an unsigned safe integer: ${value}`);
+  let high = Math.floor(value / 0x1_0000_0000);
+  let low = value >>> 0;
+  for (let index = 3; index >= 0; index--) {
+    target[offset + index] = high & 0xff;
+    target[offset + 4 + index] = low & 0xff;
+    high >>>= 8;
+    low >>>= 8;
+  }
+};
+
+/** Reads what `writeNumber` wrote; beyond the safe integers it gives the nearest double. */
+export const readNumber = (source: Uint8Array, offset: number): number => {
+  let high = 0;
+  let low = 0;
+  for (let index = 0; index < 4; index++) {
+    high = high * 256 + (source[offset + index] ?? 0);
+    low = low * 256 + (source[offset + 4 + index] ?? 0);
+  }
+  return high * 0x1_0000_0000 + low;
+};
+
+/**
+ * A record's key: the table's byte, then each part.
+ * @throws RangeError if a number is not an unsigned safe integer
+ */
+export const storeKey = (table: Table, ...parts: readonly KeyPart[]): Uint8Array => {
+  let length = 1;
+  for (const part of parts) length += typeof part === "number" ? 8 : part.length;
+  const key = new Uint8Array(length);
+  key[0] = table;
+  let offset = 1;
+  for (const part of parts) {
+    if (typeof part === "number") {
+      writeNumber(key, part, offset);
+      offset += 8;
+    } else {
+      key.set(part, offset);
+      offset += part.length;
+    }
+  }
+  return key;
+};
+
+/** The first key after every key that starts with `prefix`; absent when there is none (all bytes are 0xff). */
+export const afterPrefix = (prefix: Uint8Array): Uint8Array | undefined => {
+  for (let last = prefix.length - 1; last >= 0; last--) {
+    const byte = prefix[last] ?? 0;
+    if (byte === 0xff) continue;
+    const after = prefix.slice(0, last + 1);
+    after[last] = byte + 1;
+    return after;
+  }
+  return undefined;
+};
+
+/** Bounds for `Store.range` that hold exactly the keys which start with `prefix`. */
+export const prefixRange = (prefix: Uint8Array): { gte: Uint8Array; lt?: Uint8Array } => {
+  const after = afterPrefix(prefix);
+  return after === undefined ? { gte: prefix } : { gte: prefix, lt: after };
+};
+
+/** The sequence in a key of `blocks` or `results`. */
+export const sequenceOfKey = (key: Uint8Array): number => readNumber(key, 1);

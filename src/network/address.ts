@@ -1,0 +1,70 @@
+/** Multiaddrs as people write them: checked once, at the border, with an error that says what is wrong. */
+import { multiaddr } from "@multiformats/multiaddr";
+import { toPeerName } from "../protocol/ids.ts";
+import type { PeerName } from "../protocol/ids.ts";
+import { isPeerName } from "./peer-name.ts";
+
+export type AddressHost = "ip4" | "ip6" | "dns" | "dns4" | "dns6" | "dnsaddr";
+
+/** A checked address of a node: a host and a TCP port, and the peer expected there when it is written. */
+export interface Address {
+  /** the canonical text, with the peer id if one was given */
+  readonly text: string;
+  readonly hostKind: AddressHost;
+  readonly host: string;
+  /** 0 to 65535; 0 only makes sense for listening */
+  readonly port: number;
+  readonly peer?: PeerName;
+}
+
+export type ParsedAddress = { readonly ok: true; readonly address: Address } | { readonly ok: false; readonly error: string };
+
+/** characters of an address; a DNS name of 253 and a peer id fit */
+const maxAddressLength = 512;
+const hostKinds: ReadonlySet<string> = new Set<AddressHost>(["ip4", "ip6", "dns", "dns4", "dns6", "dnsaddr"]);
+const example = "/ip4/192.0.2.1/tcp/27656/p2p/<peer id>";
+
+const fail = (text: string, why: string): ParsedAddress => ({
+  ok: false,
+  error: `${JSON.stringify(text.slice(0, 100))} is not an address of a node: ${why} (an address looks like ${example})`,
+});
+
+const components = (text: string): { name: string; value?: string }[] | string => {
+  try {
+    return multiaddr(text)
+      .getComponents()
+      .map(({ name, value }) => (value === undefined ? { name } : { name, value }));
+  } catch (error) {
+    return error instanceof Error ? error.message : "it can not be parsed";
+  }
+};
+
+/**
+ * Reads `/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT[/p2p/PEER]`. Never throws. Anything libp2p could parse but this node can not dial
+ * (UDP, relays, web sockets, other key types than Ed25519) is refused, so that a mistyped flag is not silently ignored.
+ */
+export const parseMultiaddr = (text: string): ParsedAddress => {
+  if (text.length > maxAddressLength) return fail(text, `it is longer than ${maxAddressLength} characters`);
+  if (!text.startsWith("/")) return fail(text, "it does not start with /");
+  const parts = components(text);
+  if (typeof parts === "string") return fail(text, parts);
+  const [host, transport, peer, ...rest] = parts;
+  if (host?.value === undefined || !hostKinds.has(host.name)) return fail(text, "it does not begin with a host (ip4, ip6, dns, dns4, dns6)");
+  if (transport?.name !== "tcp" || transport.value === undefined) return fail(text, "no /tcp/PORT follows the host");
+  if (rest.length > 0 || (peer !== undefined && peer.name !== "p2p")) return fail(text, "only /p2p/PEER may follow the port");
+  if (peer !== undefined && !isPeerName(peer.value ?? "")) return fail(text, "the peer id is not an Ed25519 one in its base58 form");
+  const canonical = `/${host.name}/${host.value}/tcp/${transport.value}`;
+  const address = { hostKind: host.name as AddressHost, host: host.value, port: Number(transport.value) };
+  if (peer?.value === undefined) return { ok: true, address: { ...address, text: canonical } };
+  return { ok: true, address: { ...address, text: `${canonical}/p2p/${peer.value}`, peer: toPeerName(peer.value) } };
+};
+
+/**
+ * As {@link parseMultiaddr}.
+ * @throws TypeError with the same text, for callers that treat a bad address as a bad configuration
+ */
+export const toAddress = (text: string): Address => {
+  const parsed = parseMultiaddr(text);
+  if (!parsed.ok) throw new TypeError(parsed.error);
+  return parsed.address;
+};

@@ -1,0 +1,195 @@
+/**
+ * Gossip of proposals. One topic; unsigned envelopes, since what is gossiped is signed inside; nothing is forwarded before the node's
+ * verdict. Correctness never depends on it (PROTOCOL §3): what gossip loses is fetched by digest on the direct channels.
+ */
+import { StrictNoSign, TopicValidatorResult, gossipsub } from "@libp2p/gossipsub";
+import type { GossipSub, GossipsubOpts } from "@libp2p/gossipsub";
+import type { Connection, PeerId } from "@libp2p/interface";
+import { hash } from "node:crypto";
+import { toPeerName } from "../../protocol/ids.ts";
+import type { PeerName } from "../../protocol/ids.ts";
+import { limits as protocolLimits } from "../../protocol/limits.ts";
+import type { NetworkCounters } from "../counters.ts";
+import type { NetworkLimits, NetworkLog } from "../options.ts";
+import type { GossipVerdict } from "../port.ts";
+
+const MiB = 1024 * 1024;
+
+/** The gossipsub service for one topic, with the settings that docs/network.md explains. */
+export const gossipService = (topic: string, refuses: (peer: PeerName) => boolean): ReturnType<typeof gossipsub> => {
+  const options: Partial<GossipsubOpts> = {
+    globalSignaturePolicy: StrictNoSign,
+    msgIdFn: ({ data }) => hash("sha256", data, "buffer"),
+    allowedTopics: [topic],
+    emitSelf: false,
+    fallbackToFloodsub: false,
+    allowPublishToZeroTopicPeers: true,
+    ignoreDuplicatePublishError: true,
+    // a proposal reaches every subscriber of a small network in one hop; the mesh repairs
+    floodPublish: true,
+    D: 6,
+    Dlo: 4,
+    Dhi: 12,
+    Dout: 2,
+    Dlazy: 6,
+    heartbeatInterval: 700,
+    pruneBackoff: 5000,
+    // spelt so in the library
+    unsubcribeBackoff: 2000,
+    graftFloodThreshold: 500,
+    seenTTL: 60_000,
+    maxInboundDataLength: 4 * MiB,
+    maxOutboundBufferSize: 16 * MiB,
+    maxInboundStreams: 4,
+    maxOutboundStreams: 4,
+    decodeRpcLimits: {
+      maxSubscriptions: 16,
+      maxMessages: 256,
+      maxIhaveMessageIDs: 1024,
+      maxIwantMessageIDs: 1024,
+      maxIdontwantMessageIDs: 1024,
+      maxControlMessages: 256,
+      maxPeerInfos: 16,
+    },
+    scoreParams: {
+      // several nodes may share one address: test networks, one data centre
+      IPColocationFactorWeight: 0,
+      appSpecificScore: (peer) => (refuses(toPeerName(peer)) ? -1000 : 0),
+      appSpecificWeight: 1,
+      behaviourPenaltyWeight: -1,
+      behaviourPenaltyThreshold: 6,
+      retainScore: 60_000,
+      topics: {},
+    },
+    scoreThresholds: { gossipThreshold: -10, publishThreshold: -50, graylistThreshold: -80, acceptPXThreshold: 1_000_000 },
+  };
+  return gossipsub(options);
+};
+
+export interface GossipInit {
+  readonly pubsub: GossipSub;
+  readonly topic: string;
+  readonly limits: NetworkLimits;
+  readonly counters: NetworkCounters;
+  readonly log: NetworkLog;
+  /** milliseconds, monotonic */
+  readonly now: () => number;
+  readonly isCut: (peer: PeerName) => boolean;
+  readonly connections: () => readonly Connection[];
+  readonly onGossip: (from: PeerName, data: Uint8Array, verdict: (verdict: GossipVerdict) => void) => void;
+  readonly onRejected: (from: PeerName) => void;
+}
+
+export interface Gossip {
+  publish(data: Uint8Array): void;
+  /**
+   * gossipsub forgets a peer for good when one of its streams breaks, though the connection lives on. Such connections are cut off, and
+   * the keeper dials again.
+   */
+  guard(): void;
+  stop(): void;
+}
+
+/** Parts of the implementation that tell whether a peer's two streams stand. */
+interface StreamTables {
+  readonly streamsInbound: ReadonlyMap<string, unknown>;
+  readonly streamsOutbound: ReadonlyMap<string, unknown>;
+}
+
+const results: Record<GossipVerdict, TopicValidatorResult> = {
+  accept: TopicValidatorResult.Accept,
+  ignore: TopicValidatorResult.Ignore,
+  reject: TopicValidatorResult.Reject,
+};
+
+/** Subscribes to the topic and asks `onGossip` about each message before it goes on. */
+export const createGossip = (init: GossipInit): Gossip => {
+  const { pubsub, topic, limits, counters, log, now } = init;
+  const tables = pubsub as GossipSub & StreamTables;
+  const brokenSince = new Map<string, number>();
+  let undecided = 0;
+
+  const ask = (from: PeerName, data: Uint8Array): Promise<GossipVerdict | "late"> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(() => resolve("late"), limits.gossipVerdictMs);
+      init.onGossip(from, data, (verdict) => {
+        clearTimeout(timer);
+        resolve(verdict);
+      });
+    });
+
+  const judge = async (id: PeerId, data: Uint8Array): Promise<TopicValidatorResult> => {
+    const from = toPeerName(id.toString());
+    if (init.isCut(from)) {
+      counters.droppedCut += 1;
+      return TopicValidatorResult.Ignore;
+    }
+    if (data.byteLength > protocolLimits.maxGossipBytes || data.byteLength === 0) {
+      counters.gossipOversize += 1;
+      init.onRejected(from);
+      return TopicValidatorResult.Reject;
+    }
+    if (undecided >= limits.maxUndecidedGossip) {
+      counters.gossipUndecided += 1;
+      return TopicValidatorResult.Ignore;
+    }
+    undecided += 1;
+    const verdict = await ask(from, data);
+    undecided -= 1;
+    if (verdict === "late") {
+      counters.gossipUndecided += 1;
+      return TopicValidatorResult.Ignore;
+    }
+    if (verdict === "accept") counters.gossipAccepted += 1;
+    else if (verdict === "ignore") counters.gossipIgnored += 1;
+    else {
+      counters.gossipRejected += 1;
+      init.onRejected(from);
+    }
+    return results[verdict];
+  };
+
+  pubsub.topicValidators.set(topic, (peer, message) => judge(peer, message.data));
+  pubsub.subscribe(topic);
+
+  return {
+    publish(data) {
+      if (data.byteLength === 0 || data.byteLength > protocolLimits.maxGossipBytes) {
+        counters.gossipOversize += 1;
+        log("warn", "not gossiped: too large", { bytes: data.byteLength, maxBytes: protocolLimits.maxGossipBytes });
+        return;
+      }
+      counters.gossipPublished += 1;
+      pubsub.publish(topic, data).catch((error: unknown) => {
+        counters.gossipPublishFailures += 1;
+        log("debug", "gossip failed", { error: String(error) });
+      });
+    },
+    guard() {
+      const known = new Set(pubsub.getPeers().map(String));
+      const time = now();
+      const seen = new Set<string>();
+      for (const connection of init.connections()) {
+        const peer = connection.remotePeer.toString();
+        seen.add(peer);
+        const whole = known.has(peer) && tables.streamsOutbound.has(peer) && tables.streamsInbound.has(peer);
+        const young = Date.now() - connection.timeline.open < limits.firstDeadMs;
+        if (whole || young || connection.status !== "open") {
+          brokenSince.delete(peer);
+          continue;
+        }
+        const since = brokenSince.get(peer) ?? time;
+        brokenSince.set(peer, since);
+        if (time - since <= limits.gossipGraceMs) continue;
+        brokenSince.delete(peer);
+        counters.disconnectedGossip += 1;
+        log("info", "peer disconnected by us", { peer, reason: "its gossip streams are gone" });
+        for (const each of init.connections()) if (each.remotePeer.equals(connection.remotePeer)) each.abort(new Error("gossip streams lost"));
+      }
+      for (const peer of brokenSince.keys()) if (!seen.has(peer)) brokenSince.delete(peer);
+    },
+    stop() {
+      pubsub.topicValidators.delete(topic);
+    },
+  };
+};

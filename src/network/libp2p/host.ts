@@ -1,0 +1,88 @@
+/** The libp2p node: transports, security, services and their limits. What each setting is for stands in docs/network.md. */
+import { identify, identifyPush } from "@libp2p/identify";
+import type { ComponentLogger, ConnectionGater, Ed25519PrivateKey, Libp2p, Logger } from "@libp2p/interface";
+import { kadDHT, passthroughMapper } from "@libp2p/kad-dht";
+import type { KadDHT } from "@libp2p/kad-dht";
+import type { GossipSub } from "@libp2p/gossipsub";
+import { noise } from "@libp2p/noise";
+import { ping } from "@libp2p/ping";
+import { tcp } from "@libp2p/tcp";
+import { yamux } from "@libp2p/yamux";
+import { createLibp2p } from "libp2p";
+import type { PeerName } from "../../protocol/ids.ts";
+import { limits as protocolLimits } from "../../protocol/limits.ts";
+import type { NetworkLimits } from "../options.ts";
+import { gossipService } from "./gossip.ts";
+
+export type Host = Libp2p<{ dht: KadDHT; pubsub: GossipSub }>;
+
+export interface HostInit {
+  readonly key: Ed25519PrivateKey;
+  readonly listen: readonly string[];
+  readonly announce: readonly string[];
+  readonly gater: ConnectionGater;
+  readonly limits: NetworkLimits;
+  readonly kadProtocol: string;
+  readonly topic: string;
+  readonly refuses: (peer: PeerName) => boolean;
+}
+
+/** libp2p's own log: its "errors" are refused dials and closed streams, which this folder counts and tells of where they matter. */
+const silentLogger = (): Logger =>
+  Object.assign(() => undefined, {
+    error: () => undefined,
+    trace: () => undefined,
+    enabled: false,
+    newScope: silentLogger,
+  });
+const silence: ComponentLogger = { forComponent: silentLogger };
+
+/** Creates the node without starting it. */
+export const createHost = ({ key, listen, announce, gater, limits, kadProtocol, topic, refuses }: HostInit): Promise<Host> =>
+  createLibp2p({
+    start: false,
+    privateKey: key,
+    logger: silence,
+    nodeInfo: { name: "byzantine-coordinator", version: "1", userAgent: "byzantine-coordinator" },
+    addresses: { listen: [...listen], announce: [...announce] },
+    transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true }, backlog: 128 })],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ enableKeepAlive: false })],
+    connectionGater: gater,
+    connectionManager: {
+      // admission gives out the places; this bound only has to stay above them, so that libp2p never prunes by itself
+      maxConnections: limits.maxConnectionsPerPeer * (limits.maxStrangers + protocolLimits.maxValidators),
+      inboundConnectionThreshold: limits.maxInboundPerSecondPerIp,
+      maxIncomingPendingConnections: limits.maxPendingInbound,
+      maxParallelDials: 32,
+      // the book orders addresses by what is known of them
+      addressSorter: () => 0,
+      dialTimeout: limits.dialMs,
+      addressDialTimeout: limits.addressDialMs,
+      inboundUpgradeTimeout: 3000,
+      inboundStreamProtocolNegotiationTimeout: 3000,
+      outboundStreamProtocolNegotiationTimeout: 3000,
+      connectionCloseTimeout: 200,
+      // kad-dht asks for reconnections that have no back-off; the keeper dials
+      maxParallelReconnects: 0,
+    },
+    // only measures round trips: one failed ping proves nothing, silence is judged by the links
+    connectionMonitor: { enabled: true, pingInterval: 10_000, abortConnectionOnPingFailure: false },
+    peerStore: { maxPeerAge: 900_000, maxAddressAge: 900_000 },
+    services: {
+      identify: identify({ timeout: 3000 }),
+      identifyPush: identifyPush(),
+      ping: ping({ maxInboundStreams: 4, maxOutboundStreams: 4 }),
+      dht: kadDHT({
+        protocol: kadProtocol,
+        clientMode: false,
+        peerInfoMapper: passthroughMapper,
+        kBucketSize: 20,
+        alpha: 3,
+        initialQuerySelfInterval: 50,
+        querySelfInterval: 60_000,
+        allowQueryWithZeroPeers: false,
+      }),
+      pubsub: gossipService(topic, refuses),
+    },
+  }) as unknown as Promise<Host>;

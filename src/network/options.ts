@@ -1,0 +1,140 @@
+/** What a network is created with: identity, addresses, validators, and every bound with its unit. */
+import type { Digest, PeerName } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export type NetworkLogLevel = "debug" | "info" | "warn";
+/** Where the network tells what happens; must not throw. `debug` is per event, `info` per change of a peer, `warn` needs a look. */
+export type NetworkLog = (level: NetworkLogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
+
+/** Bounds and timings; docs/network.md explains each and what happens at it. */
+export interface NetworkLimits {
+  /** one frame on `consensus` */
+  readonly maxConsensusFrameBytes: number;
+  /** one frame on `sync`: an answer of `limits.maxAnswerBytes` with room for its last block */
+  readonly maxSyncFrameBytes: number;
+  /** bytes waiting for one peer; at the bound further frames are dropped and counted, but an empty queue takes any one frame */
+  readonly consensusQueueBytes: number;
+  readonly syncQueueBytes: number;
+  readonly strangerQueueBytes: number;
+  /** bytes waiting for all non-validators together */
+  readonly strangerQueuesBytes: number;
+  /** a peer whose queue has been dropping this long is disconnected */
+  readonly slowPeerMs: number;
+  /** unfinished frames of all non-validators together; the stream that passes it is reset */
+  readonly strangerPartialBytes: number;
+  /** a non-validator's frame must be complete this long after its first byte, or its stream is reset */
+  readonly partialFrameMs: number;
+  /** token bucket of each non-validator on `sync`: per second, and what may come at once */
+  readonly strangerFramesPerSecond: number;
+  readonly strangerFrameBurst: number;
+  readonly strangerBytesPerSecond: number;
+  readonly strangerByteBurst: number;
+  /** frames dropped by that bucket within ten seconds after which the peer is disconnected and refused */
+  readonly strangerDropsBeforeBan: number;
+  /** connected peers that are not validators */
+  readonly maxStrangers: number;
+  /** of these, from one IP address other than loopback */
+  readonly maxStrangersPerIp: number;
+  /** connections that one peer may hold (simultaneous dials make two) */
+  readonly maxConnectionsPerPeer: number;
+  /** inbound handshakes under way, in all and from one IP address */
+  readonly maxPendingInbound: number;
+  readonly maxPendingInboundPerIp: number;
+  /** inbound connections that one IP address may open per second */
+  readonly maxInboundPerSecondPerIp: number;
+  /** blames within `blameWindowMs` after which a non-validator is refused */
+  readonly blamesBeforeBan: number;
+  readonly blameWindowMs: number;
+  /** length of the first refusal; each further one is twice as long, up to the maximum */
+  readonly banMs: number;
+  readonly maxBanMs: number;
+  /** peers that count or refuse; the oldest is forgotten at the bound */
+  readonly maxBookkeptPeers: number;
+  /** a peer silent this long on all channels is cut off and dialled again; 0 turns it off */
+  readonly deadMs: number;
+  /** the same for a connection's first seconds, when both ends are still busy with handshakes */
+  readonly firstDeadMs: number;
+  /** first and last back-off between dials of one peer */
+  readonly minDialBackoffMs: number;
+  readonly maxDialBackoffMs: number;
+  /** one dial, over all of a peer's addresses, and one address of it */
+  readonly dialMs: number;
+  readonly addressDialMs: number;
+  /** self-walks through the DHT: first and last interval */
+  readonly minWalkMs: number;
+  readonly maxWalkMs: number;
+  /** non-validators that a node which is not a validator itself connects to on its own */
+  readonly wantedStrangers: number;
+  /** gossip messages waiting for a verdict, and how long one may take */
+  readonly maxUndecidedGossip: number;
+  readonly gossipVerdictMs: number;
+  /** a connection whose gossip streams have been gone this long is cut off and dialled again */
+  readonly gossipGraceMs: number;
+  /** least time between two writes of the address book */
+  readonly addressBookMs: number;
+}
+
+export const defaultNetworkLimits: NetworkLimits = {
+  maxConsensusFrameBytes: limits.maxFrameBytes,
+  maxSyncFrameBytes: 5 * MiB,
+  consensusQueueBytes: 32 * MiB,
+  syncQueueBytes: 8 * MiB,
+  strangerQueueBytes: 2 * MiB,
+  strangerQueuesBytes: 64 * MiB,
+  slowPeerMs: 10_000,
+  strangerPartialBytes: 32 * MiB,
+  partialFrameMs: 10_000,
+  strangerFramesPerSecond: 200,
+  strangerFrameBurst: 400,
+  strangerBytesPerSecond: 2 * MiB,
+  strangerByteBurst: 8 * MiB,
+  strangerDropsBeforeBan: 1000,
+  maxStrangers: 64,
+  maxStrangersPerIp: 16,
+  maxConnectionsPerPeer: 4,
+  maxPendingInbound: 256,
+  maxPendingInboundPerIp: 64,
+  maxInboundPerSecondPerIp: 200,
+  blamesBeforeBan: 20,
+  blameWindowMs: 60_000,
+  banMs: 30_000,
+  maxBanMs: 3_600_000,
+  maxBookkeptPeers: 1024,
+  deadMs: 1500,
+  firstDeadMs: 4000,
+  minDialBackoffMs: 200,
+  maxDialBackoffMs: 1000,
+  dialMs: 3000,
+  addressDialMs: 1500,
+  minWalkMs: 500,
+  maxWalkMs: 15_000,
+  wantedStrangers: 8,
+  maxUndecidedGossip: 64,
+  gossipVerdictMs: 2000,
+  gossipGraceMs: 2000,
+  addressBookMs: 5000,
+};
+
+export interface NetworkOptions {
+  /** part of every protocol's name: peers of another network share none with us */
+  readonly genesisHash: Digest;
+  /** the node key: 32-byte Ed25519 seed, or seed and public key in 64 bytes */
+  readonly nodeKey: Uint8Array;
+  /** multiaddrs without a peer id */
+  readonly listen: readonly string[];
+  /** told to others instead of what we listen on, for nodes behind a port mapping */
+  readonly announce?: readonly string[];
+  /** any nodes of the network; the peer id at the end may be left out */
+  readonly bootstrap?: readonly string[];
+  /** the validators of the epoch; replaced by `setValidators` */
+  readonly validators: readonly PeerName[];
+  /** a folder that exists, for the address book; nothing is kept when absent */
+  readonly dataDirectory?: string;
+  readonly limits?: Partial<NetworkLimits>;
+  readonly log?: NetworkLog;
+  /** Unix milliseconds; `Date.now` when absent */
+  readonly now?: () => number;
+}

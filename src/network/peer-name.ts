@@ -1,0 +1,70 @@
+/**
+ * Peer names and node keys. A peer name is the base58 form of an Ed25519 libp2p peer id, in which the public key itself is written:
+ * a name and a key are two spellings of one thing, and a channel to a name is a channel to the holder of that key (PROTOCOL §1).
+ */
+import { generateKeyPairFromSeed, publicKeyFromRaw } from "@libp2p/crypto/keys";
+import type { Ed25519PrivateKey, Ed25519PeerId } from "@libp2p/interface";
+import { peerIdFromPublicKey, peerIdFromString } from "@libp2p/peer-id";
+import { randomBytes } from "node:crypto";
+import { toPeerName, toPublicKey } from "../protocol/ids.ts";
+import type { PeerName, PublicKey } from "../protocol/ids.ts";
+
+const keyBytes = 32;
+
+/**
+ * The peer name of an Ed25519 public key.
+ * @throws TypeError if `key` is not 64 lowercase hex characters
+ */
+export const peerNameFromPublicKey = (key: PublicKey): PeerName => {
+  const raw = Buffer.from(toPublicKey(key), "hex");
+  return toPeerName(peerIdFromPublicKey(publicKeyFromRaw(raw)).toString());
+};
+
+const parsePeerId = (name: string): Ed25519PeerId | undefined => {
+  // The longest base58 form of an Ed25519 peer id has 52 characters; nothing longer is decoded.
+  if (name.length > 64) return undefined;
+  try {
+    const id = peerIdFromString(name);
+    return id.type === "Ed25519" && id.toString() === name ? id : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** True when `name` is the canonical base58 form of an Ed25519 peer id. */
+export const isPeerName = (name: string): name is PeerName => parsePeerId(name) !== undefined;
+
+/**
+ * The Ed25519 public key written in a peer name.
+ * @throws TypeError if `name` is not the canonical base58 form of an Ed25519 peer id
+ */
+export const publicKeyFromPeerName = (name: string): PublicKey => {
+  const id = parsePeerId(name);
+  if (id === undefined) throw new TypeError(`not an Ed25519 peer id: ${name.slice(0, 64)}`);
+  return toPublicKey(Buffer.from(id.publicKey.raw).toString("hex"));
+};
+
+/** A new node key: 32 random bytes, the Ed25519 seed. Keep it secret. */
+export const generateNodeKey = (): Uint8Array => new Uint8Array(randomBytes(keyBytes));
+
+/**
+ * The libp2p form of a node key. Takes the 32-byte seed, or seed and public key in 64 bytes, whose halves must belong together.
+ * @throws TypeError if the length is another, or the halves differ
+ */
+export const toLibp2pKey = async (key: Uint8Array): Promise<Ed25519PrivateKey> => {
+  if (key.length !== keyBytes && key.length !== 2 * keyBytes) throw new TypeError(`a node key has 32 or 64 bytes, not ${key.length}`);
+  const made = await generateKeyPairFromSeed("Ed25519", key.subarray(0, keyBytes));
+  if (key.length === 2 * keyBytes && !Buffer.from(made.publicKey.raw).equals(key.subarray(keyBytes))) {
+    throw new TypeError("the node key's public half does not belong to its secret half");
+  }
+  return made;
+};
+
+/**
+ * The peer name of a node key (32-byte seed, or 64 bytes).
+ * @throws TypeError as {@link toLibp2pKey}
+ */
+export const peerNameFromNodeKey = async (key: Uint8Array): Promise<PeerName> => {
+  const { publicKey } = await toLibp2pKey(key);
+  return toPeerName(peerIdFromPublicKey(publicKey).toString());
+};

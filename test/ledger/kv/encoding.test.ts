@@ -10,7 +10,7 @@ const value = new TextEncoder().encode("v1");
 
 describe("operations", () => {
   it("come back as they were", () => {
-    fc.assert(fc.property(anyOperation, (operation) => expect(decodeOperation(encodeOperation(operation))).toEqual(operation)));
+    fc.assert(fc.property(anyOperation, (operation) => void expect(decodeOperation(encodeOperation(operation))).toEqual(operation)));
   });
 
   it("have one encoding each: whatever decodes encodes to the same bytes", () => {
@@ -71,7 +71,7 @@ describe("operations", () => {
 
 describe("results", () => {
   it("come back as they were", () => {
-    fc.assert(fc.property(anyResult, (result) => expect(decodeResult(encodeResult(result))).toEqual(result)));
+    fc.assert(fc.property(anyResult, (result) => void expect(decodeResult(encodeResult(result))).toEqual(result)));
   });
 
   it("have one encoding each, and none of the rest decodes", () => {

@@ -81,6 +81,7 @@ export interface GossipInit {
 }
 
 export interface Gossip {
+  /** Sends to all who are subscribed; nothing happens while nobody is. The same bytes are sent once a minute at most. */
   publish(data: Uint8Array): void;
   /**
    * gossipsub forgets a peer for good when one of its streams breaks, though the connection lives on. Such connections are cut off, and
@@ -157,6 +158,11 @@ export const createGossip = (init: GossipInit): Gossip => {
       if (data.byteLength === 0 || data.byteLength > protocolLimits.maxGossipBytes) {
         counters.gossipOversize += 1;
         log("warn", "not gossiped: too large", { bytes: data.byteLength, maxBytes: protocolLimits.maxGossipBytes });
+        return;
+      }
+      if (pubsub.getSubscribers(topic).length === 0) {
+        // published to nobody it would count as seen, and could not be published again
+        counters.gossipPublishFailures += 1;
         return;
       }
       counters.gossipPublished += 1;

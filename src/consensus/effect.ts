@@ -33,9 +33,8 @@ export type DurableRecord =
       readonly batch?: Batch;
     }
   | { readonly type: "prepared"; readonly certificate: PreparedCertificate }
-  /** the VIEW-CHANGE we are about to send, to be repeated to the letter after a restart */
-  | { readonly type: "leaving-view"; readonly viewChange: ViewChange }
-  | { readonly type: "entered-view"; readonly epoch: Epoch; readonly view: View; readonly newView: SignedNewView }
+  /** a NEW-VIEW of another replica that we took up */
+  | { readonly type: "entered-view"; readonly newView: SignedNewView }
   /** everything voted at or below it may be forgotten */
   | { readonly type: "stable"; readonly certificate: CheckpointCertificate }
   /** this validator, once without its data, may vote again (PROTOCOL §6, amnesia) */
@@ -52,7 +51,9 @@ export type UnsignedMessage = PrePrepare | Prepare | Commit | Checkpoint | ViewC
 export type Effect =
   | { readonly type: "save"; readonly record: DurableRecord }
   /** sign and send to every other validator on direct streams */
-  | { readonly type: "broadcast"; readonly message: Prepare | Commit | Checkpoint | ViewChange | NewView }
+  | { readonly type: "broadcast"; readonly message: Prepare | Commit | Checkpoint }
+  /** sign, save what was signed (it is said again to the letter after a restart), then send like a broadcast */
+  | { readonly type: "announce"; readonly message: ViewChange | NewView }
   /** sign and broadcast with its batch on gossip */
   | { readonly type: "propose"; readonly message: PrePrepare; readonly batch: Batch }
   /** say again to some what was already said to all; needs no new durability */

@@ -1,0 +1,113 @@
+/** Heartbeats, and how a replica that fell behind follows the others' kept batches (PROTOCOL §3, §7). */
+import { nextSequence, type ReplicaIndex, type Sequence } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
+import { retractDemand } from "./demand.ts";
+import { handOver } from "./execution.ts";
+import { repeatTo } from "./helping.ts";
+import type { Input } from "./input.ts";
+import { inWindow, reject, slotAt, type State, type Turn } from "./state.ts";
+import { followDemands } from "./view-change.ts";
+
+/** A heartbeat is a hint: it may make us help its sender, ask it for batches, or count it among those who want another view. */
+export const handleStatus = (turn: Turn, input: Extract<Input, { type: "status" }>): void => {
+  const { state } = turn;
+  const { status, from } = input;
+  const peer = state.peers.get(from);
+  if (peer === undefined || status.epoch !== state.config.committee.epoch) return reject(turn, input.type, "wrong-epoch", { from });
+  peer.status = status;
+  const lacksView = state.active && (status.view < state.view || (status.view === state.view && !status.active));
+  if (lacksView || status.stable < state.stable.sequence) repeatTo(turn, from);
+  followDemands(turn);
+  boundAmnesia(state);
+  if (state.config.self === undefined) followHearsay(state);
+  fetchIfBehind(turn);
+};
+
+/** Which validators have a live channel: without a quorum of them nothing is timed and no view is climbed (PROTOCOL §5). */
+export const handleReachable = (turn: Turn, input: Extract<Input, { type: "reachable" }>): void => {
+  const { state, time } = turn;
+  const reachable = new Set(input.peers);
+  for (const [index, peer] of state.peers) {
+    if (peer.reachable && !reachable.has(index)) {
+      peer.unreachableSince = time.now;
+      peer.status = undefined;
+    }
+    peer.reachable = reachable.has(index);
+  }
+  const own = state.config.self === undefined ? 0 : 1;
+  const quorum = reachable.size + own >= state.config.committee.quorum;
+  if (quorum && !state.quorumReachable) {
+    state.timersFrom = time.now;
+    state.repeatPause = state.config.settings.repeatMs;
+    state.repeatAt = time.now;
+    if (state.newViewDeadline !== undefined) state.newViewDeadline = time.now + state.patience.requestTimeout();
+  }
+  if (!quorum) retractDemand(state);
+  state.quorumReachable = quorum;
+};
+
+/** An observer's view is only where it relays to: the highest that f+1 validators say they are in, so that one honest one is. */
+const followHearsay = (state: State): void => {
+  const views = [...state.peers.values()].flatMap(({ status }) => (status?.active === true ? [status.view] : [])).sort((a, b) => b - a);
+  const view = views[state.config.committee.f];
+  if (view === undefined) return;
+  state.view = view;
+  state.demand = view;
+};
+
+/** The highest low watermark that q validators report, plus the window: below it an amnesiac may have voted (PROTOCOL §6). */
+const boundAmnesia = (state: State): void => {
+  if (state.passive === undefined || state.passive.until !== undefined) return;
+  const reports = [...state.peers.values()].flatMap(({ status }) => (status === undefined ? [] : [status.stable]));
+  if (reports.length < state.config.committee.quorum) return;
+  state.passive.until = (Math.max(...reports) + 2 * state.config.parameters.checkpointInterval) as Sequence;
+};
+
+/** The peer that is furthest ahead, other than the one that just failed to answer where there is a choice. */
+const bestSource = (state: State, avoid: ReplicaIndex | undefined): { peer: ReplicaIndex; executed: Sequence } | undefined => {
+  let best: { peer: ReplicaIndex; executed: Sequence } | undefined;
+  for (const [peer, { status, reachable }] of state.peers) {
+    if (status === undefined || !reachable || status.executed <= state.committedUpTo) continue;
+    const better = best === undefined || status.executed > best.executed || best.peer === avoid;
+    if (better && !(peer === avoid && best !== undefined)) best = { peer, executed: status.executed };
+  }
+  return best;
+};
+
+/** When peers that are ahead will be asked for what they have; undefined when nobody is ahead. */
+export const fetchDue = (state: State): number | undefined => {
+  if (state.fetch !== undefined) return state.fetch.deadline;
+  const source = bestSource(state, undefined);
+  if (source === undefined) return undefined;
+  const farBehind = source.executed - state.committedUpTo > state.config.parameters.checkpointInterval;
+  // what was handed to execution comes first: answers must not pile up in memory
+  if (state.committedUpTo - state.executed > limits.maxBlocksPerAnswer) return undefined;
+  return farBehind ? Number.NEGATIVE_INFINITY : state.progressAt + state.config.settings.catchUpDelayMs;
+};
+
+/** One request at a time; another peer when the last one did not answer. */
+export const fetchIfBehind = (turn: Turn): void => {
+  const { state, time, effects } = turn;
+  const due = fetchDue(state);
+  if (due === undefined || due > time.now) return;
+  const source = bestSource(state, state.fetch?.peer);
+  state.fetch = undefined;
+  if (source === undefined) return;
+  const from = nextSequence(state.committedUpTo);
+  const to = Math.min(source.executed, state.committedUpTo + limits.maxBlocksPerAnswer) as Sequence;
+  state.fetch = { peer: source.peer, deadline: time.now + state.config.settings.fetchTimeoutMs };
+  effects.push({ type: "fetch-blocks", from, to, peer: source.peer });
+};
+
+/** Batches with their certificates: those that come next are executed, whatever view they were ordered in. */
+export const handleBlocks = (turn: Turn, input: Extract<Input, { type: "blocks" }>): void => {
+  const { state } = turn;
+  if (state.fetch?.peer === input.from) state.fetch = undefined;
+  for (const { certificate, batch } of input.blocks) {
+    if (certificate.epoch !== state.config.committee.epoch) return reject(turn, input.type, "wrong-epoch", { from: input.from });
+    if (certificate.sequence !== state.committedUpTo + 1) continue;
+    if (inWindow(state, certificate.sequence)) slotAt(turn, certificate.sequence);
+    handOver(turn, certificate, batch);
+  }
+  fetchIfBehind(turn);
+};

@@ -1,0 +1,109 @@
+/** Stable checkpoints, the watermarks and what they let go (PROTOCOL §4). */
+import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
+import type { Checkpoint, CheckpointCertificate, Signed } from "../protocol/messages.ts";
+import type { Input } from "./input.ts";
+import { halt, inWindow, mayVote, reject, type State, type Turn } from "./state.ts";
+
+/**
+ * Ignore: another epoch, outside the window, not a checkpoint sequence, a repetition.
+ * Prove: a second, different checkpoint of one sender for one sequence.
+ */
+export const handleCheckpoint = (turn: Turn, input: Extract<Input, { type: "checkpoint" }>): void => {
+  const { state } = turn;
+  const { message } = input.signed;
+  const from = message.replica;
+  if (message.epoch !== state.config.committee.epoch) return reject(turn, input.type, "wrong-epoch", { from });
+  if (!inWindow(state, message.sequence) || message.sequence % state.config.parameters.checkpointInterval !== 0) {
+    return reject(turn, input.type, "outside-window", { from });
+  }
+  if (from === state.config.self && !isOurs(state, message)) return notOurs(turn, message);
+  const votes = votesAt(state, message.sequence);
+  const first = votes.get(from);
+  if (first === undefined) {
+    votes.set(from, input.signed);
+    return countVotes(turn, message);
+  }
+  if (sameRoots(first.message, message)) return reject(turn, input.type, "duplicate", { from });
+  turn.effects.push({ type: "evidence", evidence: { kind: "conflicting-checkpoints", culprit: from, first, second: input.signed } });
+  reject(turn, input.type, "conflicting-vote", { from, blame: true });
+};
+
+/** A certificate that somebody else collected. */
+export const handleStableCheckpoint = (turn: Turn, input: Extract<Input, { type: "stable-checkpoint" }>): void => {
+  if (input.certificate.epoch !== turn.state.config.committee.epoch) return reject(turn, input.type, "wrong-epoch");
+  if (input.certificate.sequence <= turn.state.stable.sequence) return reject(turn, input.type, "duplicate");
+  adoptStable(turn, input.certificate);
+};
+
+const isOurs = (state: State, message: Checkpoint): boolean => {
+  const own = state.ownCheckpoints.get(message.sequence);
+  return own !== undefined && own.stateRoot === message.stateRoot && own.logHash === message.logHash;
+};
+
+const notOurs = (turn: Turn, message: Checkpoint): void => {
+  if (mayVote(turn.state)) halt(turn, "key-used-elsewhere", `a checkpoint for sequence ${message.sequence} in our name that we did not sign`);
+};
+
+const votesAt = (state: State, sequence: Sequence): Map<ReplicaIndex, Signed<Checkpoint>> => {
+  let votes = state.checkpointVotes.get(sequence);
+  if (votes === undefined) {
+    votes = new Map();
+    state.checkpointVotes.set(sequence, votes);
+  }
+  return votes;
+};
+
+const sameRoots = (a: Checkpoint, b: Checkpoint): boolean =>
+  a.stateRoot === b.stateRoot && a.logHash === b.logHash && a.epochRoot === b.epochRoot;
+
+const countVotes = (turn: Turn, message: Checkpoint): void => {
+  const { state } = turn;
+  const { quorum } = state.config.committee;
+  const agreeing = [...votesAt(state, message.sequence).values()].filter((vote) => sameRoots(vote.message, message));
+  if (agreeing.length < quorum) return;
+  const signatures = agreeing
+    .map((vote) => ({ replica: vote.message.replica, signature: vote.signature }))
+    .sort((a, b) => a.replica - b.replica)
+    .slice(0, quorum);
+  const { epoch, sequence, stateRoot, logHash, epochRoot } = message;
+  adoptStable(turn, { epoch, sequence, stateRoot, logHash, epochRoot, signatures });
+};
+
+/** Moves the low watermark if this replica has executed that far; otherwise the certificate is where it has to get to. */
+export const adoptStable = (turn: Turn, certificate: CheckpointCertificate): void => {
+  const { state, effects } = turn;
+  const { sequence } = certificate;
+  if (sequence <= state.stable.sequence) return;
+  if (sequence > state.executed) {
+    if (sequence > (state.target?.sequence ?? 0)) state.target = certificate;
+    return;
+  }
+  const own = state.ownCheckpoints.get(sequence);
+  if (own !== undefined && (own.stateRoot !== certificate.stateRoot || own.logHash !== certificate.logHash)) {
+    halt(turn, "state-diverged", `at sequence ${sequence} our state is ${own.stateRoot}, a quorum's is ${certificate.stateRoot}`);
+    return;
+  }
+  state.stable = certificate;
+  effects.push({ type: "save", record: { type: "stable", certificate } });
+  for (const key of state.slots.keys()) if (key <= sequence) state.slots.delete(key);
+  for (const key of state.checkpointVotes.keys()) if (key <= sequence) state.checkpointVotes.delete(key);
+  for (const key of state.ownCheckpoints.keys()) if (key <= sequence) state.ownCheckpoints.delete(key);
+  voteAgainAfterAmnesia(turn);
+};
+
+/** Execution reached the stable checkpoint that was ahead of it. */
+export const adoptReachedTarget = (turn: Turn): void => {
+  const { state } = turn;
+  if (state.target === undefined || state.target.sequence > state.executed) return;
+  const certificate = state.target;
+  state.target = undefined;
+  adoptStable(turn, certificate);
+};
+
+/** Passive until a stable checkpoint passes everything that could have been voted on (PROTOCOL §6). */
+const voteAgainAfterAmnesia = (turn: Turn): void => {
+  const { state, effects } = turn;
+  if (state.passive?.until === undefined || state.stable.sequence < state.passive.until) return;
+  state.passive = undefined;
+  effects.push({ type: "save", record: { type: "may-vote" } });
+};

@@ -1,0 +1,19 @@
+/**
+ * The first, retractable half of a view change: a replica says in its heartbeat that it would rather be in the next view, and goes
+ * on working. Only f+1 such demands bind anybody, so a lone slow or paused replica never leaves its view (PROTOCOL §5).
+ */
+import { nextView } from "../protocol/ids.ts";
+import { mayVote, type State, type Turn } from "./state.ts";
+
+/** Idempotent; does nothing without a reachable quorum: views are not climbed alone. */
+export const demandNextView = (turn: Turn): void => {
+  const { state } = turn;
+  if (!mayVote(state) || !state.quorumReachable || state.demand > state.view) return;
+  state.demand = nextView(state.view);
+  turn.effects.push({ type: "send-status" });
+};
+
+/** What was overdue has come: the demand is taken back. */
+export const retractDemand = (state: State): void => {
+  if (state.active) state.demand = state.view;
+};

@@ -1,0 +1,63 @@
+/** The replica's state in words and numbers, for status, logs and metrics. Reads only. */
+import type { Digest, ReplicaIndex, Sequence, View } from "../protocol/ids.ts";
+import type { CheckpointCertificate } from "../protocol/messages.ts";
+import { currentPrimary, windowTop, type Halt, type State } from "./state.ts";
+
+export interface ReplicaSummary {
+  readonly view: View;
+  readonly active: boolean;
+  readonly demand: View;
+  readonly primary: ReplicaIndex;
+  readonly committed: Sequence;
+  readonly executed: Sequence;
+  readonly stable: CheckpointCertificate;
+  readonly windowTop: number;
+  readonly logHash: Digest;
+  readonly quorumReachable: boolean;
+  /** a peer or a certificate is ahead of us */
+  readonly behind: number;
+  readonly passive: boolean;
+  readonly halted: Halt | undefined;
+  readonly pool: { readonly requests: number; readonly bytes: number; readonly oldestSince: number | undefined };
+  readonly inFlight: number;
+  readonly heldBatchBytes: number;
+  readonly earlyMessages: number;
+  readonly requestTimeoutMs: number;
+  /** votes that the next sequence has: who prepared, who committed */
+  readonly next: { readonly sequence: number; readonly proposed: boolean; readonly prepares: ReplicaIndex[]; readonly commits: ReplicaIndex[] };
+}
+
+export const describe = (state: State): ReplicaSummary => {
+  const sequence = state.committedUpTo + 1;
+  const slot = state.slots.get(sequence as Sequence);
+  let ahead: number = state.target?.sequence ?? 0;
+  for (const { status } of state.peers.values()) ahead = Math.max(ahead, status?.executed ?? 0);
+  let earlyMessages = 0;
+  for (const kept of state.early.values()) earlyMessages += kept.length;
+  return {
+    view: state.view,
+    active: state.active,
+    demand: state.demand,
+    primary: currentPrimary(state),
+    committed: state.committedUpTo,
+    executed: state.executed,
+    stable: state.stable,
+    windowTop: windowTop(state),
+    logHash: state.logHash,
+    quorumReachable: state.quorumReachable,
+    behind: Math.max(0, ahead - state.committedUpTo),
+    passive: state.passive !== undefined,
+    halted: state.halted,
+    pool: { requests: state.pool.size, bytes: state.pool.bytes, oldestSince: state.pool.oldest()?.since },
+    inFlight: Math.max(0, state.acceptedUpTo - state.committedUpTo),
+    heldBatchBytes: state.batches.bytes,
+    earlyMessages,
+    requestTimeoutMs: state.patience.requestTimeout(),
+    next: {
+      sequence,
+      proposed: slot?.proposal !== undefined,
+      prepares: [...(slot?.prepares.keys() ?? [])],
+      commits: [...(slot?.commits.keys() ?? [])],
+    },
+  };
+};

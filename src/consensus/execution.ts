@@ -1,0 +1,63 @@
+/** The hand-over of committed batches to the ledger, and what comes back (PROTOCOL §3.5, §4). */
+import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
+import type { Batch, CommitCertificate } from "../protocol/messages.ts";
+import { adoptReachedTarget } from "./checkpoints.ts";
+import { retractDemand } from "./demand.ts";
+import type { Input } from "./input.ts";
+import { mayVote, RECENT_REQUESTS, type State, type Turn } from "./state.ts";
+
+/** The only place that gives a batch to execution; the caller made sure that it is the next one. */
+export const handOver = (turn: Turn, certificate: CommitCertificate, batch: Batch): void => {
+  const { state, time, effects } = turn;
+  effects.push({ type: "execute", certificate, batch });
+  state.committedUpTo = certificate.sequence;
+  state.nextSequence = Math.max(state.nextSequence, certificate.sequence + 1) as Sequence;
+  state.committedTimestamp = Math.max(state.committedTimestamp, batch.timestamp);
+  const slot = state.slots.get(certificate.sequence);
+  if (slot !== undefined) slot.certificate = certificate;
+  state.executedDigests.set(certificate.sequence, certificate.digest);
+  state.executedDigests.delete((certificate.sequence - 2 * state.config.parameters.checkpointInterval) as Sequence);
+  state.batches.remove(batch.digest);
+  for (const request of batch.requests) {
+    const entry = state.pool.remove(request.id);
+    if (entry !== undefined) state.patience.observe(time.now - Math.max(entry.since, state.timersFrom));
+    state.inFlight.delete(request.id);
+    state.recent.add(request.id);
+  }
+  forgetOldRequests(state);
+  noteProgress(turn);
+};
+
+const forgetOldRequests = (state: State): void => {
+  for (const id of state.recent) {
+    if (state.recent.size <= RECENT_REQUESTS) return;
+    state.recent.delete(id);
+  }
+};
+
+const noteProgress = (turn: Turn): void => {
+  const { state, time } = turn;
+  state.progressAt = time.now;
+  state.repeatPause = state.config.settings.repeatMs;
+  state.repeatAt = time.now + state.repeatPause;
+  if (!state.active) return;
+  state.progressInView = true;
+  state.patience.progress();
+  retractDemand(state);
+};
+
+/** The batch ran and is on disk: its roots are known, and at a checkpoint they are signed. */
+export const handleExecuted = (turn: Turn, input: Extract<Input, { type: "executed" }>): void => {
+  const { state, effects } = turn;
+  const { sequence, stateRoot, logHash } = input;
+  state.executed = sequence;
+  state.logHash = logHash;
+  if (sequence % state.config.parameters.checkpointInterval !== 0) return;
+  state.ownCheckpoints.set(sequence, { sequence, stateRoot, logHash });
+  if (mayVote(state)) {
+    const { epochRoot, committee } = state.config;
+    const replica = state.config.self as ReplicaIndex;
+    effects.push({ type: "broadcast", message: { kind: "checkpoint", epoch: committee.epoch, sequence, stateRoot, logHash, epochRoot, replica } });
+  }
+  adoptReachedTarget(turn);
+};

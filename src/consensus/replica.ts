@@ -1,0 +1,126 @@
+/**
+ * The replica: one door in, effects out. `step` is synchronous, total and deterministic; it has no clock, no randomness and no I/O.
+ *
+ * The caller's duties:
+ * 1. inputs come one at a time; only what `signing/verify` returned is passed as verified;
+ * 2. effects are carried out in order, under the contract in `effect.ts`;
+ * 3. the first input is `start`; `tick` is given whenever `deadline()` has come;
+ * 4. `time.now` never goes back.
+ */
+import type { Digest, ReplicaIndex, Sequence, View } from "../protocol/ids.ts";
+import type { Status } from "../protocol/messages.ts";
+import { handleBlocks, handleReachable, handleStatus } from "./catch-up.ts";
+import { handleCheckpoint, handleStableCheckpoint } from "./checkpoints.ts";
+import type { ReplicaConfig, Restored } from "./config.ts";
+import { describe, type ReplicaSummary } from "./describe.ts";
+import { takeEarly } from "./early.ts";
+import type { Effect } from "./effect.ts";
+import { handleExecuted } from "./execution.ts";
+import type { Input, Time } from "./input.ts";
+import { handleNewView, makeNewView } from "./new-view.ts";
+import { settle } from "./progress.ts";
+import { handleBatch, handleInvalidBatch, handlePrePrepare } from "./proposals.ts";
+import { handleRequest } from "./requests.ts";
+import { handleStart, restoreSlots } from "./restart.ts";
+import { createState, type State, type Turn } from "./state.ts";
+import { handleTick, nextDeadline } from "./timers.ts";
+import { followDemands, handleViewChange } from "./view-change.ts";
+import { handleCommit, handlePrepare } from "./votes.ts";
+
+export interface Replica {
+  step(input: Input, time: Time): readonly Effect[];
+  /** monotonic milliseconds at which the input `tick` is due; undefined when nothing is waited for */
+  deadline(): number | undefined;
+  /** our heartbeat */
+  status(): Status;
+  /** for people and metrics */
+  describe(): ReplicaSummary;
+  /** the proposal of this slot is known already: the copy of its signature that a PREPARE carries needs no check */
+  knowsProposal(view: View, sequence: Sequence, digest: Digest): boolean;
+}
+
+export const createReplica = (config: ReplicaConfig, restored: Restored): Replica => {
+  const state = createState(config, restored);
+  restoreSlots(state, restored);
+  return {
+    step(input, time) {
+      if (state.halted !== undefined) return [];
+      const turn: Turn = { state, time, effects: [], touched: new Set() };
+      const { view, active } = state;
+      handle(turn, input);
+      conclude(turn);
+      if (state.active && (state.view !== view || !active)) for (const early of takeEarly(state)) handleAndConclude(turn, early);
+      return turn.effects;
+    },
+    deadline: () => nextDeadline(state),
+    status: () => statusOf(state),
+    describe: () => describe(state),
+    knowsProposal: (view, sequence, digest) => view === state.view && state.slots.get(sequence)?.proposal?.digest === digest,
+  };
+};
+
+const handleAndConclude = (turn: Turn, input: Input): void => {
+  if (turn.state.halted !== undefined) return;
+  handle(turn, input);
+  conclude(turn);
+};
+
+/** What any input may have made possible. */
+const conclude = (turn: Turn): void => {
+  const { state } = turn;
+  if (state.halted !== undefined) return;
+  if (state.demand > state.view) followDemands(turn);
+  makeNewView(turn);
+  settle(turn);
+};
+
+const handle = (turn: Turn, input: Input): void => {
+  switch (input.type) {
+    case "start":
+      return handleStart(turn);
+    case "request":
+      return handleRequest(turn, input);
+    case "pre-prepare":
+      return handlePrePrepare(turn, input);
+    case "invalid-batch":
+      return handleInvalidBatch(turn, input);
+    case "prepare":
+      return handlePrepare(turn, input);
+    case "commit":
+      return handleCommit(turn, input);
+    case "checkpoint":
+      return handleCheckpoint(turn, input);
+    case "view-change":
+      return handleViewChange(turn, input);
+    case "new-view":
+      return handleNewView(turn, input);
+    case "batch":
+      return handleBatch(turn, input);
+    case "blocks":
+      return handleBlocks(turn, input);
+    case "stable-checkpoint":
+      return handleStableCheckpoint(turn, input);
+    case "status":
+      return handleStatus(turn, input);
+    case "reachable":
+      return handleReachable(turn, input);
+    case "executed":
+      return handleExecuted(turn, input);
+    case "tick":
+      return handleTick(turn);
+  }
+};
+
+const statusOf = (state: State): Status => ({
+  kind: "status",
+  epoch: state.config.committee.epoch,
+  view: state.view,
+  active: state.active,
+  demand: state.demand,
+  executed: state.executed,
+  stable: state.stable.sequence,
+  logHash: state.logHash,
+  reach: reachOf(state),
+});
+
+const reachOf = (state: State): ReplicaIndex[] => [...state.peers].filter(([, peer]) => peer.reachable).map(([index]) => index);

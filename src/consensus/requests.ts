@@ -1,0 +1,95 @@
+/** Requests on their way to a proposal, and the primary's cutting of batches (PROTOCOL §3.1, §3.2). */
+import { nextSequence, type Sequence } from "../protocol/ids.ts";
+import type { Request } from "../protocol/messages.ts";
+import type { Input } from "./input.ts";
+import { currentPrimary, isPrimary, others, reject, slotAt, windowTop, type State, type Turn } from "./state.ts";
+
+/** Admits a request to the pool within its bounds; a local one is relayed to the primary. */
+export const handleRequest = (turn: Turn, input: Extract<Input, { type: "request" }>): void => {
+  const { state, time, effects } = turn;
+  const { request, local, from } = input;
+  const admission = state.recent.has(request.id) ? "already-executed" : state.pool.add(request, time.now, local);
+  if (admission !== "admitted") {
+    reject(turn, input.type, admission, from === undefined ? {} : { from });
+    if (admission !== "already-pending") effects.push({ type: "refuse-request", id: request.id, reason: admission });
+    return;
+  }
+  const inFlightAt = state.inFlight.get(request.id);
+  if (inFlightAt !== undefined) state.pool.markProposed(request.id, inFlightAt);
+  if (local) relayToPrimary(turn, [request]);
+};
+
+/** Between views there is nobody to relay to: entering the next one relays everything that waits. */
+const relayToPrimary = (turn: Turn, requests: readonly Request[]): void => {
+  const { state } = turn;
+  const primary = currentPrimary(state);
+  if (state.active && primary !== state.config.self) turn.effects.push({ type: "relay", to: [primary], requests });
+};
+
+/** A new primary does not know what was told to the old one. */
+export const relayPending = (turn: Turn): void => {
+  const pending = [...turn.state.pool.values()].filter((entry) => entry.local).map((entry) => entry.request);
+  if (pending.length > 0) relayToPrimary(turn, pending);
+};
+
+/** When a request that waits since `since` is told to every validator: half its timeout (PROTOCOL §3.1). */
+export const relayDue = (state: State, since: number): number => Math.max(since, state.timersFrom) + state.patience.requestTimeout() / 2;
+
+/** Tells every validator about the requests that waited too long; each starts its own timer, so a primary can not silently censor. */
+export const relayOverdueToAll = (turn: Turn): void => {
+  const { state, time } = turn;
+  const overdue: Request[] = [];
+  for (const entry of state.pool.values()) {
+    if (relayDue(state, entry.since) > time.now) break;
+    if (!entry.local || entry.relayedToAll) continue;
+    entry.relayedToAll = true;
+    overdue.push(entry.request);
+  }
+  if (overdue.length > 0) turn.effects.push({ type: "relay", to: others(state), requests: overdue });
+};
+
+const inFlightCount = (state: State): number => state.nextSequence - 1 - state.committedUpTo;
+
+const slotIsFree = (state: State): boolean =>
+  state.nextSequence <= windowTop(state) &&
+  inFlightCount(state) < state.config.settings.pipelineDepth &&
+  // what a NEW-VIEW carries over comes first: its requests must not be proposed twice
+  state.acceptedUpTo >= state.nextSequence - 1;
+
+/** Monotonic milliseconds at which a batch is cut though nothing else happens; undefined while that waits for something else. */
+export const batchDue = (state: State): number | undefined => {
+  if (!isPrimary(state) || !state.quorumReachable || state.pool.unproposed() === 0 || !slotIsFree(state)) return undefined;
+  const { parameters, settings } = state.config;
+  const full = state.pool.unproposed() >= parameters.maxBatchRequests || state.pool.unproposedBytes() >= parameters.maxBatchBytes;
+  if (full || inFlightCount(state) === 0) return Number.NEGATIVE_INFINITY;
+  for (const entry of state.pool.values()) if (entry.proposed === undefined) return entry.since + settings.maxBatchDelayMs;
+  return undefined;
+};
+
+/** Puts one batch into the next free slot if one is due: at once when idle, else when full or when its oldest request waited enough. */
+export const cutBatch = (turn: Turn): boolean => {
+  const { state, time } = turn;
+  const due = batchDue(state);
+  if (due === undefined || due > time.now) return false;
+  const sequence = state.nextSequence;
+  const batch = state.config.createBatch(Math.max(Math.floor(time.wall), state.acceptedTimestamp + 1), takeRequests(state, sequence));
+  state.nextSequence = nextSequence(sequence);
+  state.batches.add(batch, true);
+  slotAt(turn, sequence).proposal = { digest: batch.digest, signed: undefined, carried: false, accepted: false };
+  return true;
+};
+
+/** Oldest first, up to the genesis' bounds; at least one. */
+const takeRequests = (state: State, sequence: Sequence): Request[] => {
+  const { maxBatchBytes, maxBatchRequests } = state.config.parameters;
+  const taken: Request[] = [];
+  let bytes = 0;
+  for (const { proposed, request } of state.pool.values()) {
+    if (proposed !== undefined) continue;
+    if (taken.length >= maxBatchRequests || (taken.length > 0 && bytes + request.bytes.length > maxBatchBytes)) break;
+    taken.push(request);
+    bytes += request.bytes.length;
+  }
+  for (const request of taken) state.pool.markProposed(request.id, sequence);
+  return taken;
+};

@@ -1,0 +1,123 @@
+/** Everything that happens because time passed, and when the next such thing is due. */
+import { nextSequence, type ReplicaIndex } from "../protocol/ids.ts";
+import type { Checkpoint, Commit, Prepare, Signed, ViewChange } from "../protocol/messages.ts";
+import { fetchDue, fetchIfBehind } from "./catch-up.ts";
+import { demandNextView } from "./demand.ts";
+import { fetchMissingBatch } from "./fetching.ts";
+import { batchDue, relayDue, relayOverdueToAll } from "./requests.ts";
+import { currentPrimary, mayVote, others, type Slot, type State, type Turn } from "./state.ts";
+import { followDemands } from "./view-change.ts";
+
+/** Slots beyond the first unexecuted one that are repeated at a time. */
+const REPEATED_SLOTS = 16;
+
+/** Monotonic milliseconds at which `tick` is next due; undefined when nothing is waited for. */
+export const nextDeadline = (state: State): number | undefined => {
+  if (state.halted !== undefined) return undefined;
+  const due = [batchDue(state), fetchDue(state)];
+  if (state.quorumReachable) due.push(overdueAt(state), nextRelay(state), repeatDue(state));
+  const known = due.filter((at) => at !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+};
+
+export const handleTick = (turn: Turn): void => {
+  const { state, time } = turn;
+  fetchIfBehind(turn);
+  if (!state.quorumReachable) return;
+  relayOverdueToAll(turn);
+  if ((overdueAt(state) ?? Number.POSITIVE_INFINITY) <= time.now) {
+    demandNextView(turn);
+    followDemands(turn);
+  }
+  if ((repeatDue(state) ?? Number.POSITIVE_INFINITY) <= time.now) repeat(turn);
+};
+
+/**
+ * When the oldest known work began to wait: a request in the pool, or the primary's proposal for the next sequence. Votes alone do not
+ * count: a single liar could keep every replica waiting for a slot that no primary proposed.
+ */
+const waitingSince = (state: State): number | undefined => {
+  const request = state.pool.oldest()?.since;
+  const next = state.slots.get(nextSequence(state.committedUpTo));
+  const proposal = next?.proposal === undefined ? undefined : next.seenAt;
+  if (request === undefined && proposal === undefined) return undefined;
+  return Math.max(Math.min(request ?? Number.POSITIVE_INFINITY, proposal ?? Number.POSITIVE_INFINITY), state.timersFrom);
+};
+
+/** When this replica will want the next view (PROTOCOL §5); undefined when it is content or has said so already. */
+const overdueAt = (state: State): number | undefined => {
+  if (!mayVote(state) || state.demand > state.view) return undefined;
+  const patience = state.active ? waitingForCommit(state) : state.newViewDeadline;
+  if (patience === undefined) return undefined;
+  const primary = state.peers.get(currentPrimary(state));
+  if (primary === undefined || primary.reachable) return patience;
+  // a primary nobody hears is given up sooner: its silence needs no long proof
+  const since = state.active ? (waitingSince(state) ?? 0) : state.timersFrom;
+  return Math.min(patience, Math.max(primary.unreachableSince, since) + state.config.settings.unreachableGraceMs);
+};
+
+const waitingForCommit = (state: State): number | undefined => {
+  const since = waitingSince(state);
+  return since === undefined ? undefined : since + state.patience.requestTimeout();
+};
+
+const nextRelay = (state: State): number | undefined => {
+  for (const entry of state.pool.values()) if (entry.local && !entry.relayedToAll) return relayDue(state, entry.since);
+  return undefined;
+};
+
+/* ------------------------------------------------------------------ repetition: a lost message costs a delay, never a stall */
+
+const unstable = (state: State): boolean => state.ownCheckpoints.size > 0;
+
+const repeatDue = (state: State): number | undefined => {
+  if (!mayVote(state)) return undefined;
+  const waiting = !state.active || state.demand > state.view || waitingSince(state) !== undefined || unstable(state);
+  return waiting ? state.repeatAt : undefined;
+};
+
+const repeat = (turn: Turn): void => {
+  const { state, time, effects } = turn;
+  state.repeatPause = Math.min(state.repeatPause * 2, 8 * state.config.settings.repeatMs);
+  state.repeatAt = time.now + state.repeatPause;
+  if (state.demand > state.view) effects.push({ type: "send-status" });
+  repeatCheckpoints(turn);
+  if (!state.active) return repeatViewChange(turn);
+  for (let sequence = state.committedUpTo + 1; sequence <= state.committedUpTo + REPEATED_SLOTS; sequence += 1) {
+    const slot = state.slots.get(sequence as Slot["sequence"]);
+    if (slot !== undefined) repeatSlot(turn, slot);
+  }
+};
+
+const say = (turn: Turn, to: readonly ReplicaIndex[], signed: Signed<Prepare | Commit | Checkpoint | ViewChange> | undefined): void => {
+  if (signed !== undefined && to.length > 0) turn.effects.push({ type: "repeat", to, message: { kind: "signed", signed } });
+};
+
+const repeatViewChange = (turn: Turn): void => {
+  const { state } = turn;
+  say(turn, others(state), state.viewChanges.get(state.config.self as ReplicaIndex));
+};
+
+const repeatCheckpoints = (turn: Turn): void => {
+  const { state } = turn;
+  for (const sequence of state.ownCheckpoints.keys()) {
+    const votes = state.checkpointVotes.get(sequence);
+    say(turn, others(state), votes?.get(state.config.self as ReplicaIndex));
+  }
+};
+
+/** Our proposal to those who did not answer it, our votes to those who did not commit. */
+const repeatSlot = (turn: Turn, slot: Slot): void => {
+  const { state, effects } = turn;
+  const self = state.config.self as ReplicaIndex;
+  const uncommitted = others(state).filter((replica) => !slot.commits.has(replica));
+  const { proposal } = slot;
+  const batch = proposal === undefined ? undefined : state.batches.get(proposal.digest);
+  if (proposal?.signed !== undefined && batch !== undefined && currentPrimary(state) === self) {
+    const to = uncommitted.filter((replica) => !slot.prepares.has(replica));
+    if (to.length > 0) effects.push({ type: "repeat", to, message: { kind: "signed-proposal", signed: proposal.signed, batch } });
+  }
+  say(turn, uncommitted, slot.prepares.get(self));
+  say(turn, others(state), slot.commits.get(self));
+  fetchMissingBatch(turn, slot);
+};

@@ -71,7 +71,8 @@ export const hostPortRule = (value: string): string | undefined => {
   return match !== null && isPort(match[2] ?? "", 0) ? undefined : "must be HOST:PORT, as 127.0.0.1:27657";
 };
 
-const monikerRule = (value: string): string | undefined => {
+/** What a moniker may be: the complaint, or undefined. */
+export const monikerRule = (value: string): string | undefined => {
   if (Buffer.byteLength(value) > 64) return "must be at most 64 bytes";
   return /^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u.test(value) ? undefined : "must be letters, digits, spaces and . _ -";
 };

@@ -1,0 +1,70 @@
+/** Runs signature checks through a pool, each at most once: those seen valid before are free, those under way are waited for. */
+import type { SignatureCheck } from "./check.ts";
+import { isPlausible } from "./rule.ts";
+import type { Urgency, VerificationPool } from "./pool.ts";
+import { createSeenSignatures, defaultSeenEntries } from "./seen.ts";
+
+export interface CheckRunnerOptions {
+  readonly pool: VerificationPool;
+  /** valid signatures remembered, a power of two; 131,072 by default, 2 MiB */
+  readonly seenEntries?: number;
+}
+
+export interface CheckRunner {
+  /** `done` is called once with a verdict for each check. */
+  run(checks: readonly SignatureCheck[], urgency: Urgency, done: (verdicts: readonly boolean[]) => void): void;
+  /** checks under way; the pool bounds them */
+  readonly pending: number;
+}
+
+type Settle = (verdict: boolean) => void;
+
+export const createCheckRunner = ({ pool, seenEntries = defaultSeenEntries }: CheckRunnerOptions): CheckRunner => {
+  const seen = createSeenSignatures(seenEntries);
+  const underWay = new Map<string, Settle[]>();
+
+  const finish = (name: string, verdict: boolean): void => {
+    if (verdict) seen.add(name);
+    const settles = underWay.get(name) ?? [];
+    underWay.delete(name);
+    for (const settle of settles) settle(verdict);
+  };
+
+  /** The name under which the pool must be asked; undefined when the verdict is known or comes with that of another call. */
+  const begin = (check: SignatureCheck, settle: Settle): string | undefined => {
+    if (!isPlausible(check.publicKey, check.signature)) return void settle(false);
+    const name = seen.keyOf(check);
+    if (seen.has(name)) return void settle(true);
+    const waiting = underWay.get(name);
+    if (waiting !== undefined) return void waiting.push(settle);
+    underWay.set(name, [settle]);
+    return name;
+  };
+
+  return {
+    run: (checks, urgency, done) => {
+      const verdicts = new Array<boolean>(checks.length).fill(false);
+      let open = checks.length;
+      if (open === 0) return done(verdicts);
+      const fresh: SignatureCheck[] = [];
+      const names: string[] = [];
+      for (const [index, check] of checks.entries()) {
+        const settle: Settle = (verdict) => {
+          verdicts[index] = verdict;
+          open -= 1;
+          if (open === 0) done(verdicts);
+        };
+        const name = begin(check, settle);
+        if (name !== undefined) {
+          fresh.push(check);
+          names.push(name);
+        }
+      }
+      if (fresh.length === 0) return;
+      pool.verify(fresh, urgency, (results) => names.forEach((name, index) => finish(name, results[index] === true)));
+    },
+    get pending() {
+      return underWay.size;
+    },
+  };
+};

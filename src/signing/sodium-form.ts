@@ -1,0 +1,46 @@
+/** The strict rule on libsodium: the fast form. */
+import { createRequire } from "node:module";
+import { isPlausible } from "./rule.ts";
+import type { Ed25519 } from "./rule.ts";
+
+/** The part of sodium-native that is used here; the package brings no types. */
+interface Sodium {
+  crypto_sign_verify_detached(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean;
+  crypto_sign_detached(signature: Uint8Array, message: Uint8Array, secretKey: Uint8Array): void;
+  crypto_sign_seed_keypair(publicKey: Uint8Array, secretKey: Uint8Array, seed: Uint8Array): void;
+  crypto_core_ed25519_is_valid_point(point: Uint8Array): boolean;
+}
+
+const keyPairOf = (sodium: Sodium, seed: Uint8Array): { readonly publicKey: Uint8Array; readonly secretKey: Uint8Array } => {
+  const publicKey = new Uint8Array(32);
+  const secretKey = new Uint8Array(64);
+  sodium.crypto_sign_seed_keypair(publicKey, secretKey, seed);
+  return { publicKey, secretKey };
+};
+
+const createForm = (sodium: Sodium): Ed25519 => {
+  // one key is signed with again and again: expanding its seed each time would cost as much as signing
+  let last: { readonly seed: Uint8Array; readonly secretKey: Uint8Array } | undefined;
+  return {
+    name: "sodium",
+    isPublicKey: (publicKey) => publicKey.length === 32 && sodium.crypto_core_ed25519_is_valid_point(publicKey),
+    verify: (publicKey, message, signature) =>
+      isPlausible(publicKey, signature) && sodium.crypto_sign_verify_detached(signature, message, publicKey),
+    sign: (seed, message) => {
+      if (last?.seed !== seed) last = { seed, secretKey: keyPairOf(sodium, seed).secretKey };
+      const signature = new Uint8Array(64);
+      sodium.crypto_sign_detached(signature, message, last.secretKey);
+      return signature;
+    },
+    publicKeyOf: (seed) => keyPairOf(sodium, seed).publicKey,
+  };
+};
+
+/** Undefined where sodium-native has no binary for this machine. */
+export const loadSodiumForm = (): Ed25519 | undefined => {
+  try {
+    return createForm(createRequire(import.meta.url)("sodium-native") as Sodium);
+  } catch {
+    return undefined;
+  }
+};

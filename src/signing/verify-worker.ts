@@ -1,4 +1,4 @@
-/** A verification worker: packed jobs in, the same memory with verdicts out. It shares nothing and keeps nothing. */
+/** A verification worker: says that it is ready, then takes packed jobs and sends the same memory back with verdicts. It keeps nothing. */
 import { parentPort } from "node:worker_threads";
 import { runJob } from "./check.ts";
 import { ed25519 } from "./ed25519.ts";
@@ -7,3 +7,5 @@ parentPort?.on("message", (memory: ArrayBuffer) => {
   runJob(ed25519, memory);
   parentPort?.postMessage(memory, [memory]);
 });
+
+parentPort?.postMessage("ready");

@@ -2,8 +2,10 @@
  * Verification on worker threads (PROTOCOL §9: client signatures are the largest cost of a node).
  *
  * Checks from all callers of one turn of the event loop are put together and sent off in jobs of 8 to 64. A handful is checked on the main thread:
- * for them the trip costs more than the work. Workers start when there is work for them and stop after a while without.
+ * for them the trip costs more than the work. Workers (about 25 MiB each) start when there is work for them and stop after a while without; until the first
+ * one is there, and where none can be had, the main thread works the backlog off in small slices.
  */
+import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { checkSignature, packJob, verdictsOf } from "./check.ts";
 import { ed25519 } from "./ed25519.ts";
@@ -12,8 +14,8 @@ import type { Waiting } from "./job-queue.ts";
 import type { VerificationPool } from "./pool.ts";
 
 export interface WorkerPoolOptions {
-  /** worker threads at most; 0 checks everything on the main thread */
-  readonly workers: number;
+  /** worker threads at most, `defaultWorkers()` by default; 0 checks everything on the main thread */
+  readonly workers?: number;
   /** a worker without work for this long is stopped; 30,000 by default */
   readonly idleMs?: number;
   /**
@@ -41,12 +43,17 @@ export interface WorkerPool extends VerificationPool {
 
 const smallestJob = 8;
 const largestJob = 64;
-/** as many of one urgency at the end of a turn are checked on the main thread */
-const inlineUpTo = 4;
+/** as many of one urgency at the end of a turn are checked on the main thread: 0.25 ms, or 2 ms where a worker would have to be started */
+const inlineUpTo = { workersRun: 4, noneRuns: 32 };
+/** checked on the main thread between two looks at the network, while no worker is there: 0.5 ms */
+const slice = 8;
 /** jobs under way at one worker: one at work, one at hand */
 const jobsPerWorker = 2;
 /** workers that may die before no more are started */
 const maxCrashes = 5;
+
+/** Two at most: further ones gain little beside the main thread, and each costs memory. */
+export const defaultWorkers = (): number => Math.min(2, availableParallelism());
 
 /** Beside this file, in the same form: TypeScript in a checkout, JavaScript when built. */
 const ownWorkerUrl = (): URL => new URL(import.meta.url.endsWith(".ts") ? "./verify-worker.ts" : "./verify-worker.js", import.meta.url);
@@ -55,13 +62,14 @@ interface Member {
   readonly worker: Worker;
   /** in the order they were sent, which is the order they come back */
   readonly jobs: Waiting[][];
+  ready: boolean;
   retired: boolean;
   idle: NodeJS.Timeout | undefined;
 }
 
 /** A pool of at most `workers` threads; it holds no process open while it is idle. */
-export const createWorkerPool = (options: WorkerPoolOptions): WorkerPool => {
-  const { workers: maxWorkers, idleMs = 30_000, maxQueued = 32_768, workerUrl = ownWorkerUrl() } = options;
+export const createWorkerPool = (options: WorkerPoolOptions = {}): WorkerPool => {
+  const { workers: maxWorkers = defaultWorkers(), idleMs = 30_000, maxQueued = 32_768, workerUrl = ownWorkerUrl() } = options;
   const queue = createJobQueue();
   const members = new Set<Member>();
   const counts = { inline: 0, offloaded: 0, crashes: 0 };
@@ -99,6 +107,14 @@ export const createWorkerPool = (options: WorkerPoolOptions): WorkerPool => {
     job.forEach(({ settle }, index) => settle(verdicts[index] === true));
   };
 
+  /** Its program is loaded: before that, jobs would wait longer than they take here. */
+  const welcome = (member: Member): void => {
+    if (member.retired) return;
+    member.ready = true;
+    rest(member);
+    pump();
+  };
+
   const rest = (member: Member): void => {
     member.worker.unref();
     member.idle = setTimeout(() => void retire(member), idleMs).unref();
@@ -112,8 +128,11 @@ export const createWorkerPool = (options: WorkerPoolOptions): WorkerPool => {
       counts.crashes = maxCrashes; // no threads to be had here: all on the main thread from now on
       return undefined;
     }
-    const member: Member = { worker, jobs: [], retired: false, idle: undefined };
-    worker.on("message", (memory: ArrayBuffer) => receive(member, memory));
+    const member: Member = { worker, jobs: [], ready: false, retired: false, idle: undefined };
+    worker.on("message", (message: ArrayBuffer | "ready") => {
+      if (message === "ready") welcome(member);
+      else receive(member, message);
+    });
     worker.on("error", () => bury(member));
     worker.on("exit", () => bury(member));
     members.add(member);
@@ -128,11 +147,12 @@ export const createWorkerPool = (options: WorkerPoolOptions): WorkerPool => {
     member.worker.postMessage(memory, [memory]);
   };
 
-  /** The member with the least to do, or a new one when all are at work. */
+  /** The running member with the least to do; when none is free another one is started, for later. */
   const freeMember = (): Member | undefined => {
-    const [least] = [...members].sort((a, b) => a.jobs.length - b.jobs.length);
+    const [least] = [...members].filter((member) => member.ready).sort((a, b) => a.jobs.length - b.jobs.length);
     if (least !== undefined && least.jobs.length === 0) return least;
-    if (members.size < maxWorkers && counts.crashes < maxCrashes) return startMember();
+    const starting = [...members].some((member) => !member.ready);
+    if (!starting && members.size < maxWorkers && counts.crashes < maxCrashes) startMember();
     return least !== undefined && least.jobs.length < jobsPerWorker ? least : undefined;
   };
 
@@ -143,16 +163,19 @@ export const createWorkerPool = (options: WorkerPoolOptions): WorkerPool => {
       const share = Math.ceil(queue.size / (maxWorkers * jobsPerWorker));
       send(member, queue.take(Math.min(largestJob, Math.max(smallestJob, share))));
     }
-    if (members.size === 0 && queue.size > 0) runInline(queue.take(queue.size)); // no worker can be had any more
+    if (queue.size > 0 && !workersRun()) flushing ??= setImmediate(flush);
   };
+
+  const workersRun = (): boolean => [...members].some((member) => member.ready);
 
   const flush = (): void => {
     flushing = undefined;
     // taken before any is run: a callback may bring more
-    const few = (["urgent", "bulk"] as const).filter((urgency) => maxWorkers === 0 || queue.sizeOf(urgency) <= inlineUpTo);
-    const inline = few.flatMap((urgency) => queue.takeAll(urgency));
+    const few = workersRun() ? inlineUpTo.workersRun : inlineUpTo.noneRuns;
+    const inline = (["urgent", "bulk"] as const).filter((urgency) => queue.sizeOf(urgency) <= few).flatMap((urgency) => queue.takeAll(urgency));
     pump(); // the workers start while this thread does its part
     runInline(inline);
+    if (!workersRun()) runInline(queue.take(slice));
   };
 
   return {

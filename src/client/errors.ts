@@ -10,6 +10,8 @@ const exitCodeByCode = {
   overloaded: 1,
   syncing: 1,
   internal: 1,
+  method_not_allowed: 1,
+  request_timeout: 1,
   /** what answered does not speak this protocol */
   bad_answer: 1,
   /** the caller's signal */

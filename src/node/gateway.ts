@@ -10,10 +10,10 @@
  */
 import type { Digest, Sequence } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
-import type { Request } from "../protocol/messages.ts";
+import type { Request, Verified } from "../protocol/messages.ts";
 import type { RejectionReason } from "../protocol/rejections.ts";
-import { requestOverheadBytes } from "../wire/sizes.ts";
 import { createClientSequence } from "../protocol/client-sequence.ts";
+import { requestOverheadBytes } from "../wire/sizes.ts";
 import {
   closingFailure,
   failureOfRejection,
@@ -57,9 +57,9 @@ export const defaultGatewayLimits: GatewayLimits = {
 const pollMs = 100;
 export interface GatewayOptions {
   /** builds and signs a request under the gateway key */
-  sign(sequence: number, operations: readonly Uint8Array[]): Request;
+  sign(sequence: number, operations: readonly Uint8Array[]): Verified<Request>;
   /** hands a request to the pipeline; a refusal comes through `refused`, perhaps before this returns */
-  submit(request: Request): void;
+  submit(request: Verified<Request>): void;
   /** why nothing can be ordered now (`no_quorum`, `syncing`), if so; cheap: asked for each submission */
   unavailable(): Failure | undefined;
   /** monotonic milliseconds */

@@ -1,0 +1,233 @@
+/**
+ * The HTTP interface of a node (docs/http.md), straight on node:http.
+ *
+ * Why no framework: keys are arbitrary bytes of the raw request target (`a/../b` and `a%2Fb` are keys), bodies must be refused before they are
+ * buffered, and what is refused before any handler runs must be a problem document too.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import type { NodeService } from "../node/service.ts";
+import { type BodyReader, createBodyReader, discardRest } from "./body.ts";
+import { trackConnections } from "./connections.ts";
+import { createGuard, type Guard, type GuardOptions } from "./guard.ts";
+import type { KeyValueCodec } from "./json.ts";
+import { type Answer, problemAnswer, Refusal, refuseInvalid } from "./problem.ts";
+import { createRouter, type Match, type Method, type Operation, type Route } from "./route.ts";
+import { keyValueRoutes } from "./routes-kv.ts";
+import { ledgerRoutes } from "./routes-ledger.ts";
+import { nodeRoutes } from "./routes-node.ts";
+
+export interface ApiLimits {
+  /** request line and headers together */
+  readonly maxHeaderBytes: number;
+  /** beyond it new connections are closed at once */
+  readonly maxConnections: number;
+  /** of all bodies being received or worked on; beyond it `overloaded` */
+  readonly maxBodiesBytes: number;
+  /** from a connection's first byte to the end of the headers */
+  readonly headersTimeoutMs: number;
+  /** from there to the end of the body */
+  readonly requestTimeoutMs: number;
+  /** how often the two are checked */
+  readonly timeoutCheckMs: number;
+  /** a connection without a request; long, since a client that writes just as it ends can not know the outcome */
+  readonly keepAliveMs: number;
+  /** how long `close` waits for answers under way */
+  readonly drainMs: number;
+}
+
+export const defaultApiLimits: ApiLimits = {
+  maxHeaderBytes: 16 * 1024,
+  maxConnections: 1024,
+  maxBodiesBytes: 64 * 1024 * 1024,
+  headersTimeoutMs: 5_000,
+  requestTimeoutMs: 15_000,
+  timeoutCheckMs: 1_000,
+  keepAliveMs: 65_000,
+  drainMs: 5_000,
+};
+
+export interface ApiOptions extends GuardOptions {
+  readonly service: NodeService;
+  /** 0 picks a free one */
+  readonly port: number;
+  /** reads the key-value store's bytes; absent when another application runs: then `/v1/kv` and `/v1/txn` do not exist */
+  readonly keyValue?: KeyValueCodec;
+  readonly limits?: Partial<ApiLimits>;
+  /** told about faults of this node, never about those of a user */
+  readonly onError?: (error: unknown) => void;
+}
+
+export interface Api {
+  /**
+   * @returns the base URL, such as `http://127.0.0.1:27657`
+   * @throws Error with Node's code, such as EADDRINUSE
+   */
+  listen(): Promise<string>;
+  /** Takes no more; lets answers under way finish within `drainMs`; then, at most 100 ms later, every socket is gone. */
+  close(): Promise<void>;
+}
+
+/** after the last answer, for its bytes to leave */
+const flushMs = 100;
+
+/** Every route of the interface; the documentation and its test read it too. */
+export const apiRoutes = (service: NodeService, keyValue: KeyValueCodec | undefined): readonly Route[] => [
+  ...(keyValue === undefined ? [] : keyValueRoutes(service)),
+  ...ledgerRoutes(service, keyValue),
+  ...nodeRoutes(service),
+];
+
+/** Path and query of a request target, as they came; a target in absolute form names us already. */
+const splitTarget = (target: string): { readonly path: string; readonly query: string } => {
+  const origin = target.startsWith("/") ? "" : (/^https?:\/\/[^/?]*/i.exec(target)?.[0] ?? "");
+  const rest = target.slice(origin.length);
+  const mark = rest.indexOf("?");
+  return mark === -1 ? { path: rest, query: "" } : { path: rest.slice(0, mark), query: rest.slice(mark + 1) };
+};
+
+const findOperation = (match: Match | undefined, method: string): Operation => {
+  if (match === undefined) throw new Refusal({ code: "not_found", message: "there is nothing at this address", hint: "see docs/http.md" });
+  const operations = match.route.operations;
+  const asked = method === "HEAD" ? "GET" : method;
+  const operation = Object.hasOwn(operations, asked) ? operations[asked as Method] : undefined;
+  if (operation !== undefined) return operation;
+  const allowed = Object.keys(operations).flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : [name]));
+  throw new Refusal(
+    { code: "method_not_allowed", message: `${method} is not possible here`, hint: `use ${allowed.join(" or ")}` },
+    { allow: allowed.join(", ") },
+  );
+};
+
+/** What a connection is told whose request never became one. */
+const brokenRequestText = (code: string | undefined): string => {
+  const answer =
+    code === "ERR_HTTP_REQUEST_TIMEOUT"
+      ? problemAnswer({ code: "request_timeout", message: "the request did not arrive in time" })
+      : problemAnswer(
+          code === "HPE_HEADER_OVERFLOW"
+            ? { code: "too_large", message: "the request line and headers are too long" }
+            : { code: "invalid_request", message: "this is not an HTTP request" },
+        );
+  const head = Object.entries({ ...answer.headers, "content-length": String(answer.body.length), connection: "close" });
+  return `HTTP/1.1 ${answer.status} Refused\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${answer.body as string}`;
+};
+
+const send = (outgoing: ServerResponse, answer: Answer, closing: boolean, withBody: boolean): void => {
+  const { body } = answer;
+  outgoing.writeHead(answer.status, {
+    ...answer.headers,
+    "content-length": typeof body === "string" ? Buffer.byteLength(body) : body.length,
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    ...(closing ? { connection: "close" } : {}),
+  });
+  if (withBody) outgoing.end(body);
+  else outgoing.end();
+};
+
+interface Handling {
+  readonly guard: Guard;
+  readonly bodies: BodyReader;
+  readonly find: (path: string) => Match | undefined;
+  readonly onError: (error: unknown) => void;
+}
+
+/** From a request to its answer; never throws. */
+const answerTo = async (incoming: IncomingMessage, { guard, bodies, find, onError }: Handling): Promise<Answer> => {
+  let held = 0;
+  try {
+    const method = incoming.method ?? "";
+    guard(incoming.headers, method !== "GET" && method !== "HEAD");
+    const { path, query } = splitTarget(incoming.url ?? "");
+    const match = find(path);
+    const operation = findOperation(match, method);
+    const coding = incoming.headers["content-encoding"];
+    if (coding !== undefined && coding !== "identity") refuseInvalid(`content-encoding "${coding}" is not supported`);
+    return await operation.handle({
+      method: method as Method,
+      parameter: match?.parameter ?? "",
+      query,
+      headers: incoming.headers,
+      async body(maxBytes) {
+        const body = await bodies.read(incoming, maxBytes);
+        held += body.length;
+        return body;
+      },
+    });
+  } catch (error) {
+    if (error instanceof Refusal) {
+      if (error.problem.code === "internal") onError(error);
+      return problemAnswer(error.problem, error.headers);
+    }
+    onError(error);
+    return problemAnswer({ code: "internal", message: "this node failed to answer", hint: "its log says more" });
+  } finally {
+    bodies.release(held);
+  }
+};
+
+const listenOn = (server: Server, host: string, port: number): Promise<string> =>
+  new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      const { address, family, port: bound } = server.address() as AddressInfo;
+      resolve(`http://${family === "IPv6" ? `[${address}]` : address}:${bound}`);
+    });
+  });
+
+/** @throws Error when `host` is not loopback and there is no token */
+export const createApi = (options: ApiOptions): Api => {
+  const limits: ApiLimits = { ...defaultApiLimits, ...options.limits };
+  const handling: Handling = {
+    guard: createGuard(options),
+    bodies: createBodyReader(limits.maxBodiesBytes),
+    find: createRouter(apiRoutes(options.service, options.keyValue)),
+    onError: options.onError ?? (() => undefined),
+  };
+  const server = createServer({
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    connectionsCheckingInterval: limits.timeoutCheckMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    requireHostHeader: false,
+    noDelay: true,
+  });
+  server.maxConnections = limits.maxConnections;
+
+  let closed: Promise<void> | undefined;
+  const connections = trackConnections(server);
+
+  server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const end = connections.begin();
+    outgoing.on("error", () => undefined);
+    void answerTo(incoming, handling).then((answer) => {
+      if (!outgoing.destroyed) {
+        send(outgoing, answer, connections.closing, incoming.method !== "HEAD");
+        discardRest(incoming);
+      }
+      end();
+    });
+  });
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (error.code === "ECONNRESET" || !socket.writable || !connections.mayInterrupt(socket)) {
+      socket.destroy();
+      return;
+    }
+    socket.end(brokenRequestText(error.code), () => socket.destroy());
+  });
+
+  const close = async (): Promise<void> => {
+    if (!server.listening) return;
+    handling.bodies.stop();
+    await connections.close(limits.drainMs, flushMs);
+  };
+
+  return {
+    listen: () => listenOn(server, options.host, options.port),
+    close: () => (closed ??= close()),
+  };
+};

@@ -1,0 +1,194 @@
+/**
+ * One schema for each query, body and answer of the HTTP interface (docs/http.md). Queries and bodies are parsed by them; answers are built to
+ * fit them, which the tests check: a description for machines is generated from the same source.
+ */
+import * as z from "zod";
+
+const unsigned = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
+const hex64 = z.string().regex(/^[0-9a-f]{64}$/, "64 lowercase hexadecimal characters");
+const base64 = z.base64();
+
+/** in a query, numbers are decimal text */
+const decimal = (smallest: number, largest: number) =>
+  z
+    .string()
+    .regex(/^[0-9]{1,16}$/, "a whole number")
+    .transform(Number)
+    .pipe(z.number().min(smallest).max(largest));
+
+export const consistency = z.enum(["linearizable", "certified", "local"]);
+const valueEncoding = z.enum(["utf8", "base64"]);
+const keyMembers = { key: z.string(), keyEncoding: z.literal("base64").optional() };
+const valueMembers = { value: z.string(), encoding: valueEncoding };
+
+/* ------------------------------------------------------------------ queries and parameters */
+
+export const noQuery = z.strictObject({});
+export const getQuery = z.strictObject({ consistency: consistency.default("linearizable"), raw: z.enum(["0", "1"]).default("0") });
+/** entries on a page unless asked for otherwise, and at most */
+export const pageEntries = { default: 100, max: 1000 } as const;
+export const listQuery = z.strictObject({
+  prefix: z.string().default(""),
+  after: z.string().optional(),
+  prefixEncoding: z.literal("base64").optional(),
+  afterEncoding: z.literal("base64").optional(),
+  limit: decimal(1, pageEntries.max).default(pageEntries.default),
+  consistency: consistency.default("linearizable"),
+});
+export const pageBlocks = { default: 20, max: 256 } as const;
+export const blocksQuery = z.strictObject({
+  from: decimal(1, Number.MAX_SAFE_INTEGER).optional(),
+  limit: decimal(1, pageBlocks.max).default(pageBlocks.default),
+});
+export const readyQuery = z.strictObject({ verbose: z.enum(["", "1"]).optional() });
+export const sequenceParameter = decimal(1, Number.MAX_SAFE_INTEGER);
+export const idParameter = hex64;
+
+/* ------------------------------------------------------------------ bodies */
+
+const txnKey = { key: z.string(), keyEncoding: z.enum(["utf8", "base64"]).optional() };
+const txnValue = { value: z.string(), encoding: valueEncoding.optional() };
+const comparison = z.union([z.strictObject({ ...txnKey, version: unsigned }), z.strictObject({ ...txnKey, ...txnValue })]);
+const operation = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("put"), ...txnKey, ...txnValue, ifVersion: unsigned.optional() }),
+  z.strictObject({ type: z.literal("delete"), ...txnKey, ifVersion: unsigned.optional() }),
+  z.strictObject({ type: z.literal("get"), ...txnKey }),
+]);
+/** comparisons, and operations of one branch, of one transaction */
+export const maxTxnEntries = 1024;
+const entries = <S extends z.ZodType>(schema: S) => z.array(schema).max(maxTxnEntries);
+export const txnBody = z.strictObject({
+  compare: entries(comparison).default([]),
+  success: entries(operation),
+  failure: entries(operation).default([]),
+});
+export const requestBody = z.strictObject({ request: base64 });
+
+/* ------------------------------------------------------------------ answers */
+
+const signatures = z.array(z.strictObject({ replica: unsigned, signature: base64 }));
+const certificate = z.strictObject({ epoch: unsigned, view: unsigned, sequence: unsigned, digest: hex64, signatures });
+const checkpoint = z.strictObject({ epoch: unsigned, sequence: unsigned, stateRoot: hex64, logHash: hex64, epochRoot: hex64, signatures });
+const proof = z.strictObject({ checkpoint, path: base64 });
+const entry = { ...keyMembers, ...valueMembers, version: unsigned, sequence: unsigned };
+
+export const putAnswer = z.strictObject({ ...keyMembers, version: unsigned, sequence: unsigned, requestId: hex64 });
+export const deleteAnswer = z.strictObject({ ...keyMembers, deleted: z.boolean(), sequence: unsigned, requestId: hex64 });
+export const getAnswer = z.strictObject({ ...entry, consistency, asOf: unsigned, proof: proof.optional() });
+export const listAnswer = z.strictObject({
+  items: z.array(z.strictObject({ ...entry, path: base64.optional() })),
+  next: z.string().optional(),
+  nextEncoding: z.literal("base64").optional(),
+  consistency,
+  asOf: unsigned,
+  checkpoint: checkpoint.optional(),
+});
+
+const simpleResult = z.union([
+  z.strictObject({ type: z.literal("put"), version: unsigned }),
+  z.strictObject({ type: z.literal("delete"), deleted: z.boolean() }),
+  z.strictObject({ type: z.literal("get"), found: z.literal(true), ...valueMembers, version: unsigned }),
+  z.strictObject({ type: z.literal("get"), found: z.literal(false) }),
+  z.strictObject({ type: z.literal("conflict"), version: unsigned }),
+  z.strictObject({ type: z.literal("too-large") }),
+]);
+const result = z.union([
+  simpleResult,
+  z.strictObject({ type: z.literal("txn"), succeeded: z.boolean(), results: z.array(simpleResult) }),
+  z.strictObject({ type: z.literal("txn-refused"), index: unsigned, result: simpleResult }),
+  z.strictObject({ type: z.enum(["barrier", "malformed"]) }),
+]);
+export const txnAnswer = z.strictObject({ succeeded: z.boolean(), results: z.array(simpleResult), sequence: unsigned, requestId: hex64 });
+export const requestAnswer = z.strictObject({
+  id: hex64,
+  state: z.enum(["pending", "committed", "unknown"]),
+  sequence: unsigned.optional(),
+  index: unsigned.optional(),
+  result: z.array(result).optional(),
+  results: z.array(base64).optional(),
+  certificate: certificate.optional(),
+});
+
+const blockOperation = z.union([
+  operation,
+  z.strictObject({ type: z.literal("txn"), compare: z.array(comparison), success: z.array(operation), failure: z.array(operation) }),
+  z.strictObject({ type: z.literal("barrier") }),
+  z.strictObject({ type: z.literal("unknown"), bytes: base64 }),
+]);
+export const blockAnswer = z.strictObject({
+  sequence: unsigned,
+  epoch: unsigned,
+  view: unsigned,
+  digest: hex64,
+  logHash: hex64,
+  timestamp: unsigned,
+  requests: z.array(z.strictObject({ id: hex64, client: hex64, sequence: unsigned, operations: z.array(blockOperation) })),
+  certificate,
+});
+export const blocksAnswer = z.array(blockAnswer);
+
+const role = z.enum(["validator", "observer"]);
+export const statusAnswer = z.strictObject({
+  version: z.string(),
+  chainId: z.string(),
+  genesisHash: hex64,
+  peerId: z.string(),
+  validatorKey: hex64.optional(),
+  moniker: z.string(),
+  role,
+  epoch: unsigned,
+  view: unsigned,
+  primary: z.string(),
+  sequence: z.strictObject({ committed: unsigned, executed: unsigned, stable: unsigned }),
+  logHash: hex64,
+  stateRoot: hex64,
+  quorum: z.strictObject({ n: unsigned, f: unsigned, size: unsigned, reachable: unsigned }),
+  connectivity: z.enum(["whole", "degraded", "minority", "split"]),
+  sides: z.array(z.array(z.string())),
+  syncing: z.boolean(),
+  passive: z.boolean().optional(),
+  blocked: z.strictObject({ reason: z.string(), since: unsigned, waitingFor: z.array(z.string()) }).optional(),
+  uptimeSeconds: z.number().nonnegative(),
+  memory: z.strictObject({
+    rss: unsigned,
+    heapUsed: unsigned,
+    limit: unsigned,
+    pressure: z.number().min(0).max(1),
+    breaker: z.enum(["closed", "open", "half-open"]),
+  }),
+});
+export const validatorsAnswer = z.array(
+  z.strictObject({
+    index: unsigned,
+    peerId: z.string(),
+    validatorKey: hex64,
+    moniker: z.string().optional(),
+    reachable: z.boolean(),
+    reputation: z.number().min(0).max(1),
+    standing: z.enum(["good", "throttled", "isolated", "quarantined", "suspended"]),
+    primary: z.boolean(),
+  }),
+);
+export const peersAnswer = z.array(
+  z.strictObject({
+    peerId: z.string(),
+    addresses: z.array(z.string()),
+    role,
+    direction: z.enum(["inbound", "outbound"]),
+    rttMs: z.number().nonnegative().nullable(),
+    connectedSince: unsigned,
+  }),
+);
+export const liveAnswer = z.strictObject({ alive: z.literal(true) });
+export const readyAnswer = z.strictObject({
+  ready: z.boolean(),
+  checks: z.array(z.strictObject({ name: z.string(), ok: z.boolean(), reason: z.string().optional() })),
+});
+export const problemAnswer = z.looseObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  code: z.string(),
+  detail: z.string(),
+  hint: z.string().optional(),
+});

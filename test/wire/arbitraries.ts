@@ -1,0 +1,160 @@
+/** Well-formed values of every message, for property tests of any room. Signatures are random bytes: these are for encodings, not for verifiers. */
+import fc from "fast-check";
+import type { Digest, Epoch, PublicKey, ReplicaIndex, Sequence, Signature, View } from "../../src/protocol/ids.ts";
+import type {
+  Batch,
+  Blocks,
+  CertifiedBatch,
+  Checkpoint,
+  CheckpointCertificate,
+  Commit,
+  CommitCertificate,
+  NewView,
+  PrePrepare,
+  Prepare,
+  PreparedCertificate,
+  Relay,
+  Reproposal,
+  Request,
+  Signed,
+  SignedNewView,
+  Status,
+  ViewChange,
+  VoteSignature,
+} from "../../src/protocol/messages.ts";
+import { toHex } from "../../src/wire/bytes.ts";
+import type { ConsensusFrame, ProposalFrame, SyncFrame } from "../../src/wire/frames.ts";
+import { createBatch, createRequest } from "../../src/wire/requests.ts";
+
+const bytes = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
+
+/** Small numbers, and now and then any safe one: the layouts must carry both halves of a u64. */
+export const u64: fc.Arbitrary<number> = fc.oneof(
+  { weight: 3, arbitrary: fc.nat({ max: 1000 }) },
+  { weight: 1, arbitrary: fc.maxSafeNat() },
+  { weight: 1, arbitrary: fc.constantFrom(0, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER) },
+);
+
+export const digest: fc.Arbitrary<Digest> = bytes(32).map((value) => toHex(value) as Digest);
+export const publicKey: fc.Arbitrary<PublicKey> = bytes(32).map((value) => toHex(value) as PublicKey);
+export const signature: fc.Arbitrary<Signature> = bytes(64).map((value) => value as Signature);
+export const replica: fc.Arbitrary<ReplicaIndex> = fc.nat({ max: 127 }).map((value) => value as ReplicaIndex);
+export const epoch: fc.Arbitrary<Epoch> = u64.map((value) => value as Epoch);
+export const view: fc.Arbitrary<View> = u64.map((value) => value as View);
+export const sequence: fc.Arbitrary<Sequence> = u64.map((value) => value as Sequence);
+
+export const request: fc.Arbitrary<Request> = fc
+  .record({ client: publicKey, sequence: u64, operations: fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLength: 4 }), signature })
+  .map((content) => createRequest(content, content.signature));
+
+export const batch: fc.Arbitrary<Batch> = fc
+  .record({ timestamp: u64, requests: fc.array(request, { maxLength: 4 }) })
+  .map(({ timestamp, requests }) => createBatch(timestamp, requests));
+
+const slot = { epoch, view, sequence, digest, replica };
+const signed = <M>(message: fc.Arbitrary<M>): fc.Arbitrary<Signed<M>> => fc.record({ message, signature });
+
+export const signedPrePrepare: fc.Arbitrary<Signed<PrePrepare>> = signed(fc.record({ kind: fc.constant("pre-prepare" as const), ...slot }));
+export const signedPrepare: fc.Arbitrary<Signed<Prepare>> = signed(
+  fc.record({ kind: fc.constant("prepare" as const), ...slot, proposalSignature: signature }),
+);
+export const signedCommit: fc.Arbitrary<Signed<Commit>> = signed(fc.record({ kind: fc.constant("commit" as const), ...slot }));
+const roots = { epoch, sequence, stateRoot: digest, logHash: digest, epochRoot: digest };
+export const signedCheckpoint: fc.Arbitrary<Signed<Checkpoint>> = signed(fc.record({ kind: fc.constant("checkpoint" as const), ...roots, replica }));
+
+const ascendingReplicas = fc.uniqueArray(replica, { maxLength: 6 }).map((replicas) => replicas.sort((a, b) => a - b));
+
+export const voteSignatures: fc.Arbitrary<VoteSignature[]> = ascendingReplicas.chain((replicas) =>
+  fc.tuple(...replicas.map((each) => fc.record({ replica: fc.constant(each), signature }))),
+);
+
+const certificateSlot = { epoch, view, sequence, digest };
+export const preparedCertificate: fc.Arbitrary<PreparedCertificate> = fc.record({
+  ...certificateSlot,
+  proposalSignature: signature,
+  prepares: voteSignatures,
+});
+export const commitCertificate: fc.Arbitrary<CommitCertificate> = fc.record({ ...certificateSlot, commits: voteSignatures });
+export const checkpointCertificate: fc.Arbitrary<CheckpointCertificate> = fc.record({ ...roots, signatures: voteSignatures });
+export const certifiedBatch: fc.Arbitrary<CertifiedBatch> = fc.record({ certificate: commitCertificate, batch });
+
+export const viewChange: fc.Arbitrary<ViewChange> = fc.record({
+  kind: fc.constant("view-change" as const),
+  epoch,
+  view,
+  replica,
+  stable: checkpointCertificate,
+  prepared: fc
+    .uniqueArray(preparedCertificate, { maxLength: 3, selector: (certificate) => certificate.sequence })
+    .map((certificates) => certificates.sort((a, b) => a.sequence - b.sequence)),
+});
+export const signedViewChange: fc.Arbitrary<Signed<ViewChange>> = signed(viewChange);
+
+const reproposals: fc.Arbitrary<Reproposal[]> = fc
+  .record({ first: fc.nat({ max: 2 ** 40 }), digests: fc.array(digest, { maxLength: 4 }) })
+  .map(({ first, digests }) => digests.map((each, index) => ({ sequence: (first + index) as Sequence, digest: each })));
+
+const newView: fc.Arbitrary<NewView> = fc.record({
+  kind: fc.constant("new-view" as const),
+  epoch,
+  view,
+  replica,
+  viewChanges: fc
+    .uniqueArray(signedViewChange, { maxLength: 3, selector: ({ message }) => message.replica })
+    .map((changes) => changes.sort((a, b) => a.message.replica - b.message.replica)),
+  proposals: reproposals,
+});
+export const signedNewView: fc.Arbitrary<SignedNewView> = newView.chain((message) =>
+  fc.record({
+    message: fc.constant(message),
+    signature,
+    proposalSignatures: fc.array(signature, { minLength: message.proposals.length, maxLength: message.proposals.length }),
+  }),
+);
+
+export const status: fc.Arbitrary<Status> = fc.record({
+  kind: fc.constant("status" as const),
+  epoch,
+  view,
+  active: fc.boolean(),
+  demand: view,
+  executed: sequence,
+  stable: sequence,
+  logHash: digest,
+  reach: ascendingReplicas,
+});
+export const relay: fc.Arbitrary<Relay> = fc.record({
+  kind: fc.constant("relay" as const),
+  requests: fc.array(request, { minLength: 1, maxLength: 4 }),
+});
+export const blocks: fc.Arbitrary<Blocks> = fc
+  .record({ first: fc.nat({ max: 2 ** 40 }), certified: fc.array(certifiedBatch, { maxLength: 3 }) })
+  .map(({ first, certified }) => ({
+    kind: "blocks" as const,
+    blocks: certified.map((block, index) => ({ ...block, certificate: { ...block.certificate, sequence: (first + index) as Sequence } })),
+  }));
+
+export const proposalFrame: fc.Arbitrary<ProposalFrame> = fc.record({ kind: fc.constant("proposal" as const), signed: signedPrePrepare, batch });
+
+/** Each frame of the consensus channel, by kind. */
+export const consensusFrames: { readonly [K in ConsensusFrame["kind"]]: fc.Arbitrary<Extract<ConsensusFrame, { kind: K }>> } = {
+  proposal: proposalFrame,
+  prepare: fc.record({ kind: fc.constant("prepare" as const), signed: signedPrepare }),
+  commit: fc.record({ kind: fc.constant("commit" as const), signed: signedCommit }),
+  checkpoint: fc.record({ kind: fc.constant("checkpoint" as const), signed: signedCheckpoint }),
+  "view-change": fc.record({ kind: fc.constant("view-change" as const), signed: signedViewChange }),
+  "new-view": fc.record({ kind: fc.constant("new-view" as const), signed: signedNewView }),
+};
+
+/** Each frame of the sync channel, by kind. */
+export const syncFrames: { readonly [K in SyncFrame["kind"]]: fc.Arbitrary<Extract<SyncFrame, { kind: K }>> } = {
+  status,
+  relay,
+  "fetch-batch": fc.record({ kind: fc.constant("fetch-batch" as const), digest }),
+  batch,
+  "fetch-blocks": fc
+    .tuple(u64, u64)
+    .map(([a, b]) => ({ kind: "fetch-blocks" as const, from: Math.max(1, Math.min(a, b)) as Sequence, to: Math.max(1, a, b) as Sequence })),
+  blocks,
+  "stable-checkpoint": fc.record({ kind: fc.constant("stable-checkpoint" as const), certificate: checkpointCertificate }),
+};

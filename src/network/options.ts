@@ -115,7 +115,7 @@ export const defaultNetworkLimits: NetworkLimits = {
   maxUndecidedGossip: 64,
   gossipVerdictMs: 2000,
   gossipGraceMs: 2000,
-  addressBookMs: 5000,
+  addressBookMs: 1000,
 };
 
 export interface NetworkOptions {

@@ -31,6 +31,8 @@ export interface Libp2pNetwork extends Network {
    * the cut before; an empty list heals. `"inbound"` only drops what these peers send, so that a one-way cut can be made.
    */
   setCut(peers: readonly PeerName[], direction?: "both" | "inbound"): void;
+  /** Resets all gossip streams and nothing else, for tests of how gossip recovers. */
+  breakGossip(): void;
 }
 
 const tickMs = 100;
@@ -263,6 +265,11 @@ export const createLibp2pNetwork = async (options: NetworkOptions): Promise<Libp
       admission.setCut(direction === "both" ? peers : []);
       if (direction === "both") for (const peer of peers) links.disconnect(peer, "cut");
       keeper.hurry();
+    },
+    breakGossip() {
+      for (const { streams } of host.getConnections()) {
+        for (const stream of streams) if (stream.protocol.includes("meshsub")) stream.abort(new Error("broken on purpose"));
+      }
     },
     async start(given) {
       handlers = given;

@@ -65,6 +65,8 @@ const yieldMs = 1000;
 /** dials of a bootstrap node while others are connected */
 const lazyBootstrapMs = 5000;
 const walkTimeoutMs = 3000;
+/** walks do not back off this long after the start, or a change of the validators, while one of them is missing */
+const hurryMs = 10_000;
 
 /** The keeper of one node. */
 export const createKeeper = (init: KeeperInit): Keeper => {
@@ -81,6 +83,7 @@ export const createKeeper = (init: KeeperInit): Keeper => {
       dialling: false,
     }),
   );
+  let hurriedAt = now();
   let walking = false;
   let nextWalk = 0;
   let walkGap: number = limits.minWalkMs;
@@ -196,8 +199,9 @@ export const createKeeper = (init: KeeperInit): Keeper => {
     void walk().finally(() => {
       // each walk opens a stream to every known peer: ever more seldom while nothing new turns up
       const fruitful = book.peers().length > known || missing > lastMissing;
+      const young = missing > 0 && now() - hurriedAt < hurryMs;
       lastMissing = missing;
-      walkGap = fruitful ? limits.minWalkMs : Math.min(limits.maxWalkMs, walkGap * 2);
+      walkGap = fruitful || young ? limits.minWalkMs : Math.min(limits.maxWalkMs, walkGap * 2);
       nextWalk = now() + walkGap;
     });
   };
@@ -231,6 +235,7 @@ export const createKeeper = (init: KeeperInit): Keeper => {
       if (targets.size > init.validators().size + 2 * limits.maxStrangers) forget();
     },
     hurry() {
+      hurriedAt = now();
       walkGap = limits.minWalkMs;
       nextWalk = 0;
       for (const entry of targets.values()) entry.nextDial = 0;

@@ -1,0 +1,105 @@
+/** Gossip: whose verdict counts, and that it survives a broken stream. */
+import { afterEach, describe, expect, test } from "vitest";
+import { limits } from "../../src/protocol/limits.ts";
+import { createCleanup, names, nodeAt, startNode, startValidators, until } from "./support.ts";
+import type { TestNode } from "./support.ts";
+
+const cleanup = createCleanup();
+afterEach(() => cleanup.run());
+
+/** Three validators in a line: the outer two have no link of their own. */
+const startLine = async (): Promise<[TestNode, TestNode, TestNode]> => {
+  const validators = await names(3);
+  const middle = await startNode(cleanup, 1, { validators });
+  const bootstrap = middle.network.addresses();
+  const first = await startNode(cleanup, 0, { validators });
+  const last = await startNode(cleanup, 2, { validators });
+  first.network.setCut([last.name]);
+  last.network.setCut([first.name]);
+  for (const node of [first, last]) await node.network.stop();
+  const outer = await Promise.all(
+    [0, 2].map(async (index) => {
+      const node = await startNode(cleanup, index, { validators, bootstrap });
+      node.network.setCut(index === 0 ? [last.name] : [first.name]);
+      return node;
+    }),
+  );
+  return [nodeAt(outer, 0), middle, nodeAt(outer, 1)];
+};
+
+/** Publishes a new message each time until `arrived` says so; gossip's mesh takes a heartbeat to form. */
+const publishUntil = async (node: TestNode, arrived: () => boolean, limitMs = 10_000): Promise<number> => {
+  let count = 0;
+  let last = 0;
+  return await until(
+    () => {
+      if (performance.now() - last > 100) {
+        last = performance.now();
+        count += 1;
+        node.network.publish(Uint8Array.of(77, count >> 8, count & 255));
+      }
+      return arrived();
+    },
+    limitMs,
+    "gossip arrives",
+  );
+};
+
+describe("a message", () => {
+  test("goes on from a node that accepts it, and not from one that ignores or rejects it", async () => {
+    const [first, middle, last] = await startLine();
+    await publishUntil(first, () => last.recorder.gossip.length > 0);
+    for (const verdict of ["ignore", "reject"] as const) {
+      middle.recorder.verdict = verdict;
+      const bad = Uint8Array.from(Buffer.from(`to be met with ${verdict}`));
+      first.network.publish(bad);
+      const isBad = ({ data }: { data: Uint8Array }): boolean => Buffer.from(data).equals(bad);
+      await until(() => middle.recorder.gossip.some(isBad), 5000, "the middle saw it");
+      middle.recorder.verdict = "accept";
+      // what is published later overtakes nothing: had it been forwarded, it would be there now
+      const before = last.recorder.gossip.length;
+      await publishUntil(first, () => last.recorder.gossip.length >= before + 3);
+      expect(last.recorder.gossip.some(isBad)).toBe(false);
+    }
+    const counters = middle.network.counters();
+    expect(counters).toMatchObject({ gossipIgnored: 1, gossipRejected: 1, blames: 1 });
+    expect(counters.gossipAccepted).toBeGreaterThan(6);
+  });
+
+  test("larger than the limit is not sent, and one of the largest size is", async () => {
+    const nodes = await startValidators(cleanup, 2);
+    const [a, b] = [nodeAt(nodes, 0), nodeAt(nodes, 1)];
+    await publishUntil(a, () => b.recorder.gossip.length > 0);
+    a.network.publish(new Uint8Array(limits.maxGossipBytes + 1));
+    a.network.publish(new Uint8Array(limits.maxGossipBytes));
+    await until(() => b.recorder.gossip.some(({ data }) => data.byteLength === limits.maxGossipBytes), 5000, "the largest");
+    expect(b.recorder.gossip.every(({ data }) => data.byteLength <= limits.maxGossipBytes)).toBe(true);
+    expect(a.network.counters().gossipOversize).toBe(1);
+  });
+
+  test("without a verdict in time is ignored, and too many of them hold up nothing", async () => {
+    const validators = await names(2);
+    const a = await startNode(cleanup, 0, { validators });
+    const b = await startNode(cleanup, 1, { validators, bootstrap: a.network.addresses(), limits: { gossipVerdictMs: 300, maxUndecidedGossip: 4 } });
+    await publishUntil(a, () => b.recorder.gossip.length > 0);
+    const accepted = b.network.counters().gossipAccepted;
+    b.recorder.onGossip = () => undefined;
+    for (let count = 0; count < 20; count += 1) a.network.publish(Uint8Array.of(1, count));
+    await until(() => b.network.counters().gossipUndecided >= 20, 5000, "given up");
+    expect(b.network.counters().gossipAccepted).toBe(accepted);
+  });
+});
+
+describe("when a gossip stream breaks", () => {
+  test("the guard brings gossip back", async () => {
+    const limitsOfTest = { gossipGraceMs: 500, firstDeadMs: 500, deadMs: 0 };
+    const nodes = await startValidators(cleanup, 2, { limits: limitsOfTest });
+    const [a, b] = [nodeAt(nodes, 0), nodeAt(nodes, 1)];
+    await publishUntil(a, () => b.recorder.gossip.length > 0);
+    b.network.breakGossip();
+    const before = b.recorder.gossip.length;
+    const took = await publishUntil(a, () => b.recorder.gossip.length > before + 2);
+    expect(took).toBeLessThan(8000);
+    expect(a.network.counters().disconnectedGossip + b.network.counters().disconnectedGossip).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,262 @@
+/** What the two channels do when the other end is wrong, slow or not entitled. The other end is a bare libp2p node. */
+import { createServer } from "node:net";
+import { multiaddr } from "@multiformats/multiaddr";
+import type { Connection, Stream } from "@libp2p/interface";
+import { afterEach, describe, expect, test } from "vitest";
+import { createHost } from "../../src/network/libp2p/host.ts";
+import type { Host } from "../../src/network/libp2p/host.ts";
+import { defaultNetworkLimits } from "../../src/network/options.ts";
+import { toLibp2pKey } from "../../src/network/peer-name.ts";
+import { toPeerName } from "../../src/protocol/ids.ts";
+import type { PeerName } from "../../src/protocol/ids.ts";
+import { createCleanup, genesisHash, loopback, names, nodeAt, nodeKey, startNode, startValidators, until } from "./support.ts";
+import type { Cleanup, TestNode } from "./support.ts";
+
+const cleanup = createCleanup();
+afterEach(() => cleanup.run());
+
+const root = `/byz/${genesisHash.slice(0, 8)}`;
+const protocols = { consensus: `${root}/consensus/1`, sync: `${root}/sync/1` };
+const never = (): boolean => false;
+
+/** A libp2p node without the network's manners: takes every stream, and reads it or not. */
+const startBare = async (tasks: Cleanup, index: number, onStream: (stream: Stream) => void = (stream) => stream.addEventListener("message", () => undefined)): Promise<Host> => {
+  const host = await createHost({
+    key: await toLibp2pKey(nodeKey(index)),
+    listen: [loopback],
+    announce: [],
+    gater: {},
+    limits: defaultNetworkLimits,
+    kadProtocol: `${root}/kad/1`,
+    topic: `${root}/proposals/1`,
+    refuses: never,
+  });
+  for (const protocol of Object.values(protocols)) await host.handle(protocol, onStream, { maxInboundStreams: 8, maxOutboundStreams: 8 });
+  await host.start();
+  tasks.add(async () => {
+    for (const connection of host.getConnections()) connection.abort(new Error("test over"));
+    await host.stop();
+  });
+  return host;
+};
+const connect = (host: Host, to: TestNode): Promise<Connection> => host.dial(multiaddr(to.network.addresses()[0]));
+const nameOf = (host: Host): PeerName => toPeerName(host.peerId.toString());
+const varint = (length: number): number[] => (length < 128 ? [length] : [(length & 127) | 128, ...varint(length >>> 7)]);
+const frame = (payload: Uint8Array): Uint8Array => Uint8Array.of(...varint(payload.byteLength), ...payload);
+
+describe("consensus streams", () => {
+  test("of strangers are reset, and counted, and nothing they carry arrives", async () => {
+    const node = await startNode(cleanup, 0, { validators: await names(1) });
+    const stranger = await startBare(cleanup, 50);
+    const connection = await connect(stranger, node);
+    const stream = await connection.newStream(protocols.consensus);
+    if (stream.writeStatus === "writable") stream.send(frame(Uint8Array.of(1, 2, 3)));
+    await until(() => stream.status !== "open", 5000, "the stream is reset");
+    expect(node.network.counters().rejectedStreams).toBe(1);
+    expect(node.recorder.frames).toEqual([]);
+    // the same bytes on the channel that is for all
+    (await connection.newStream(protocols.sync)).send(frame(Uint8Array.of(1, 2, 3)));
+    await until(() => node.recorder.frames.length === 1, 5000, "a frame on sync");
+  });
+
+  test.each([
+    ["an oversize frame", varint(16 * 1024 * 1024 + 1)],
+    ["a length that never ends", [255, 255, 255, 255, 255]],
+    ["a length that is not in its shortest form", [0x81, 0x00, 7]],
+    ["an empty frame", [0]],
+  ])("with %s are reset, alone, and the link recovers", async (_, bytes) => {
+    const all = await names(2);
+    const node = await startNode(cleanup, 0, { validators: all });
+    const bare = await startBare(cleanup, 1);
+    const connection = await connect(bare, node);
+    const [bad, good] = [await connection.newStream(protocols.consensus), await connection.newStream(protocols.sync)];
+    bad.send(Uint8Array.from([...frame(Uint8Array.of(9)), ...bytes]));
+    await until(() => bad.status !== "open", 5000, "the stream is reset");
+    expect(node.recorder.frames.map(({ frame: payload }) => [...payload])).toEqual([[9]]);
+    expect(node.network.counters()).toMatchObject({ resetStreams: 1, blames: 1 });
+    expect(connection.status).toBe("open");
+    good.send(frame(Uint8Array.of(4)));
+    (await connection.newStream(protocols.consensus)).send(frame(Uint8Array.of(5)));
+    await until(() => node.recorder.frames.length === 3, 5000, "frames on the other and on a new stream");
+  });
+
+  test("that the other end resets are opened again, and the peer is up again", async () => {
+    const streams: Stream[] = [];
+    const all = await names(2);
+    const node = await startNode(cleanup, 0, { validators: all });
+    const bare = await startBare(cleanup, 1, (stream) => {
+      streams.push(stream);
+      stream.addEventListener("message", () => undefined);
+    });
+    await connect(bare, node);
+    await until(() => node.network.isUp(nameOf(bare)), 5000, "up");
+    for (const stream of streams.splice(0)) stream.abort(new Error("test"));
+    await until(() => !node.network.isUp(nameOf(bare)), 5000, "down");
+    await until(() => node.network.isUp(nameOf(bare)), 5000, "up again");
+    expect(node.network.send(nameOf(bare), "consensus", Uint8Array.of(1))).toBe(true);
+    expect(bare.getConnections()).toHaveLength(1);
+  });
+});
+
+describe("a validator that does not read", () => {
+  test("costs no more than its queue, holds up nobody else, and is disconnected", async () => {
+    const all = await names(3);
+    const bound = 2 * 1024 * 1024;
+    const limits = { consensusQueueBytes: bound, slowPeerMs: 1500, deadMs: 0 };
+    const node = await startNode(cleanup, 0, { validators: all, limits });
+    const slow = await startBare(cleanup, 1, (stream) => stream.pause());
+    const good = await startNode(cleanup, 2, { validators: all, bootstrap: node.network.addresses() });
+    await connect(slow, node);
+    await until(() => node.network.isUp(nameOf(slow)) && node.network.isUp(good.name), 5000, "both up");
+    const payload = new Uint8Array(64 * 1024);
+    let refused = 0;
+    let delivered = 0;
+    for (let round = 0; round < 200; round += 1) {
+      if (!node.network.send(nameOf(slow), "consensus", payload)) refused += 1;
+      if (node.network.send(good.name, "consensus", payload)) delivered += 1;
+      await until(() => good.recorder.frames.length === delivered, 2000, "the other one gets each frame");
+      expect(node.network.peers().find(({ peer }) => peer === nameOf(slow))?.queuedBytes ?? 0).toBeLessThanOrEqual(bound);
+    }
+    expect(delivered).toBe(200);
+    expect(refused).toBeGreaterThan(100);
+    expect(node.network.counters().droppedQueueFull + node.network.counters().droppedNoChannel).toBe(refused);
+    await until(
+      () => {
+        node.network.send(nameOf(slow), "consensus", payload);
+        return node.network.counters().disconnectedSlow > 0;
+      },
+      6000,
+      "disconnected",
+    );
+  });
+});
+
+describe("strangers", () => {
+  test("over their rate on sync lose frames, then their connection and their welcome; validators are not limited", async () => {
+    const all = await names(2);
+    const limits = { strangerFramesPerSecond: 10, strangerFrameBurst: 20, strangerDropsBeforeBan: 50 };
+    const [node, validator] = [await startNode(cleanup, 0, { validators: all, limits }), await startBare(cleanup, 1)];
+    const stranger = await startBare(cleanup, 50);
+    const fromValidator = await (await connect(validator, node)).newStream(protocols.sync);
+    const connection = await connect(stranger, node);
+    const fromStranger = await connection.newStream(protocols.sync);
+    const sent = 60;
+    for (let count = 0; count < sent; count += 1) {
+      fromValidator.send(frame(Uint8Array.of(1)));
+      fromStranger.send(frame(Uint8Array.of(2)));
+    }
+    const from = (host: Host): number => node.recorder.frames.filter((each) => each.from === nameOf(host)).length;
+    await until(() => from(validator) === sent && node.network.counters().droppedRate >= 38, 5000, "all of one, few of the other");
+    expect(from(stranger)).toBeLessThan(25);
+    expect(connection.status).toBe("open");
+    for (let count = 0; count < 20; count += 1) fromStranger.send(frame(Uint8Array.of(2)));
+    await until(() => connection.status !== "open", 5000, "disconnected");
+    const again = await connect(stranger, node).catch(() => undefined);
+    await until(() => again === undefined || again.status !== "open", 5000, "refused");
+    expect(node.network.counters()).toMatchObject({ disconnectedFlood: 1, bans: 1 });
+  });
+
+  test("in numbers do not crowd out a validator", async () => {
+    const all = await names(2);
+    const limits = { maxStrangers: 6, deadMs: 0 };
+    const node = await startNode(cleanup, 0, { validators: all, limits });
+    const strangers: Host[] = [];
+    for (let index = 0; index < 40; index += 1) strangers.push(await startBare(cleanup, 100 + index));
+    await Promise.allSettled(strangers.map((stranger) => connect(stranger, node)));
+    const validator = await startNode(cleanup, 1, { validators: all, bootstrap: node.network.addresses() });
+    await until(() => node.network.isUp(validator.name) && validator.network.isUp(node.name), 5000, "the validator is in");
+    expect(node.network.send(validator.name, "consensus", Uint8Array.of(1))).toBe(true);
+    await until(() => node.network.peers().filter((peer) => !peer.validator).length <= 6, 5000, "no more strangers than places");
+    expect(node.network.peers().some((peer) => !peer.validator)).toBe(true);
+    const { refusedPlaces, disconnectedPlaces } = node.network.counters();
+    expect(refusedPlaces + disconnectedPlaces).toBeGreaterThanOrEqual(34);
+  }, 30_000);
+
+  test("that were blamed too often are refused, for longer each time; a validator never", async () => {
+    const limits = { blamesBeforeBan: 3, banMs: 300 };
+    const [node, validator] = await startValidators(cleanup, 2, { limits: { ...limits, deadMs: 0 } });
+    if (node === undefined || validator === undefined) throw new Error("two nodes");
+    const stranger = await startBare(cleanup, 50);
+    const connection = await connect(stranger, node);
+    await until(() => node.network.isUp(nameOf(stranger)), 5000, "up");
+    for (let count = 0; count < 3; count += 1) {
+      node.network.blame(nameOf(stranger), "test");
+      node.network.blame(validator.name, "test");
+    }
+    await until(() => connection.status !== "open", 5000, "disconnected");
+    expect(node.network.isUp(validator.name)).toBe(true);
+    const isIn = async (): Promise<boolean> => {
+      const again = await connect(stranger, node).catch(() => undefined);
+      await until(() => again?.status !== "open" || node.network.isUp(nameOf(stranger)), 5000, "decided");
+      return again?.status === "open";
+    };
+    expect(await isIn()).toBe(false);
+    const start = performance.now();
+    let admitted = false;
+    while (!admitted && performance.now() - start < 5000) admitted = await isIn();
+    expect(admitted).toBe(true);
+  });
+
+  test("of another network are not talked to", async () => {
+    const node = await startNode(cleanup, 0, { validators: await names(1) });
+    const other = await createHost({
+      key: await toLibp2pKey(nodeKey(60)),
+      listen: [loopback],
+      announce: [],
+      gater: {},
+      limits: defaultNetworkLimits,
+      kadProtocol: "/byz/00000000/kad/1",
+      topic: "/byz/00000000/proposals/1",
+      refuses: never,
+    });
+    await other.start();
+    cleanup.add(() => other.stop());
+    const connection = await connect(other, node);
+    await until(() => connection.status !== "open", 5000, "disconnected");
+    expect(node.network.counters().disconnectedForeign).toBe(1);
+    expect(node.network.peers()).toEqual([]);
+  });
+});
+
+describe("a cut for test networks", () => {
+  test("ends the link until it is healed; one way, only what comes from there is lost", async () => {
+    const nodes = await startValidators(cleanup, 2);
+    const [a, b] = [nodeAt(nodes, 0), nodeAt(nodes, 1)];
+    a.network.setCut([b.name]);
+    await until(() => !a.network.isUp(b.name) && !b.network.isUp(a.name), 5000, "down at both ends");
+    expect(a.network.send(b.name, "sync", Uint8Array.of(1))).toBe(false);
+    a.network.setCut([]);
+    await until(() => a.network.isUp(b.name) && b.network.isUp(a.name), 5000, "up at both ends");
+    a.network.setCut([b.name], "inbound");
+    b.network.send(a.name, "sync", Uint8Array.of(1));
+    a.network.send(b.name, "sync", Uint8Array.of(2));
+    await until(() => b.recorder.frames.length === 1 && a.network.counters().droppedCut === 1, 5000, "one lost, one through");
+    expect(a.recorder.frames).toEqual([]);
+  });
+});
+
+describe("an address where somebody else answers", () => {
+  test("does not make him the one who was sought", async () => {
+    const all = await names(3);
+    const impostor = await startNode(cleanup, 2, { validators: all });
+    const port = /tcp\/(\d+)/.exec(impostor.network.addresses()[0] ?? "")?.[1];
+    const sought = `/ip4/127.0.0.1/tcp/${port}/p2p/${all[1]}`;
+    const node = await startNode(cleanup, 0, { validators: all, bootstrap: [sought] });
+    await until(() => node.network.counters().dialFailures > 1, 5000, "dials fail");
+    expect(node.network.isUp(all[1] as PeerName)).toBe(false);
+    expect(node.network.peers()).toEqual([]);
+  });
+
+  test("that takes connections and says nothing does not keep the others waiting", async () => {
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    cleanup.add(() => silent.close());
+    const address = silent.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const all = await names(3);
+    const other = await startNode(cleanup, 1, { validators: all });
+    const bootstrap = [`/ip4/127.0.0.1/tcp/${port}/p2p/${all[2]}`, ...other.network.addresses()];
+    const node = await startNode(cleanup, 0, { validators: all, bootstrap });
+    expect(await until(() => node.network.isUp(other.name), 5000, "up")).toBeLessThan(1500);
+  });
+});

@@ -1,0 +1,92 @@
+/** Networks of real processes: how they find each other, and how they notice and survive each other's deaths. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import type { PeerName } from "../../src/protocol/ids.ts";
+import { createCleanup, names, startChild, temporaryDirectory, until } from "./support.ts";
+import type { Child, ChildOptions } from "./support.ts";
+
+const cleanup = createCleanup();
+afterEach(() => cleanup.run());
+
+const startMesh = async (validators: readonly PeerName[], directories: readonly string[] = [], limits: ChildOptions["limits"] = {}): Promise<Child[]> => {
+  const directory = (index: number): Pick<ChildOptions, "dataDirectory" | "limits"> => {
+    const path = directories[index];
+    return path === undefined ? { limits } : { limits, dataDirectory: path };
+  };
+  const first = await startChild(cleanup, { index: 0, validators, bootstrap: [], ...directory(0) });
+  const others = validators
+    .slice(1)
+    .map((_, index) => startChild(cleanup, { index: index + 1, validators, bootstrap: first.addresses, ...directory(index + 1) }));
+  return [first, ...(await Promise.all(others))];
+};
+const untilUp = (children: readonly Child[], count: number, limitMs = 10_000): Promise<number> =>
+  until(
+    () => children.every(({ up }) => up.size === count),
+    limitMs,
+    () => `each with ${count} up: ${children.map(({ up }) => up.size).join(" ")}`,
+  );
+const readBook = (directory: string): { peers: Record<string, string[]> } =>
+  JSON.parse(readFileSync(join(directory, "peers.json"), "utf8")) as { peers: Record<string, string[]> };
+const at = <T>(items: readonly T[], index: number): T => {
+  const item = items[index];
+  if (item === undefined) throw new RangeError(`no item ${index}`);
+  return item;
+};
+
+describe("seven processes that know only the first one's address", () => {
+  test("all reach each other within 10 s, and so does one that comes late", async () => {
+    const all = await names(8);
+    const start = performance.now();
+    const children = await startMesh(all.slice(0, 7));
+    await untilUp(children, 6);
+    expect(performance.now() - start).toBeLessThan(10_000);
+    // an eighth, not a validator, given the last one's address
+    const late = await startChild(cleanup, { index: 7, validators: all.slice(0, 7), bootstrap: at(children, 6).addresses });
+    await untilUp([late], 7, 5000);
+    await untilUp(children, 7, 5000);
+  }, 40_000);
+});
+
+describe("four processes", () => {
+  test("see one that is killed within 2 s, and find it again on another port, from either end", async () => {
+    const validators = await names(4);
+    const directories = validators.map(() => temporaryDirectory(cleanup));
+    const children = await startMesh(validators, directories);
+    await untilUp(children, 3);
+    const known = (directory: string): number => (existsSync(join(directory, "peers.json")) ? Object.keys(readBook(directory).peers).length : 0);
+    await until(() => directories.every((directory) => known(directory) === 3), 5000, "address books written");
+    const victim = at(children, 3);
+    const others = children.slice(0, 3);
+    victim.kill("SIGKILL");
+    const noticed = await until(() => others.every(({ up }) => up.size === 2), 5000, "down at all others");
+    expect(noticed).toBeLessThan(2000);
+    // the first is the bootstrap: the address book has to do without it
+    at(children, 0).kill("SIGKILL");
+    await until(() => children.slice(1, 3).every(({ up }) => up.size === 1), 5000, "the first is down");
+    const again = await startChild(cleanup, { index: 3, validators, bootstrap: [], dataDirectory: at(directories, 3) });
+    expect(again.addresses).not.toEqual(victim.addresses);
+    await untilUp([...children.slice(1, 3), again], 2);
+    // the first returns on a new port, and the fourth, too, is where nobody has dialled it yet
+    const first = await startChild(cleanup, { index: 0, validators, bootstrap: [], dataDirectory: at(directories, 0) });
+    await untilUp([first, ...children.slice(1, 3), again], 3);
+  }, 60_000);
+
+  test("see one that is frozen within 2.5 s, and have it back soon after it wakes", async () => {
+    const validators = await names(4);
+    // no more patience in a connection's first seconds than later
+    const children = await startMesh(validators, [], { firstDeadMs: 1500 });
+    await untilUp(children, 3);
+    const frozen = at(children, 2);
+    const others = children.filter((child) => child !== frozen);
+    const before = (await at(others, 0).ask({ type: "report" })).counters["disconnectedSilent"];
+    frozen.kill("SIGSTOP");
+    const noticed = await until(() => others.every(({ up }) => up.size === 2), 6000, "down at all others");
+    expect(noticed).toBeLessThan(2500);
+    expect((await at(others, 0).ask({ type: "report" })).counters["disconnectedSilent"]).toBe((before ?? 0) + 1);
+    frozen.kill("SIGCONT");
+    expect(await untilUp(children, 3, 6000)).toBeLessThan(4000);
+    // the survivors never lost each other
+    for (const child of others) expect((await child.ask({ type: "report" })).counters["disconnectedSilent"]).toBeLessThanOrEqual((before ?? 0) + 1);
+  }, 60_000);
+});

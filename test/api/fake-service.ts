@@ -1,0 +1,227 @@
+/** An in-memory node behind the HTTP layer: one map, one log, every refusal on demand. */
+import { toDigest, toEpoch, toPublicKey, toReplicaIndex, toSequence, toSignature, toView } from "../../src/protocol/ids.ts";
+import type { Digest, Sequence } from "../../src/protocol/ids.ts";
+import type { Batch, CheckpointCertificate, CommitCertificate, Request } from "../../src/protocol/messages.ts";
+import type { KvOperation, KvResult, SimpleOperation, SimpleResult } from "../../src/ledger/kv/operations.ts";
+import { encodeOperation, encodeResult } from "../../src/ledger/kv/encoding.ts";
+import {
+  type BlockRecord,
+  done,
+  type Failure,
+  failed,
+  type KvEntry,
+  type NodeService,
+  type Outcome,
+  type RequestReport,
+  type StatusReport,
+} from "../../src/node/service.ts";
+
+export const hex = (digit: string): Digest => toDigest(digit.repeat(64));
+const signatures = [0, 1, 2].map((replica) => ({
+  replica: toReplicaIndex(replica),
+  signature: toSignature(new Uint8Array(64).fill(replica + 1)),
+}));
+
+export const certificate = (sequence: number): CommitCertificate => ({
+  epoch: toEpoch(0),
+  view: toView(3),
+  sequence: toSequence(sequence),
+  digest: hex("d"),
+  commits: signatures,
+});
+export const checkpoint: CheckpointCertificate = {
+  epoch: toEpoch(0),
+  sequence: toSequence(128),
+  stateRoot: hex("1"),
+  logHash: hex("2"),
+  epochRoot: hex("3"),
+  signatures,
+};
+
+export const statusReport: StatusReport = {
+  version: "0.1.0",
+  chainId: "test",
+  genesisHash: hex("a"),
+  peerId: "12D3KooWA",
+  validatorKey: hex("b"),
+  moniker: "alpha",
+  role: "validator",
+  epoch: 0,
+  view: 3,
+  primary: "12D3KooWB",
+  sequence: { committed: 41, executed: 40, stable: 0 },
+  logHash: hex("c"),
+  stateRoot: hex("d"),
+  quorum: { n: 4, f: 1, size: 3, reachable: 4 },
+  connectivity: "whole",
+  sides: [["12D3KooWA", "12D3KooWB"]],
+  syncing: false,
+  uptimeSeconds: 12.5,
+  memory: { rss: 1, heapUsed: 1, limit: 0, pressure: 0, breaker: "closed" },
+};
+
+const block = (sequence: number, operations: readonly Uint8Array[]): BlockRecord => {
+  const request: Request = {
+    kind: "request",
+    client: toPublicKey("9".repeat(64)),
+    sequence: 7,
+    operations,
+    signature: toSignature(new Uint8Array(64)),
+    id: hex("e"),
+    bytes: new Uint8Array(),
+  };
+  const batch: Batch = { kind: "batch", timestamp: 1_700_000_000_000, requests: [request], digest: hex("d"), bytes: new Uint8Array() };
+  return { certificate: certificate(sequence), batch, logHash: hex("4") };
+};
+
+const text = new TextEncoder();
+const nameOf = (key: Uint8Array): string => Buffer.from(key).toString("latin1");
+
+export interface FakeService extends NodeService {
+  /** answered by everything that orders, instead of ordering */
+  refuseWith: Failure | undefined;
+  /** holds back every ordered operation until it is resolved */
+  gate: Promise<void> | undefined;
+  ready_: boolean;
+  barriers: number;
+  readonly submitted: KvOperation[];
+  readonly received: Uint8Array[];
+}
+
+const createStore = () => {
+  const entries = new Map<string, KvEntry>();
+  let sequence = 100;
+  const applySimple = (operation: SimpleOperation): SimpleResult => {
+    const name = nameOf(operation.key);
+    const entry = entries.get(name);
+    if (operation.type === "get") return entry === undefined ? { type: "get" } : { type: "get", entry };
+    const version = entry?.version ?? 0;
+    if (operation.expect !== undefined && operation.expect !== version) return { type: "conflict", version };
+    if (operation.type === "delete") return { type: "delete", deleted: entries.delete(name) };
+    entries.set(name, { key: operation.key, value: operation.value, version: version + 1, sequence: sequence as Sequence });
+    return { type: "put", version: version + 1 };
+  };
+  const apply = (operation: KvOperation): KvResult => {
+    sequence += 1;
+    if (operation.type === "barrier") return { type: "barrier" };
+    if (operation.type !== "txn") return applySimple(operation);
+    const succeeded = operation.compare.every((comparison) => {
+      const entry = entries.get(nameOf(comparison.key));
+      if (comparison.type === "version") return (entry?.version ?? 0) === comparison.version;
+      return entry !== undefined && Buffer.compare(entry.value, comparison.value) === 0;
+    });
+    const before = new Map(entries);
+    const results: SimpleResult[] = [];
+    for (const [index, simple] of (succeeded ? operation.success : operation.failure).entries()) {
+      const result = applySimple(simple);
+      if (result.type === "conflict" || result.type === "too-large") {
+        entries.clear();
+        for (const [name, entry] of before) entries.set(name, entry);
+        return { type: "txn-refused", index, result };
+      }
+      results.push(result);
+    }
+    return { type: "txn", succeeded, results };
+  };
+  return { entries, apply, sequence: () => toSequence(sequence) };
+};
+
+export const createFakeService = (): FakeService => {
+  const store = createStore();
+  const service: FakeService = {
+    refuseWith: undefined,
+    gate: undefined,
+    ready_: true,
+    barriers: 0,
+    submitted: [],
+    received: [],
+    status: () => statusReport,
+    validators: () => [
+      {
+        index: 0,
+        peerId: "12D3KooWA",
+        validatorKey: hex("b"),
+        moniker: "alpha",
+        reachable: true,
+        reputation: 1,
+        standing: "good",
+        primary: false,
+      },
+    ],
+    peers: () => [
+      {
+        peerId: "12D3KooWB",
+        addresses: ["/ip4/127.0.0.1/tcp/1"],
+        role: "validator",
+        direction: "outbound",
+        rttMs: null,
+        connectedSince: 1_700_000_000_000,
+      },
+    ],
+    ready: () => ({
+      ready: service.ready_,
+      checks: [
+        { name: "storage", ok: true },
+        { name: "quorum", ok: service.ready_, ...(service.ready_ ? {} : { reason: "2 of 3 validators are reachable" }) },
+      ],
+    }),
+    block: async (sequence) =>
+      sequence > 40
+        ? undefined
+        : block(sequence, [encodeOperation({ type: "put", key: text.encode("k"), value: text.encode("v") }), new Uint8Array([255, 255])]),
+    blocks: async ({ from, limit }) =>
+      Array.from({ length: Math.max(0, Math.min(limit, 41 - from)) }, (_, index) =>
+        block(from + index, [encodeOperation({ type: "barrier" })]),
+      ),
+    async submitOperations(operations) {
+      await service.gate;
+      if (service.refuseWith !== undefined) return operations.map(() => failed(service.refuseWith as Failure));
+      return operations.map((operation) => {
+        service.submitted.push(operation);
+        return done({ result: store.apply(operation), sequence: store.sequence(), requestId: hex("f") });
+      });
+    },
+    async submitRequest(bytes): Promise<Outcome<RequestReport>> {
+      await service.gate;
+      if (service.refuseWith !== undefined) return failed(service.refuseWith);
+      service.received.push(bytes);
+      return done({
+        id: hex("e"),
+        state: "committed",
+        sequence: toSequence(9),
+        index: 2,
+        results: [encodeResult({ type: "put", version: 4 }), encodeResult({ type: "conflict", version: 1 })],
+      });
+    },
+    requestState: async (id) =>
+      id === hex("e")
+        ? { id, state: "committed", sequence: toSequence(9), index: 0, results: [new Uint8Array([250, 251])], certificate: certificate(9) }
+        : { id, state: "unknown" },
+    async readBarrier() {
+      service.barriers += 1;
+      await service.gate;
+      return service.refuseWith === undefined ? done(store.sequence()) : failed(service.refuseWith);
+    },
+    async get(key, consistency) {
+      const entry = store.entries.get(nameOf(key));
+      return done({
+        asOf: store.sequence(),
+        ...(entry === undefined ? {} : { entry }),
+        ...(consistency === "certified" ? { proof: { checkpoint, path: new Uint8Array([1, 2, 3]) } } : {}),
+      });
+    },
+    async list({ prefix, after, limit, consistency }) {
+      const names = [...store.entries.keys()]
+        .filter((name) => name.startsWith(nameOf(prefix)) && (after === undefined || name > nameOf(after)))
+        .toSorted();
+      const entries = names.slice(0, limit).map((name) => store.entries.get(name) as KvEntry);
+      return done({
+        entries: consistency === "certified" ? entries.map((entry) => ({ ...entry, path: new Uint8Array([7]) })) : entries,
+        more: names.length > limit,
+        asOf: store.sequence(),
+        ...(consistency === "certified" ? { checkpoint } : {}),
+      });
+    },
+  };
+  return service;
+};

@@ -1,0 +1,191 @@
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createApi } from "../../src/api/create-api.ts";
+import { loadOrCreateToken } from "../../src/api/token.ts";
+import { createFakeService } from "./fake-service.ts";
+import { open, parseAnswer, request, start, until } from "./harness.ts";
+
+const gate = () => {
+  let open_ = () => {};
+  const closed = new Promise<void>((resolve) => {
+    open_ = resolve;
+  });
+  return { closed, open: () => open_() };
+};
+
+describe("slow senders", () => {
+  const limits = { headersTimeoutMs: 150, requestTimeoutMs: 300, timeoutCheckMs: 25 };
+
+  it("of headers are told and cut off", async () => {
+    const { port } = await start({ limits });
+    const { socket, received, closed } = await open(port);
+    socket.write("GET /v1/status HTTP/1.1\r\nhost: lo");
+    await closed;
+    expect(parseAnswer(received()).status).toBe(408);
+  });
+
+  it("of a body are told and cut off, and nothing is ordered", async () => {
+    const { port, service } = await start({ limits });
+    const { socket, received, closed } = await open(port);
+    socket.write("PUT /v1/kv/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n");
+    const drip = setInterval(() => socket.write("x"), 20);
+    await closed.finally(() => clearInterval(drip));
+    expect([parseAnswer(received()).status, JSON.parse(parseAnswer(received()).body)]).toMatchObject([408, { code: "request_timeout" }]);
+    expect(service.submitted).toEqual([]);
+  });
+
+  it("are not those who wait for their answer", async () => {
+    const { port, service } = await start({ limits });
+    const held = gate();
+    service.gate = held.closed;
+    const answer = request(port, "PUT /v1/kv/k", { body: "v" });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    held.open();
+    expect((await answer).status).toBe(200);
+  });
+});
+
+describe("close", () => {
+  it("lets answers under way finish, and takes nothing new", async () => {
+    const { api, port, service } = await start();
+    const held = gate();
+    service.gate = held.closed;
+    const idle = await open(port);
+    let waiting = 0;
+    service.submitOperations = ((original) => (operations) => {
+      waiting += 1;
+      return original(operations);
+    })(service.submitOperations);
+    const answers = Array.from({ length: 40 }, (_, index) =>
+      request(port, `PUT /v1/kv/k${index}`, { headers: { connection: "keep-alive" }, body: "v" }),
+    );
+    await until(() => waiting === 40);
+    const closed = api.close();
+    await idle.closed;
+    await expect(open(port)).rejects.toThrow("ECONNREFUSED");
+    const released = performance.now();
+    held.open();
+    for (const answer of await Promise.all(answers)) expect([answer.status, answer.headers["connection"]]).toEqual([200, "close"]);
+    await closed;
+    expect(performance.now() - released).toBeLessThan(1_000);
+  });
+
+  it("delivers a large answer whole", async () => {
+    const { api, port, url, service } = await start();
+    const value = "v".repeat(1024 * 1024);
+    await fetch(`${url}/v1/kv/k`, { method: "PUT", body: value });
+    const held = gate();
+    service.gate = held.closed;
+    const before = service.barriers;
+    const answer = request(port, "GET /v1/kv/k?raw=1", { headers: { connection: "keep-alive" } });
+    await until(() => service.barriers > before);
+    const closed = api.close();
+    held.open();
+    expect((await answer).body.length).toBe(value.length);
+    await closed;
+  });
+
+  it("does not wait for those who still send, nor for those who never read", async () => {
+    const { api, port } = await start();
+    const sender = await open(port);
+    sender.socket.write("PUT /v1/kv/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nx");
+    const half = await open(port);
+    half.socket.write("GET /v1/st");
+    expect((await request(port, "GET /livez")).status).toBe(200);
+    const began = performance.now();
+    await api.close();
+    expect(performance.now() - began).toBeLessThan(1_000);
+    await Promise.all([sender.closed, half.closed]);
+    expect(parseAnswer(sender.received()).status).toBe(503);
+  });
+
+  it("gives up on answers that do not come, within its bound", async () => {
+    const { api, port, service } = await start({ limits: { drainMs: 100 } });
+    service.gate = new Promise(() => {});
+    const { socket, received, closed } = await open(port);
+    socket.write("PUT /v1/kv/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\nx");
+    const other = await request(port, "GET /livez");
+    expect(other.status).toBe(200);
+    await api.close();
+    await closed;
+    expect(received()).toBe("");
+    await api.close();
+  });
+});
+
+describe("a connection", () => {
+  it("is kept for the next request, and pipelined ones are answered in order", async () => {
+    const { port } = await start();
+    const { socket, received } = await open(port);
+    const one = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
+    socket.write(one("/livez") + one("/v1/nothing") + one("/v1/validators"));
+    await until(() => received().includes('"standing"'));
+    expect([...received().matchAll(/HTTP\/1\.1 (\d+)/g)].map((match) => match[1])).toEqual(["200", "404", "200"]);
+  });
+
+  it("with rubbish behind a request that waits is cut, not answered in its place", async () => {
+    const { port, service } = await start({ limits: { drainMs: 50 } });
+    service.gate = new Promise(() => {});
+    const { socket, received, closed } = await open(port);
+    socket.write("PUT /v1/kv/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\nx\0\0rubbish\r\n\r\n");
+    await closed;
+    expect(received()).toBe("");
+  });
+
+  it("beyond the bound is refused while the others go on", async () => {
+    const { port } = await start({ limits: { maxConnections: 2 } });
+    const first = await open(port);
+    await open(port);
+    const third = await open(port);
+    await third.closed;
+    first.socket.write("GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    await until(() => first.received().includes("200 OK"));
+  });
+});
+
+describe("an address that is not loopback", () => {
+  it("is not served without a token", () => {
+    expect(() => createApi({ service: createFakeService(), host: "0.0.0.0", port: 0 })).toThrow(/token/);
+  });
+
+  it("needs the token to write, and nothing to read", async () => {
+    // every address of loopback's network reaches 0.0.0.0; only 127.0.0.1 is used
+    const { port } = await start({ host: "0.0.0.0", token: "correct-horse-battery" });
+    const put = (headers: Record<string, string>) =>
+      request(port, "PUT /v1/kv/k", { headers: { host: "far.example", ...headers }, body: "v" });
+    for (const headers of [
+      {},
+      { authorization: "Bearer wrong-horse-battery" },
+      { authorization: "Basic correct-horse-battery" },
+      { authorization: "Bearer" },
+    ]) {
+      const refused = await put(headers as Record<string, string>);
+      expect([refused.status, refused.headers["www-authenticate"], JSON.parse(refused.body)]).toMatchObject([
+        401,
+        "Bearer",
+        { code: "unauthorized" },
+      ]);
+    }
+    expect((await put({ authorization: "Bearer correct-horse-battery" })).status).toBe(200);
+    expect((await request(port, "GET /v1/kv/k", { headers: { host: "far.example" } })).status).toBe(200);
+    expect((await request(port, "DELETE /v1/kv/k")).status).toBe(401);
+  });
+
+  it("takes its token from a file that only its owner reads", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "byz-token-"));
+    try {
+      const path = join(folder, "api.token");
+      const [token, same] = await Promise.all([loadOrCreateToken(path), loadOrCreateToken(path)]);
+      expect(token).toMatch(/^[\w-]{43}$/);
+      expect(same).toBe(token);
+      expect(await loadOrCreateToken(path)).toBe(token);
+      expect((await stat(path)).mode & 0o777).toBe(0o600);
+      await writeFile(path, "short\n");
+      await expect(loadOrCreateToken(path)).rejects.toThrow(/does not hold a token/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});

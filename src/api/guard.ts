@@ -8,6 +8,8 @@ export interface GuardOptions {
   readonly host: string;
   /** needed to write when `host` is not loopback */
   readonly token?: string;
+  /** needs the token on loopback too, such as behind a proxy that serves others */
+  readonly requireToken?: boolean;
   /** names beside loopback's own under which a loopback server may be addressed, such as a proxy's */
   readonly allowedHosts?: readonly string[];
 }
@@ -23,28 +25,21 @@ const hostName = (authority: string): string => /^(\[[^\]]*\]|[^:]*)(?::\d{0,5})
 
 const digest = (text: string): Buffer => hash("sha256", text, "buffer");
 
-/**
- * On loopback the Host header must name loopback, against DNS rebinding, and a write from a web page must come from a page of this
- * very host. Elsewhere writes need the token.
- *
- * @throws Error when `host` is not loopback and there is no token
- */
-export const createGuard = (options: GuardOptions): Guard => {
-  const allowed = new Set((options.allowedHosts ?? []).map((name) => name.toLowerCase()));
+const createHostGuard = (allowedHosts: readonly string[]): Guard => {
+  const allowed = new Set(allowedHosts.map((name) => name.toLowerCase()));
   const isOwnHost = (name: string): boolean => isLoopback(name) || name.endsWith(".localhost") || allowed.has(name);
+  return (headers, writes) => {
+    if (!isOwnHost(hostName(headers.host ?? ""))) {
+      refuseInvalid("the Host header does not name this machine", "use http://127.0.0.1, or add the name to the allowed hosts");
+    }
+    const origin = headers.origin;
+    if (!writes || origin === undefined) return;
+    if (!URL.canParse(origin) || !isOwnHost(new URL(origin).hostname)) refuseInvalid("a page from elsewhere may not write here");
+  };
+};
 
-  if (isLoopback(options.host)) {
-    return (headers, writes) => {
-      if (!isOwnHost(hostName(headers.host ?? ""))) {
-        refuseInvalid("the Host header does not name this machine", "use http://127.0.0.1, or add the name to the allowed hosts");
-      }
-      const origin = headers.origin;
-      if (!writes || origin === undefined) return;
-      if (!URL.canParse(origin) || !isOwnHost(new URL(origin).hostname)) refuseInvalid("a page from elsewhere may not write here");
-    };
-  }
-  if (options.token === undefined || options.token === "") throw new Error("an API that is not on loopback needs a token");
-  const expected = digest(options.token);
+const createTokenGuard = (token: string): Guard => {
+  const expected = digest(token);
   return (headers, writes) => {
     if (!writes) return;
     const given = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
@@ -58,5 +53,23 @@ export const createGuard = (options: GuardOptions): Guard => {
       },
       { "www-authenticate": "Bearer" },
     );
+  };
+};
+
+/**
+ * On loopback the Host header must name loopback, against DNS rebinding, and a write from a web page must come from a page of this
+ * very host. Elsewhere writes need the token.
+ *
+ * @throws Error when a token is needed and there is none
+ */
+export const createGuard = (options: GuardOptions): Guard => {
+  const onLoopback = isLoopback(options.host);
+  const guards: Guard[] = onLoopback ? [createHostGuard(options.allowedHosts ?? [])] : [];
+  if (!onLoopback || options.requireToken === true) {
+    if (options.token === undefined || options.token === "") throw new Error("an API that is not on loopback needs a token");
+    guards.push(createTokenGuard(options.token));
+  }
+  return (headers, writes) => {
+    for (const guard of guards) guard(headers, writes);
   };
 };

@@ -80,7 +80,8 @@ describe("a signed request", () => {
   it("is handed on in its exact bytes, binary or base64", async () => {
     const { url, service } = await start();
     const bytes = Uint8Array.from([1, 2, 250, 0]);
-    const post = (body: Uint8Array<ArrayBuffer> | string, type: string) => fetch(`${url}/v1/requests`, { method: "POST", body, headers: { "content-type": type } });
+    const post = (body: Uint8Array<ArrayBuffer> | string, type: string) =>
+      fetch(`${url}/v1/requests`, { method: "POST", body, headers: { "content-type": type } });
     const answer = await post(bytes, "application/octet-stream");
     expect(schemas.requestAnswer.parse(await answer.json())).toEqual({
       id: hex("e"),

@@ -1,8 +1,10 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createApi } from "../../src/api/create-api.ts";
+import { createGuard } from "../../src/api/guard.ts";
 import { loadOrCreateToken } from "../../src/api/token.ts";
 import { createFakeService } from "./fake-service.ts";
 import { open, parseAnswer, request, start, until } from "./harness.ts";
@@ -150,27 +152,33 @@ describe("an address that is not loopback", () => {
     expect(() => createApi({ service: createFakeService(), host: "0.0.0.0", port: 0 })).toThrow(/token/);
   });
 
-  it("needs the token to write, and nothing to read", async () => {
-    // every address of loopback's network reaches 0.0.0.0; only 127.0.0.1 is used
-    const { port } = await start({ host: "0.0.0.0", token: "correct-horse-battery" });
-    const put = (headers: Record<string, string>) =>
-      request(port, "PUT /v1/kv/k", { headers: { host: "far.example", ...headers }, body: "v" });
-    for (const headers of [
-      {},
-      { authorization: "Bearer wrong-horse-battery" },
-      { authorization: "Basic correct-horse-battery" },
-      { authorization: "Bearer" },
+  it("needs the token to write, and nothing to read, under any name", () => {
+    const guard = createGuard({ host: "0.0.0.0", token: "correct-horse-battery" });
+    const write = (headers: IncomingHttpHeaders) => () => guard({ host: "far.example", ...headers }, true);
+    for (const authorization of [
+      undefined,
+      "Bearer wrong-horse-battery",
+      "Basic correct-horse-battery",
+      "Bearer",
+      "Bearer correct-horse-batter",
     ]) {
-      const refused = await put(headers as Record<string, string>);
-      expect([refused.status, refused.headers["www-authenticate"], JSON.parse(refused.body)]).toMatchObject([
-        401,
-        "Bearer",
-        { code: "unauthorized" },
-      ]);
+      expect(write(authorization === undefined ? {} : { authorization })).toThrow(/token/);
     }
+    expect(write({ authorization: "bearer correct-horse-battery" })).not.toThrow();
+    expect(() => guard({ host: "far.example" }, false)).not.toThrow();
+  });
+
+  it("says with 401 what it wants", async () => {
+    const { port } = await start({ requireToken: true, token: "correct-horse-battery" });
+    const put = (headers: Record<string, string>) => request(port, "PUT /v1/kv/k", { headers, body: "v" });
+    const refused = await put({ authorization: "Bearer wrong" });
+    expect([refused.status, refused.headers["www-authenticate"], JSON.parse(refused.body)]).toMatchObject([
+      401,
+      "Bearer",
+      { code: "unauthorized" },
+    ]);
     expect((await put({ authorization: "Bearer correct-horse-battery" })).status).toBe(200);
-    expect((await request(port, "GET /v1/kv/k", { headers: { host: "far.example" } })).status).toBe(200);
-    expect((await request(port, "DELETE /v1/kv/k")).status).toBe(401);
+    expect((await request(port, "GET /v1/kv/k")).status).toBe(200);
   });
 
   it("takes its token from a file that only its owner reads", async () => {

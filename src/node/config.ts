@@ -75,7 +75,7 @@ const nearest = (name: string, names: readonly string[]): string => {
     return { candidate, score: (2 * common) / Math.max(1, own.size + theirs.size) };
   });
   const best = scored.toSorted((a, b) => b.score - a.score)[0];
-  return best !== undefined && best.score >= 0.5 ? `; did you mean ${best.candidate}?` : "";
+  return best !== undefined && best.score >= 0.5 ? ` (did you mean ${best.candidate}?)` : "";
 };
 
 const located = (line: number | undefined): { readonly line?: number } => (line === undefined ? {} : { line });

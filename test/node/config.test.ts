@@ -84,8 +84,8 @@ describe("the file that init writes", () => {
 
 describe("what is wrong is named with its key and line", () => {
   const cases: readonly (readonly [name: string, text: string, key: string, line: number | undefined, message: RegExp])[] = [
-    ["unknown key", "[network]\n\nmax_pears = 3\n", "network.max_pears", 3, /not a known key; did you mean max_peers\?/],
-    ["unknown section", "\n[netwrok]\na = 1\n", "netwrok", 2, /not a known section; did you mean network\?/],
+    ["unknown key", "[network]\n\nmax_pears = 3\n", "network.max_pears", 3, /not a known key \(did you mean max_peers\?\)/],
+    ["unknown section", "\n[netwrok]\na = 1\n", "netwrok", 2, /not a known section \(did you mean network\?\)/],
     ["prototype key", "[network]\nconstructor = 3\n", "network.constructor", 2, /not a known key/],
     ["key outside of sections", "moniker = 'a'\n", "moniker", 1, /not a known section/],
     ["value where a section is meant", "log = 'info'\n", "log", 1, /must be a section/],

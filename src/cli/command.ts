@@ -1,0 +1,129 @@
+/** How a command is declared: one line, arguments, options, two examples, exit status; the global options come with it. */
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
+import { exitCodes } from "./errors.ts";
+import type { Io } from "./io.ts";
+import { createSession, defaultApi } from "./session.ts";
+import type { GlobalFlags, Session } from "./session.ts";
+
+export interface CommandSpec<Options extends object> {
+  /** name and arguments, as `put <key> [value]` */
+  readonly usage: string;
+  readonly summary: string;
+  /** what each argument means, by name */
+  readonly arguments?: Readonly<Record<string, string>>;
+  readonly options?: readonly Option[];
+  readonly examples: readonly [string, string];
+  /** exit status beside 0, 1 and 2 */
+  readonly exits?: readonly (keyof typeof exitMeaning)[];
+  /** `start` has an --api of its own */
+  readonly ownApi?: boolean;
+  /** resolves to the exit status; nothing means 0 */
+  run(session: Session, args: readonly (string | undefined)[], options: Options): Promise<number | void> | number | void;
+}
+
+/** Declares a command once the streams are known. */
+export type CommandFactory = (host: Host) => Command;
+
+export interface Host {
+  readonly io: Io;
+  /** called once, with the exit status of the command that ran */
+  exit(code: number): void;
+}
+
+const exitMeaning = {
+  3: "configuration, genesis, key or data is not valid",
+  4: "no node answered",
+  5: "no quorum, or the outcome is not known in time",
+  6: "a verification failed",
+} as const;
+
+const globalOptions = (ownApi: boolean): Option[] => [
+  new Option("--home <dir>", "home directory (default: ~/.byz, env: BYZ_HOME)"),
+  ...(ownApi ? [] : [new Option("--api <url>", `nodes to ask, comma-separated, tried in order (default: ${defaultApi}, env: BYZ_API)`)]),
+  new Option("--json", "one JSON document on stdout, nothing else there"),
+  new Option("--quiet", "no progress on stderr"),
+  new Option("--no-color", "no colours (env: NO_COLOR)"),
+  new Option("--trace", "show where an error comes from"),
+];
+
+/** Adds the global options under a heading of their own. */
+export const addGlobals = (command: Command, ownApi = false): Command => {
+  for (const option of globalOptions(ownApi)) command.addOption(option.helpGroup("Global options:"));
+  return command;
+};
+
+/** Options given to the command itself win over the same given before its name. */
+const globalsOf = (command: Command): GlobalFlags => {
+  const chain: Command[] = [];
+  for (let at: Command | null = command; at !== null; at = at.parent) chain.unshift(at);
+  const settled: Record<string, unknown> = {};
+  for (const level of chain) {
+    const values: Record<string, unknown> = level.opts();
+    for (const name of ["home", "api", "json", "quiet", "color", "trace"]) {
+      if (level.getOptionValueSource(name) === "cli") settled[name] = values[name];
+    }
+  }
+  return settled;
+};
+
+const helpAfter = (spec: Pick<CommandSpec<object>, "examples" | "exits">): string => {
+  const exits = (spec.exits ?? []).map((code) => `  ${code}  ${exitMeaning[code]}`);
+  return [
+    "",
+    "Examples:",
+    ...spec.examples.map((example) => `  $ ${example}`),
+    "",
+    "Exit status:",
+    `  ${exitCodes.done}  done`,
+    `  ${exitCodes.failed}  it failed`,
+    `  ${exitCodes.usage}  wrong usage`,
+    ...exits,
+  ].join("\n");
+};
+
+/** Makes the declaration a command. */
+export const defineCommand =
+  <Options extends object = object>(spec: CommandSpec<Options>): CommandFactory =>
+  (host) => {
+    const [name = "", ...words] = spec.usage.split(" ");
+    const command = new Command(name).description(spec.summary).showHelpAfterError(false);
+    for (const word of words) command.addArgument(new Argument(word, spec.arguments?.[word.replaceAll(/[<>[\].]/g, "")]));
+    for (const option of spec.options ?? []) command.addOption(option);
+    addGlobals(command, spec.ownApi === true).addHelpText("after", helpAfter(spec));
+    command.action(async (...given: unknown[]) => {
+      const args = given.slice(0, words.length) as (string | undefined)[];
+      const session = createSession(host.io, globalsOf(command));
+      host.exit((await spec.run(session, args, command.opts<Options>())) ?? exitCodes.done);
+    });
+    return command;
+  };
+
+/** A name that only holds other commands, such as `keys`. */
+export const defineGroup =
+  (
+    init: { readonly name: string; readonly summary: string; readonly examples: readonly [string, string] },
+    members: readonly CommandFactory[],
+  ): CommandFactory =>
+  (host) => {
+    const command = new Command(init.name).description(init.summary).enablePositionalOptions();
+    for (const member of members) command.addCommand(member(host));
+    return addGlobals(command).addHelpText("after", helpAfter(init));
+  };
+
+/** Reads a whole number within a range. */
+export const wholeNumber =
+  (minimum: number, maximum: number = Number.MAX_SAFE_INTEGER) =>
+  (text: string): number => {
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    if (!Number.isSafeInteger(value) || value < minimum || value > maximum) {
+      throw new InvalidArgumentError(
+        maximum === Number.MAX_SAFE_INTEGER
+          ? `It must be a whole number, at least ${minimum}.`
+          : `It must be a whole number from ${minimum} to ${maximum}.`,
+      );
+    }
+    return value;
+  };
+
+/** For options that may be given several times. */
+export const several = (text: string, previous: readonly string[] | undefined): readonly string[] => [...(previous ?? []), text];

@@ -1,0 +1,26 @@
+/** Every command, in the order and groups of `byz --help`. */
+import { blocksCommand } from "./blocks.ts";
+import type { CommandFactory } from "./command.ts";
+import { configCommand } from "./config.ts";
+import { delCommand } from "./del.ts";
+import { genesisCommand } from "./genesis.ts";
+import { getCommand } from "./get.ts";
+import { initCommand } from "./init.ts";
+import { keysCommand } from "./keys.ts";
+import { listCommand } from "./list.ts";
+import { peersCommand } from "./peers.ts";
+import { putCommand } from "./put.ts";
+import { startCommand } from "./start.ts";
+import { statusCommand } from "./status.ts";
+import { testnetCommand } from "./testnet.ts";
+import { validatorsCommand } from "./validators.ts";
+
+const grouped = (heading: string, members: readonly CommandFactory[]): CommandFactory[] =>
+  members.map((member) => (host) => member(host).helpGroup(heading));
+
+export const commands: readonly CommandFactory[] = [
+  ...grouped("Set up and run:", [initCommand, keysCommand, genesisCommand, configCommand, startCommand]),
+  ...grouped("The ledger:", [putCommand, getCommand, delCommand, listCommand, blocksCommand]),
+  ...grouped("What a node knows:", [statusCommand, validatorsCommand, peersCommand]),
+  ...grouped("Try:", [testnetCommand]),
+];

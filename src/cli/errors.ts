@@ -1,0 +1,97 @@
+/** What went wrong, in one line, with the exit status that it deserves (docs/operators.md "Exit status"). */
+
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  /** configuration, genesis, key or data is not valid */
+  invalid: 3,
+  noNode: 4,
+  /** no quorum, or the outcome is not known in time */
+  noQuorum: 5,
+  unverified: 6,
+  interrupted: 130,
+} as const;
+
+/** A command's own complaint. */
+export class CliError extends Error {
+  readonly code: string;
+  readonly hint: string | undefined;
+  readonly exitCode: number;
+  constructor(init: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint?: string;
+    readonly exitCode: number;
+    readonly cause?: unknown;
+  }) {
+    super(init.message, init.cause === undefined ? undefined : { cause: init.cause });
+    this.name = "CliError";
+    this.code = init.code;
+    this.hint = init.hint;
+    this.exitCode = init.exitCode;
+  }
+}
+
+/** The command line itself is wrong: exit status 2. */
+export const usageError = (message: string, hint?: string): CliError =>
+  new CliError({ code: "usage", message, exitCode: exitCodes.usage, ...(hint === undefined ? {} : { hint }) });
+
+export interface Complaint {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly exitCode: number;
+}
+
+/** Errors of the rooms below, by name: their modules are not loaded just to recognise them. */
+const complaintByName: Readonly<Record<string, Omit<Complaint, "message">>> = {
+  ConfigError: { code: "invalid_config", hint: "correct it; `byz config validate` checks again", exitCode: exitCodes.invalid },
+  GenesisError: { code: "invalid_genesis", hint: "get the genesis that the network's founders agreed on", exitCode: exitCodes.invalid },
+  HomeError: { code: "invalid_home", exitCode: exitCodes.invalid },
+  KeyFileError: { code: "invalid_key", exitCode: exitCodes.invalid },
+  StoreError: { code: "invalid_data", exitCode: exitCodes.invalid },
+};
+
+const textOf = (error: unknown, key: "code" | "hint"): string | undefined => {
+  const value: unknown = typeof error === "object" && error !== null ? (error as Record<string, unknown>)[key] : undefined;
+  return typeof value === "string" ? value : undefined;
+};
+
+const storeComplaint = (code: string | undefined): Omit<Complaint, "message"> => {
+  if (code === "locked") return { code: "locked", hint: "another byz process uses this home; stop it first", exitCode: exitCodes.failed };
+  if (code === "full") return { code: "disk_full", hint: "make room and start again", exitCode: exitCodes.failed };
+  if (code === "corrupt")
+    return {
+      code: "invalid_data",
+      hint: "the data on disk is damaged; keep the keys, move data/ away and let the node catch up",
+      exitCode: exitCodes.invalid,
+    };
+  return { code: "storage", exitCode: exitCodes.failed };
+};
+
+const systemHints: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program uses that port; choose another with --listen or --api",
+  EACCES: "you lack the permission",
+  EPERM: "you lack the permission",
+  ENOSPC: "make room and try again",
+};
+
+const withHint = (complaint: Omit<Complaint, "hint">, hint: string | undefined): Complaint =>
+  hint === undefined ? complaint : { ...complaint, hint };
+
+/** Any error as one line; never throws. */
+export const complaintOf = (error: unknown): Complaint => {
+  if (!(error instanceof Error)) return { code: "internal", message: String(error), exitCode: exitCodes.failed };
+  const message = error.message.replaceAll(/\s*\n\s*/g, " ");
+  const code = textOf(error, "code");
+  const own: unknown = "exitCode" in error ? error.exitCode : undefined;
+  if (typeof own === "number") return withHint({ code: code ?? "failed", message, exitCode: own }, textOf(error, "hint"));
+  if (error.name === "StoreError") return { ...storeComplaint(code), message };
+  const known = complaintByName[error.name];
+  if (known !== undefined) return withHint({ ...known, message }, textOf(error, "hint") ?? known.hint);
+  return withHint(
+    { code: code ?? "internal", message, exitCode: exitCodes.failed },
+    code === undefined ? "add --trace to see where" : systemHints[code],
+  );
+};

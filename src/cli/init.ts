@@ -1,0 +1,34 @@
+/** `byz init` */
+import { Option } from "commander";
+import { homeAt, initHome, peerIdOf } from "../node/home.ts";
+import { defineCommand } from "./command.ts";
+import { pairs } from "./table.ts";
+
+export const initCommand = defineCommand<{ moniker?: string; chainId?: string }>({
+  usage: "init",
+  summary: "Makes a home: three keys, config.toml and data/",
+  options: [
+    new Option("--moniker <name>", "a name for people (default: the host's)"),
+    new Option("--chain-id <id>", "the network this home is for; only shown in what to do next"),
+  ],
+  examples: ["byz init --moniker alice", "byz init --home /srv/byz --moniker alice --json"],
+  exits: [3],
+  run(session, _args, { moniker, chainId }) {
+    const keys = initHome(session.home, moniker === undefined ? {} : { moniker });
+    const home = homeAt(session.home);
+    const peerId = peerIdOf(keys.node);
+    session.answer(
+      pairs([
+        ["home", home.path],
+        ["peer id", peerId],
+        ["validator key", keys.validator.publicKey],
+        ["client key", keys.client.publicKey],
+      ]),
+      { home: home.path, peerId, validatorKey: keys.validator.publicKey, clientKey: keys.client.publicKey },
+    );
+    const chain = chainId ?? "CHAIN";
+    session.note(
+      `next: give \`byz keys export\` to the founders of ${chain}, put their genesis.json into ${home.path}, then \`byz start\``,
+    );
+  },
+});

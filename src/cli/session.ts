@@ -1,0 +1,61 @@
+/** What every command is given: the global options, settled, and how to answer. */
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { styleText } from "node:util";
+import type { Io } from "./io.ts";
+
+/** Global options as given on the command line. */
+export interface GlobalFlags {
+  readonly home?: string;
+  readonly api?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly color?: boolean;
+  readonly trace?: boolean;
+}
+
+export interface Session {
+  readonly io: Io;
+  /** absolute path of the home directory */
+  readonly home: string;
+  /** nodes to ask, in order */
+  readonly apiUrls: readonly string[];
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** The answer: one JSON document with --json, else the text, which gets its newline here. */
+  answer(text: string | (() => string), json: unknown): void;
+  /** Progress, on stderr; silent with --quiet. */
+  note(text: string): void;
+  bold(text: string): string;
+}
+
+export const defaultApi = "http://127.0.0.1:27657";
+
+const words = (text: string): string[] => text.split(",").flatMap((word) => (word.trim() === "" ? [] : [word.trim()]));
+
+/** `127.0.0.1:27657` is as good as `http://127.0.0.1:27657`. */
+const toUrl = (word: string): string => (word.includes("://") ? word : `http://${word}`);
+
+const given = (...values: readonly (string | undefined)[]): string | undefined =>
+  values.find((value) => value !== undefined && value !== "");
+
+export const createSession = (io: Io, flags: GlobalFlags): Session => {
+  const json = flags.json === true;
+  const quiet = flags.quiet === true;
+  const colour = io.colour && flags.color !== false && !json;
+  return {
+    io,
+    home: resolve(given(flags.home, io.environment["BYZ_HOME"]) ?? join(homedir(), ".byz")),
+    apiUrls: words(given(flags.api, io.environment["BYZ_API"]) ?? defaultApi).map(toUrl),
+    json,
+    quiet,
+    answer(text, document) {
+      const shown = json ? JSON.stringify(document) : typeof text === "string" ? text : text();
+      io.stdout(`${shown}\n`);
+    },
+    note(text) {
+      if (!quiet) io.stderr(`${text}\n`);
+    },
+    bold: (text) => (colour ? styleText("bold", text, { validateStream: false }) : text),
+  };
+};

@@ -1,0 +1,100 @@
+/** `byz start` */
+import { existsSync } from "node:fs";
+import { Option } from "commander";
+import { pino } from "pino";
+import { loadConfig } from "../node/config.ts";
+import type { Config } from "../node/config.ts";
+import type { PartialConfig } from "../node/config-file.ts";
+import { loadGenesis } from "../node/genesis.ts";
+import { homeAt, HomeError } from "../node/home.ts";
+import type { Home } from "../node/home.ts";
+import { identify, watchProcess } from "../testnet/process-identity.ts";
+import { defineCommand, several, wholeNumber } from "./command.ts";
+import { CliError, exitCodes } from "./errors.ts";
+import type { Session } from "./session.ts";
+import { pairs } from "./table.ts";
+
+interface StartOptions {
+  readonly bootstrap?: readonly string[];
+  readonly listen?: readonly string[];
+  readonly announce?: readonly string[];
+  readonly api?: string;
+  readonly genesis?: string;
+  readonly logLevel?: string;
+  readonly stopWith?: number;
+}
+
+const flagsOf = (options: StartOptions): PartialConfig => ({
+  network: {
+    ...(options.listen === undefined ? {} : { listen: options.listen }),
+    ...(options.announce === undefined ? {} : { announce: options.announce }),
+    ...(options.bootstrap === undefined ? {} : { bootstrap: options.bootstrap }),
+  },
+  api: options.api === undefined ? {} : { listen: options.api },
+  log: options.logLevel === undefined ? {} : { level: options.logLevel },
+});
+
+/** A promise of the moment at which this process is asked to stop. */
+const askedToStop = (session: Session, stopWith: number | undefined): { readonly asked: Promise<void>; forget(): void } => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const { signal } = session.io;
+  if (signal.aborted) resolve();
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  const owner = stopWith === undefined ? undefined : identify(stopWith);
+  if (stopWith !== undefined && owner === undefined) resolve();
+  return { asked: promise, forget: owner === undefined ? () => undefined : watchProcess(owner, resolve) };
+};
+
+const loadAll = (session: Session, options: StartOptions): { readonly home: Home; readonly config: Config } => {
+  const home = homeAt(session.home);
+  if (!existsSync(home.nodeKey)) throw new HomeError("missing", `${home.path} is not a node's home`, "make one with `byz init`");
+  const { config } = loadConfig({ file: home.config, environment: session.io.environment, flags: flagsOf(options) });
+  return { home, config };
+};
+
+const run = async (session: Session, options: StartOptions): Promise<void> => {
+  const { asked, forget } = askedToStop(session, options.stopWith);
+  const { home, config } = loadAll(session, options);
+  const genesis = loadGenesis(options.genesis ?? home.genesis);
+  const logger = pino({ level: config.log.level, base: { node: config.node.moniker } }, pino.destination({ fd: 2, sync: true }));
+  const { createNode } = await import("../node/create-node.ts");
+  const node = await createNode({ home, config, genesis, logger });
+  const addresses = node.addresses();
+  session.answer(
+    pairs([
+      ["node", `${config.node.moniker} ${node.peerId}`],
+      ["chain", `${genesis.chainId} (genesis ${genesis.hash})`],
+      ["api", node.apiUrl],
+      ...addresses.map((address) => ["address", address] as const),
+    ]),
+    { peerId: node.peerId, chainId: genesis.chainId, genesisHash: genesis.hash, api: node.apiUrl, addresses },
+  );
+  const ended = await Promise.race([asked.then(() => undefined), node.stopped]);
+  forget();
+  if (ended === undefined) {
+    await node.stop();
+    return;
+  }
+  throw new CliError({ code: ended.reason, message: `the node stopped: ${ended.detail}`, hint: "see its log", exitCode: exitCodes.failed });
+};
+
+export const startCommand = defineCommand<StartOptions>({
+  usage: "start",
+  summary: "Runs a node in the foreground; SIGINT and SIGTERM stop it cleanly",
+  ownApi: true,
+  options: [
+    new Option("--bootstrap <multiaddr>", "a node to meet first; may be repeated (env: BYZ_NETWORK_BOOTSTRAP)").argParser(several),
+    new Option("--listen <multiaddr>", "where peers reach this node; may be repeated (env: BYZ_NETWORK_LISTEN)").argParser(several),
+    new Option(
+      "--announce <multiaddr>",
+      "its address from outside of a port mapping; may be repeated (env: BYZ_NETWORK_ANNOUNCE)",
+    ).argParser(several),
+    new Option("--api <host:port>", "HTTP address (default: 127.0.0.1:27657, env: BYZ_API_LISTEN)"),
+    new Option("--genesis <file>", "another than genesis.json in the home"),
+    new Option("--log-level <level>", "trace, debug, info, warn, error, fatal or silent (env: BYZ_LOG_LEVEL)"),
+    new Option("--stop-with <pid>", "stop when this process ends").argParser(wholeNumber(1)).hideHelp(),
+  ],
+  examples: ["byz start", "byz start --bootstrap /ip4/192.0.2.1/tcp/27656/p2p/12D3KooW… --announce /ip4/198.51.100.7/tcp/27656"],
+  exits: [3],
+  run: (session, _args, options) => run(session, options),
+});

@@ -1,0 +1,155 @@
+import { afterEach, describe, expect, it } from "vitest";
+import type { SignatureCheck } from "../../src/signing/check.ts";
+import { createKey, keyFromSeed } from "../../src/signing/keys.ts";
+import { createInlinePool } from "../../src/signing/pool.ts";
+import type { Urgency, VerificationPool } from "../../src/signing/pool.ts";
+import { createWorkerPool } from "../../src/signing/worker-pool.ts";
+import type { WorkerPoolOptions } from "../../src/signing/worker-pool.ts";
+
+const pools: VerificationPool[] = [];
+afterEach(async () => {
+  await Promise.all(pools.splice(0).map((pool) => pool.close()));
+});
+const open = (options: WorkerPoolOptions = {}) => {
+  const pool = createWorkerPool(options);
+  pools.push(pool);
+  return pool;
+};
+
+const key = keyFromSeed(new Uint8Array(32).fill(1));
+const message = new Uint8Array(106).fill(2);
+const good: SignatureCheck = { publicKey: key.publicKeyBytes, message, signature: key.sign(message), keyIsGood: true };
+const forged: SignatureCheck = { ...good, signature: createKey().sign(message) };
+const unknownKey: SignatureCheck = { ...good, keyIsGood: false };
+/** under the identity as key, R = order 8 and S = 0 satisfy lenient verifiers */
+const smallOrderKey: SignatureCheck = {
+  publicKey: Uint8Array.of(1, ...new Uint8Array(31)),
+  message,
+  signature: new Uint8Array(Buffer.from(`26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05${"00".repeat(32)}`, "hex")) as never,
+  keyIsGood: false,
+};
+const kinds = [good, forged, unknownKey, smallOrderKey] as const;
+const mixed = (count: number): SignatureCheck[] => Array.from({ length: count }, (_, index) => kinds[index % 4] ?? good);
+const verdictsOfMixed = (count: number): boolean[] => Array.from({ length: count }, (_, index) => index % 2 === 0);
+
+const verify = (pool: VerificationPool, checks: readonly SignatureCheck[], urgency: Urgency = "bulk"): Promise<readonly boolean[]> =>
+  new Promise((resolve) => pool.verify(checks, urgency, resolve));
+
+const until = async (holds: () => boolean, what: string): Promise<void> => {
+  const deadline = performance.now() + 15_000;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`waited in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+};
+
+/** Verifies until a worker has done some of it. */
+const untilOffloaded = async (pool: ReturnType<typeof open>): Promise<void> => {
+  const deadline = performance.now() + 15_000;
+  while (pool.stats().offloaded === 0) {
+    if (performance.now() > deadline) throw new Error("no worker took anything");
+    expect(await verify(pool, mixed(256))).toEqual(verdictsOfMixed(256));
+  }
+};
+
+describe("the worker pool", () => {
+  it("gives each check its verdict, keys included, wherever it was done", async () => {
+    const pool = open({ workers: 2 });
+    await untilOffloaded(pool);
+    const [a, b, c] = await Promise.all([verify(pool, mixed(301)), verify(pool, mixed(7), "urgent"), verify(pool, [forged])]);
+    expect(a).toEqual(verdictsOfMixed(301));
+    expect(b).toEqual(verdictsOfMixed(7));
+    expect(c).toEqual([false]);
+    expect(pool.stats()).toMatchObject({ queued: 0, crashes: 0 });
+  });
+
+  it("agrees with the inline pool, which answers at once", () => {
+    let verdicts: readonly boolean[] = [];
+    createInlinePool().verify(mixed(8), "bulk", (each) => (verdicts = each));
+    expect(verdicts).toEqual(verdictsOfMixed(8));
+  });
+
+  it("answers an empty call", async () => {
+    expect(await verify(open(), [])).toEqual([]);
+  });
+
+  it("starts no worker for a few signatures", async () => {
+    const pool = open({ workers: 2 });
+    await verify(pool, mixed(4), "urgent");
+    await verify(pool, mixed(30));
+    expect(pool.stats()).toMatchObject({ workers: 0, inline: 34 });
+  });
+
+  it("stops workers that have nothing to do, and starts them again", async () => {
+    const pool = open({ workers: 1, idleMs: 30 });
+    await untilOffloaded(pool);
+    await until(() => pool.stats().workers === 0, "the idle worker stopped");
+    const before = pool.stats().offloaded;
+    const deadline = performance.now() + 15_000;
+    while (pool.stats().offloaded === before && performance.now() < deadline) await verify(pool, mixed(256));
+    expect(pool.stats().offloaded).toBeGreaterThan(before);
+    expect(pool.stats().crashes).toBe(0);
+  });
+
+  it("does the work itself when workers die, and gives up on them after a few", async () => {
+    const pool = open({ workers: 2, idleMs: 20, workerUrl: new URL("./fixtures/dying-worker.ts", import.meta.url) });
+    const deadline = performance.now() + 15_000;
+    while (pool.stats().crashes < 5) {
+      if (performance.now() > deadline) throw new Error(`only ${pool.stats().crashes} crashes`);
+      expect(await verify(pool, mixed(256))).toEqual(verdictsOfMixed(256));
+    }
+    await until(() => pool.stats().workers === 0, "the last of them is gone");
+    expect(await verify(pool, mixed(256))).toEqual(verdictsOfMixed(256));
+    expect(pool.stats()).toMatchObject({ workers: 0, queued: 0 });
+  });
+
+  it("does the work itself when the worker's program is not there", async () => {
+    const pool = open({ workers: 1, workerUrl: new URL("./fixtures/no-such-worker.ts", import.meta.url) });
+    expect(await verify(pool, mixed(256))).toEqual(verdictsOfMixed(256));
+  });
+
+  it("lets votes overtake a backlog of requests", async () => {
+    const pool = open({ workers: 0 });
+    const order: string[] = [];
+    const bulk = verify(pool, mixed(200)).then(() => order.push("bulk"));
+    const urgent = verify(pool, mixed(40), "urgent").then(() => order.push("urgent"));
+    await Promise.all([bulk, urgent]);
+    expect(order).toEqual(["urgent", "bulk"]);
+  });
+
+  it("leaves turns to others while it works without workers", async () => {
+    const pool = open({ workers: 0 });
+    let turns = 0;
+    const tick = (): void => {
+      turns += 1;
+      ticking = setImmediate(tick);
+    };
+    let ticking = setImmediate(tick);
+    await verify(pool, mixed(200));
+    clearImmediate(ticking);
+    expect(turns).toBeGreaterThan(10);
+  });
+
+  it("works a call off before it returns when its queue is full", () => {
+    const pool = open({ workers: 2, maxQueued: 10 });
+    let first: readonly boolean[] | undefined;
+    let second: readonly boolean[] | undefined;
+    pool.verify(mixed(10), "bulk", (verdicts) => (first = verdicts));
+    pool.verify(mixed(6), "bulk", (verdicts) => (second = verdicts));
+    expect(first).toBeUndefined();
+    expect(second).toEqual(verdictsOfMixed(6));
+    expect(pool.stats().queued).toBe(10);
+  });
+
+  it("calls nobody back after it was closed, and leaves no worker", async () => {
+    const pool = open({ workers: 2 });
+    await untilOffloaded(pool);
+    let called = 0;
+    pool.verify(mixed(500), "bulk", () => (called += 1));
+    await pool.close();
+    pool.verify(mixed(5), "urgent", () => (called += 1));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(called).toBe(0);
+    expect(pool.stats()).toMatchObject({ workers: 0, queued: 0 });
+  });
+});

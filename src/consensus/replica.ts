@@ -7,7 +7,7 @@
  * 3. the first input is `start`; `tick` is given whenever `deadline()` has come;
  * 4. `time.now` never goes back.
  */
-import type { Digest, ReplicaIndex, Sequence, View } from "../protocol/ids.ts";
+import type { Digest, Epoch, ReplicaIndex, Sequence, View } from "../protocol/ids.ts";
 import type { Status } from "../protocol/messages.ts";
 import { handleBlocks, handleReachable, handleStatus } from "./catch-up.ts";
 import { handleCheckpoint, handleStableCheckpoint } from "./checkpoints.ts";
@@ -22,10 +22,17 @@ import { settle } from "./progress.ts";
 import { handleBatch, handleInvalidBatch, handlePrePrepare } from "./proposals.ts";
 import { handleRequest } from "./requests.ts";
 import { handleStart, restoreSlots } from "./restart.ts";
-import { createState, type State, type Turn } from "./state.ts";
+import { createState, inWindow, type State, type Turn } from "./state.ts";
 import { handleTick, nextDeadline } from "./timers.ts";
 import { followDemands, handleViewChange } from "./view-change.ts";
 import { handleCommit, handlePrepare } from "./votes.ts";
+
+export interface SlotName {
+  readonly epoch: Epoch;
+  readonly view: View;
+  readonly sequence: Sequence;
+  readonly digest: Digest;
+}
 
 export interface Replica {
   step(input: Input, time: Time): readonly Effect[];
@@ -35,8 +42,14 @@ export interface Replica {
   status(): Status;
   /** for people and metrics */
   describe(): ReplicaSummary;
-  /** the proposal of this slot is known already: the copy of its signature that a PREPARE carries needs no check */
-  knowsProposal(view: View, sequence: Sequence, digest: Digest): boolean;
+  /** a message of this slot could still matter: worth verifying its signature */
+  isTimely(slot: SlotName): boolean;
+  /** this very proposal is known here */
+  knowsProposal(slot: SlotName): boolean;
+  /** this very proposal is known here, and its batch at hand or executed: another copy is of no use */
+  hasBatch(slot: SlotName): boolean;
+  /** a NEW-VIEW for this view could be entered */
+  wantsView(view: View): boolean;
 }
 
 export const createReplica = (config: ReplicaConfig, restored: Restored): Replica => {
@@ -55,9 +68,16 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
     deadline: () => nextDeadline(state),
     status: () => statusOf(state),
     describe: () => describe(state),
-    knowsProposal: (view, sequence, digest) => view === state.view && state.slots.get(sequence)?.proposal?.digest === digest,
+    isTimely: ({ epoch, view, sequence }) => epoch === config.committee.epoch && view >= state.view && inWindow(state, sequence),
+    knowsProposal: (slot) => knowsProposal(state, slot),
+    hasBatch: (slot) =>
+      state.executedDigests.get(slot.sequence) === slot.digest || (knowsProposal(state, slot) && state.batches.has(slot.digest)),
+    wantsView: (view) => view > state.view || (view === state.view && !state.active),
   };
 };
+
+const knowsProposal = (state: State, { view, sequence, digest }: SlotName): boolean =>
+  view === state.view && state.slots.get(sequence)?.proposal?.digest === digest;
 
 const handleAndConclude = (turn: Turn, input: Input): void => {
   if (turn.state.halted !== undefined) return;

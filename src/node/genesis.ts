@@ -1,6 +1,7 @@
 /** What founds a network: `genesis.json`, its rules and its hash (docs/wire.md "Genesis"). */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { createKeyValueStore } from "../ledger/kv/application.ts";
 import { createCommittee } from "../protocol/committee.ts";
 import type { Committee } from "../protocol/committee.ts";
 import { toEpoch, toReplicaIndex } from "../protocol/ids.ts";
@@ -41,7 +42,7 @@ export class GenesisError extends Error {
 }
 
 /** the built-in key-value store */
-export const defaultApplication = "kv";
+const defaultApplication = createKeyValueStore().name;
 
 /** Ranges of `Parameters`: what a genesis may set. */
 export const parameterRanges: Readonly<Record<keyof Parameters, readonly [minimum: number, maximum: number]>> = {
@@ -60,8 +61,12 @@ const parameterSchema = (name: keyof Parameters) => {
   return z.number(message).int(message).min(minimum, message).max(maximum, message);
 };
 
-const nameSchema = (maxBytes: number) =>
-  z.string().regex(new RegExp(`^[A-Za-z0-9][A-Za-z0-9._-]{0,${maxBytes - 1}}$`), `must be 1 to ${maxBytes} letters, digits and . _ -`);
+const chainIdSchema = z
+  .string()
+  .regex(
+    new RegExp(`^[A-Za-z0-9][A-Za-z0-9._-]{0,${limits.maxChainIdBytes - 1}}$`),
+    `must be 1 to ${limits.maxChainIdBytes} letters, digits and . _ -`,
+  );
 
 const isoTime = z.string().refine((value) => {
   const time = Date.parse(value);
@@ -69,10 +74,10 @@ const isoTime = z.string().refine((value) => {
 }, "must be a time as 2026-01-31T12:00:00.000Z");
 
 const genesisSchema = z.strictObject({
-  chainId: nameSchema(limits.maxChainIdBytes),
+  chainId: chainIdSchema,
   createdAt: isoTime,
   testnet: z.literal(true, "must be true or absent").optional(),
-  application: nameSchema(64),
+  application: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9./_-]{0,63}$/, "must be 1 to 64 letters, digits and . / _ -"),
   parameters: z.strictObject({
     checkpointInterval: parameterSchema("checkpointInterval"),
     maxBatchBytes: parameterSchema("maxBatchBytes"),

@@ -4,14 +4,15 @@
  *
  * | byte | table | owner | rest of the key | value |
  * | --- | --- | --- | --- | --- |
- * | `A` | accepted proposals | node | epoch u64 ‖ view u64 ‖ sequence u64 | what consensus saved (PROTOCOL §6) |
+ * | `A` | accepted proposals | node | sequence u64 ‖ digest[32] | view u64 ‖ the primary's signature, absent on our own |
  * | `B` | batches | node | digest[32] | batch bytes |
  * | `C` | stable checkpoint | node | – | its certificate |
  * | `D` | large values | ledger | sequence u64 ‖ SHA-256(state key)[32] | value bytes |
- * | `K` | blocks | node | sequence u64 | commit certificate ‖ batch |
+ * | `I` | executed requests | node | request id[32] | sequence u64 ‖ index u32 |
+ * | `K` | blocks | node | sequence u64 | log hash[32] ‖ state root[32] ‖ timestamp u64 ‖ commit certificate |
  * | `L` | ledger head | ledger | – | what was executed last |
  * | `M` | meta | node | name | anything small the node keeps about itself |
- * | `P` | prepared certificates | node | epoch u64 ‖ sequence u64 | certificate |
+ * | `P` | prepared certificates | node | sequence u64 | certificate of the highest view |
  * | `Q` | released checkpoints | ledger | – | the highest one |
  * | `R` | results | node | sequence u64 | encoded answers |
  * | `S` | state | ledger | state key | modified u64 ‖ entry |
@@ -26,6 +27,7 @@ export const tables = {
   batches: 0x42,
   stable: 0x43,
   values: 0x44,
+  requests: 0x49,
   blocks: 0x4b,
   ledgerHead: 0x4c,
   meta: 0x4d,

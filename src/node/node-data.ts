@@ -1,0 +1,85 @@
+/** Opens a home's data: the store, the ledger and what consensus left there (PROTOCOL §6). */
+import { join } from "node:path";
+import type { Restored } from "../consensus/config.ts";
+import { RECENT_REQUESTS } from "../consensus/state.ts";
+import type { Application } from "../ledger/application.ts";
+import { openLedger, type Ledger } from "../ledger/ledger.ts";
+import { emptyStateRoot } from "../ledger/state/hashing.ts";
+import type { Committee } from "../protocol/committee.ts";
+import { toSequence, type Digest, type PublicKey } from "../protocol/ids.ts";
+import type { CheckpointCertificate } from "../protocol/messages.ts";
+import { openLevelStore } from "../storage/level.ts";
+import type { Store } from "../storage/port.ts";
+import { epochRoot, genesisLogHash } from "../wire/digests.ts";
+import type { Genesis } from "./genesis.ts";
+import { createHistory, type History } from "./history.ts";
+import { consumeBirth, type Home, readBirth } from "./home.ts";
+import { createKeeping, type Keeping } from "./keeping.ts";
+import { found, isFounded, recover } from "./recovery.ts";
+
+export interface NodeData {
+  readonly store: Store;
+  readonly ledger: Ledger;
+  readonly history: History;
+  readonly keeping: Keeping;
+  readonly restored: Restored;
+  /** the checkpoint of sequence 0, which the genesis vouches for */
+  readonly genesisCheckpoint: CheckpointCertificate;
+}
+
+export interface NodeDataOptions {
+  readonly home: Home;
+  readonly genesis: Genesis;
+  readonly committee: Committee;
+  readonly application: Application;
+  /** absent on an observer */
+  readonly validatorKey: PublicKey | undefined;
+  readonly retain: number;
+  readonly cacheBytes: number;
+}
+
+/** The checkpoint of sequence 0: no signatures, the genesis vouches for it. */
+export const genesisCheckpointOf = (genesisHash: Digest, committee: Committee): CheckpointCertificate => ({
+  epoch: committee.epoch,
+  sequence: toSequence(0),
+  stateRoot: emptyStateRoot,
+  logHash: genesisLogHash(genesisHash),
+  epochRoot: epochRoot(committee),
+  signatures: [],
+});
+
+/**
+ * @throws StoreError `locked` when another process has the home, `corrupt` when the data is damaged
+ * @throws RecordError, LedgerError when the data belongs to another network or does not say what it should
+ */
+export const openNodeData = async (options: NodeDataOptions): Promise<NodeData> => {
+  const { home, genesis, committee, validatorKey } = options;
+  const store = await openLevelStore(join(home.data, "store"), { cacheBytes: options.cacheBytes });
+  try {
+    if (!isFounded(store)) {
+      // a validator key without the data it was born with may have voted on anything: it starts passive
+      await found(store, genesis.hash, validatorKey !== undefined && readBirth(home, validatorKey));
+    }
+    consumeBirth(home);
+    const genesisCheckpoint = genesisCheckpointOf(genesis.hash, committee);
+    const { parameters } = genesis;
+    const ledger = await openLedger({ store, application: options.application, parameters, genesisLogHash: genesisCheckpoint.logHash });
+    const history = createHistory(store);
+    const { sequence, logHash, timeMs } = ledger.position();
+    const recovered = await recover({
+      store,
+      history,
+      genesisHash: genesis.hash,
+      epoch: committee.epoch,
+      genesis: genesisCheckpoint,
+      checkpointInterval: parameters.checkpointInterval,
+      executed: { sequence, logHash, timestamp: timeMs },
+      recentRequests: RECENT_REQUESTS,
+    });
+    const keeping = createKeeping({ ...recovered, history, retain: options.retain });
+    return { store, ledger, history, keeping, restored: recovered.restored, genesisCheckpoint };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+};

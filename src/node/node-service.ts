@@ -1,0 +1,122 @@
+/** `NodeService` over the parts of a running node: what the HTTP interface, and later others, ask. */
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Committee } from "../protocol/committee.ts";
+import type { Digest, ReplicaIndex, Sequence } from "../protocol/ids.ts";
+import type { Replica } from "../consensus/replica.ts";
+import type { Network } from "../network/port.ts";
+import type { Genesis } from "./genesis.ts";
+import type { History } from "./history.ts";
+import type { KeyValueReads } from "./key-value-reads.ts";
+import type { BlockRecord, NodeService, StatusReport } from "./service.ts";
+import type { Standing } from "./standing.ts";
+import type { Submission } from "./submission.ts";
+import type { createSubmitter } from "./submitter.ts";
+
+export interface NodeServiceOptions {
+  readonly version: string;
+  readonly genesis: Genesis;
+  readonly moniker: string;
+  readonly committee: Committee;
+  readonly self: ReplicaIndex | undefined;
+  readonly ledger: Ledger;
+  readonly history: History;
+  readonly network: Network;
+  readonly replica: Replica;
+  readonly submitter: ReturnType<typeof createSubmitter>;
+  readonly submission: Submission;
+  readonly standing: Standing;
+  readonly reads: KeyValueReads;
+  readonly isReachable: (index: ReplicaIndex) => boolean;
+  /** seconds since the start */
+  readonly uptime: () => number;
+  readonly refreshStanding: () => void;
+}
+
+
+export const createNodeService = (options: NodeServiceOptions): NodeService => {
+  const { committee, self, genesis, ledger, history, network, replica, standing } = options;
+  const own = self === undefined ? undefined : committee.validators[self];
+
+  const status = (): StatusReport => {
+    options.refreshStanding();
+    const summary = replica.describe();
+    const { rss, heapUsed } = process.memoryUsage();
+    return {
+      version: options.version,
+      chainId: genesis.chainId,
+      genesisHash: genesis.hash,
+      peerId: network.self,
+      ...(own === undefined ? {} : { validatorKey: own.publicKey }),
+      moniker: options.moniker,
+      role: own === undefined ? "observer" : "validator",
+      epoch: committee.epoch,
+      view: summary.view,
+      primary: committee.validators[summary.primary]?.peer ?? "",
+      sequence: { committed: summary.committed, executed: summary.executed, stable: summary.stable.sequence },
+      logHash: summary.logHash,
+      stateRoot: history.header(summary.executed)?.stateRoot ?? ledger.position().stateRoot,
+      quorum: { n: committee.n, f: committee.f, size: committee.quorum, reachable: standing.reachable },
+      connectivity: standing.connectivity,
+      sides: standing.sides,
+      syncing: standing.syncing,
+      ...(summary.passive ? { passive: true } : {}),
+      ...(standing.blocked === undefined ? {} : { blocked: standing.blocked }),
+      uptimeSeconds: options.uptime(),
+      memory: { rss, heapUsed, limit: 0, pressure: 0, breaker: "closed" },
+    };
+  };
+
+  const block = (sequence: Sequence): BlockRecord | undefined => {
+    const found = history.block(sequence);
+    return found === undefined ? undefined : { certificate: found.certificate, batch: found.batch, logHash: found.logHash };
+  };
+
+  return {
+    status,
+    validators: () => {
+      const { primary } = replica.describe();
+      return committee.validators.map(({ index, peer, publicKey, moniker }) => ({
+        index,
+        peerId: peer,
+        validatorKey: publicKey,
+        moniker,
+        reachable: index === self || options.isReachable(index),
+        reputation: 1,
+        standing: "good",
+        primary: index === primary,
+      }));
+    },
+    peers: () =>
+      network.peers().map(({ peer, addresses, validator, direction, rttMs, connectedSince }) => ({
+        peerId: peer,
+        addresses,
+        role: validator ? "validator" : "observer",
+        direction,
+        rttMs: rttMs ?? null,
+        connectedSince,
+      })),
+    ready: () => {
+      options.refreshStanding();
+      const checks = standing.checks();
+      return { ready: checks.every(({ ok }) => ok), checks };
+    },
+    block: (sequence) => Promise.resolve(block(sequence)),
+    blocks: ({ from, limit, maxBytes }) => {
+      const found: BlockRecord[] = [];
+      let bytes = 0;
+      for (let sequence = from; found.length < limit; sequence = (sequence + 1) as Sequence) {
+        const next = block(sequence);
+        if (next === undefined || (found.length > 0 && bytes + next.batch.bytes.length > maxBytes)) break;
+        bytes += next.batch.bytes.length;
+        found.push(next);
+      }
+      return Promise.resolve(found);
+    },
+    ...options.submitter,
+    submitRequest: (bytes) => new Promise((resolve) => options.submission.submit(bytes, resolve)),
+    requestState: (id: Digest) => Promise.resolve(options.submission.state(id)),
+    get: (key, consistency) => Promise.resolve(options.reads.get(key, consistency)),
+    list: (query) => options.reads.list(query),
+  };
+};
+

@@ -1,0 +1,79 @@
+/** The one place that reads (input, effects) and writes the log: no logger is passed around (docs/architecture.md). */
+import type { Observe } from "./engine.ts";
+
+/** What the node needs of a logger; pino's is one. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** Lines that a peer could cause at will are written at most this often, with the number left out. */
+const SAMPLED_MS = 1_000;
+
+export const createObserve = (logger: Logger, now: () => number): Observe => {
+  const sampled = new Map<string, { at: number; left: number }>();
+  /** names are fixed by the code: the map is bounded */
+  const sample = (name: string, write: (suppressed: number) => void): void => {
+    const last = sampled.get(name) ?? { at: Number.NEGATIVE_INFINITY, left: 0 };
+    if (now() - last.at < SAMPLED_MS) last.left += 1;
+    else {
+      write(last.left);
+      last.at = now();
+      last.left = 0;
+    }
+    sampled.set(name, last);
+  };
+
+  return (input, effects, replica) => {
+    for (const effect of effects) {
+      switch (effect.type) {
+        case "announce": {
+          const { kind, view, epoch } = effect.message;
+          logger.info({ kind, epoch, view, reason: input.type }, kind === "view-change" ? "leaving the view" : "opening the view as its primary");
+          break;
+        }
+        case "save":
+          if (effect.record.type === "entered-view") {
+            const { view, replica: primary } = effect.record.newView.message;
+            logger.info({ view, primary }, "entered the view");
+          } else if (effect.record.type === "stable") logger.debug({ sequence: effect.record.certificate.sequence }, "stable checkpoint");
+          else if (effect.record.type === "may-vote") logger.info({}, "caught up past everything it may have voted on: votes again");
+          break;
+        case "fetch-blocks":
+          logger.debug({ from: effect.from, to: effect.to, peer: effect.peer }, "asking for batches");
+          break;
+        case "evidence": {
+          const { kind, culprit } = effect.evidence;
+          sample(`evidence.${kind}`, (suppressed) => logger.warn({ kind, culprit, suppressed }, "proof of misbehaviour"));
+          break;
+        }
+        case "reject": {
+          const { reason, action } = effect.rejection;
+          if (action === "blame") {
+            sample(`reject.${reason}`, (suppressed) => logger.warn({ input: effect.input, reason, from: effect.from, suppressed }, "refused"));
+          }
+          break;
+        }
+        case "halt":
+          logger.error({ reason: effect.reason, detail: effect.detail }, "this replica halts");
+          break;
+        case "send-status": {
+          const { view, demand } = replica.status();
+          if (demand > view) sample("demand", (suppressed) => logger.info({ view, demand, suppressed }, "asks for another view"));
+          break;
+        }
+        case "broadcast":
+        case "propose":
+        case "repeat":
+        case "relay":
+        case "fetch-batch":
+        case "send-stable":
+        case "execute":
+        case "refuse-request":
+          break;
+      }
+    }
+  };
+};

@@ -4,7 +4,7 @@ import { toPeerName } from "../protocol/ids.ts";
 import type { PeerName } from "../protocol/ids.ts";
 import { isPeerName } from "./peer-name.ts";
 
-export type AddressHost = "ip4" | "ip6" | "dns" | "dns4" | "dns6" | "dnsaddr";
+export type AddressHost = "ip4" | "ip6" | "dns" | "dns4" | "dns6";
 
 /** A checked address of a node: a host and a TCP port, and the peer expected there when it is written. */
 export interface Address {
@@ -21,7 +21,7 @@ export type ParsedAddress = { readonly ok: true; readonly address: Address } | {
 
 /** characters of an address; a DNS name of 253 and a peer id fit */
 const maxAddressLength = 512;
-const hostKinds: ReadonlySet<string> = new Set<AddressHost>(["ip4", "ip6", "dns", "dns4", "dns6", "dnsaddr"]);
+const hostKinds: ReadonlySet<string> = new Set<AddressHost>(["ip4", "ip6", "dns", "dns4", "dns6"]);
 const example = "/ip4/192.0.2.1/tcp/27656/p2p/<peer id>";
 
 const fail = (text: string, why: string): ParsedAddress => ({
@@ -29,7 +29,9 @@ const fail = (text: string, why: string): ParsedAddress => ({
   error: `${JSON.stringify(text.slice(0, 100))} is not an address of a node: ${why} (an address looks like ${example})`,
 });
 
-const components = (text: string): { name: string; value?: string }[] | string => {
+type Part = { readonly name: string; readonly value?: string };
+
+const components = (text: string): Part[] | string => {
   try {
     return multiaddr(text)
       .getComponents()
@@ -37,6 +39,16 @@ const components = (text: string): { name: string; value?: string }[] | string =
   } catch (error) {
     return error instanceof Error ? error.message : "it can not be parsed";
   }
+};
+
+/** What is wrong with the parts of an address, if anything. */
+const fault = ([host, transport, peer, ...rest]: readonly Part[]): string | undefined => {
+  if (host?.value === undefined || !hostKinds.has(host.name)) return "it does not begin with a host (ip4, ip6, dns, dns4, dns6)";
+  if (transport?.name !== "tcp" || transport.value === undefined) return "no /tcp/PORT follows the host";
+  if (rest.length > 0) return "only /p2p/PEER may follow the port";
+  if (peer === undefined) return undefined;
+  if (peer.name !== "p2p") return "only /p2p/PEER may follow the port";
+  return isPeerName(peer.value ?? "") ? undefined : "the peer id is not an Ed25519 one in its base58 form";
 };
 
 /**
@@ -48,15 +60,13 @@ export const parseMultiaddr = (text: string): ParsedAddress => {
   if (!text.startsWith("/")) return fail(text, "it does not start with /");
   const parts = components(text);
   if (typeof parts === "string") return fail(text, parts);
-  const [host, transport, peer, ...rest] = parts;
-  if (host?.value === undefined || !hostKinds.has(host.name)) return fail(text, "it does not begin with a host (ip4, ip6, dns, dns4, dns6)");
-  if (transport?.name !== "tcp" || transport.value === undefined) return fail(text, "no /tcp/PORT follows the host");
-  if (rest.length > 0 || (peer !== undefined && peer.name !== "p2p")) return fail(text, "only /p2p/PEER may follow the port");
-  if (peer !== undefined && !isPeerName(peer.value ?? "")) return fail(text, "the peer id is not an Ed25519 one in its base58 form");
-  const canonical = `/${host.name}/${host.value}/tcp/${transport.value}`;
-  const address = { hostKind: host.name as AddressHost, host: host.value, port: Number(transport.value) };
-  if (peer?.value === undefined) return { ok: true, address: { ...address, text: canonical } };
-  return { ok: true, address: { ...address, text: `${canonical}/p2p/${peer.value}`, peer: toPeerName(peer.value) } };
+  const wrong = fault(parts);
+  if (wrong !== undefined) return fail(text, wrong);
+  const [host, transport, peer] = parts;
+  const plain = `/${host?.name}/${host?.value}/tcp/${transport?.value}`;
+  const address = { hostKind: host?.name as AddressHost, host: host?.value ?? "", port: Number(transport?.value) };
+  if (peer?.value === undefined) return { ok: true, address: { ...address, text: plain } };
+  return { ok: true, address: { ...address, text: `${plain}/p2p/${peer.value}`, peer: toPeerName(peer.value) } };
 };
 
 /**

@@ -152,7 +152,15 @@ export const createMemoryHub = ({ schedule = microtask, queueBytes }: MemoryHubO
   };
 
   const createMemoryNetwork = (self: PeerName, validators: readonly PeerName[]): MemoryNetwork => {
-    const member: Member = { self, counters: createCounters(), up: new Set(), queued: new Map(), seen: new Set(), since: 0, validators: new Set(validators) };
+    const member: Member = {
+      self,
+      counters: createCounters(),
+      up: new Set(),
+      queued: new Map(),
+      seen: new Set(),
+      since: 0,
+      validators: new Set(validators),
+    };
     return {
       self,
       counters: () => ({ ...member.counters }),

@@ -55,7 +55,11 @@ describe("the address book", () => {
   test("is bounded in peers and in addresses, and hearsay pushes out no validator", () => {
     const { book } = open();
     book.said(alice, [tcp(1)]);
-    for (const peer of others) book.hint(peer, Array.from({ length: 50 }, (_, port) => tcp(port + 1)));
+    for (const peer of others)
+      book.hint(
+        peer,
+        Array.from({ length: 50 }, (_, port) => tcp(port + 1)),
+      );
     expect(book.peers()).toHaveLength(257);
     expect(book.addresses(alice)).toEqual(of(alice, 1));
     expect(book.addresses(others.at(-1) as PeerName)).toHaveLength(8);
@@ -80,11 +84,14 @@ describe("the address book", () => {
     expect(written()).toBe("untouched");
   });
 
-  test.each(["", "{", "[]", "null", '{"peers":7}', `{"peers":{"nobody":["${tcp(1)}"],"${"x".repeat(100)}":7}}`])("starts empty from a file with %s", (content) => {
-    const directory = temporaryDirectory(cleanup);
-    writeFileSync(join(directory, "peers.json"), content);
-    const { book, warnings } = open(directory);
-    expect(book.peers()).toEqual([]);
-    expect(warnings).toEqual(content.startsWith('{"peers":{') ? [] : ["address book ignored"]);
-  });
+  test.each(["", "{", "[]", "null", '{"peers":7}', `{"peers":{"nobody":["${tcp(1)}"],"${"x".repeat(100)}":7}}`])(
+    "starts empty from a file with %s",
+    (content) => {
+      const directory = temporaryDirectory(cleanup);
+      writeFileSync(join(directory, "peers.json"), content);
+      const { book, warnings } = open(directory);
+      expect(book.peers()).toEqual([]);
+      expect(warnings).toEqual(content.startsWith('{"peers":{') ? [] : ["address book ignored"]);
+    },
+  );
 });

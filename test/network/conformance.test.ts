@@ -15,7 +15,14 @@ describeNetwork("libp2p", () => {
   return {
     async create(index, validators) {
       const bootstrap = first?.addresses().slice(0, 1) ?? [];
-      const network = await createLibp2pNetwork({ genesisHash, nodeKey: nodeKey(index), listen: [loopback], bootstrap, validators, limits: { deadMs: 0 } });
+      const network = await createLibp2pNetwork({
+        genesisHash,
+        nodeKey: nodeKey(index),
+        listen: [loopback],
+        bootstrap,
+        validators,
+        limits: { deadMs: 0 },
+      });
       first ??= network;
       return network;
     },

@@ -27,7 +27,10 @@ const decode = (chunks: readonly Uint8Array[], max = 1 << 24): Uint8Array[] => {
 
 describe("frames", () => {
   test("come out as they went in, however the stream is cut", () => {
-    const frame = fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 300 }), fc.integer({ min: 16_000, max: 70_000 }).map((size) => new Uint8Array(size).fill(size & 255)));
+    const frame = fc.oneof(
+      fc.uint8Array({ minLength: 1, maxLength: 300 }),
+      fc.integer({ min: 16_000, max: 70_000 }).map((size) => new Uint8Array(size).fill(size & 255)),
+    );
     fc.assert(
       fc.property(fc.array(frame, { maxLength: 8 }), fc.array(fc.nat(), { maxLength: 12 }), (frames, cuts) => {
         const got = decode(split(encode(frames), cuts));
@@ -41,7 +44,11 @@ describe("frames", () => {
     const bytes = new Uint8Array(8);
     expect(writePrefix(bytes, 0, length)).toBe(prefixLength(length));
     expect(bytes[prefixLength(length) - 1]).toBeLessThan(128);
-    expect(decode([Uint8Array.of(...bytes.subarray(0, prefixLength(length)), ...new Uint8Array(Math.min(length, 200)))].slice(length > 200 ? 1 : 0))).toHaveLength(length > 200 ? 0 : 1);
+    expect(
+      decode(
+        [Uint8Array.of(...bytes.subarray(0, prefixLength(length)), ...new Uint8Array(Math.min(length, 200)))].slice(length > 200 ? 1 : 0),
+      ),
+    ).toHaveLength(length > 200 ? 0 : 1);
   });
 
   test("do not keep the chunk that they came in alive", () => {

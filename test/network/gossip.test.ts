@@ -1,6 +1,7 @@
 /** Gossip: whose verdict counts, and that it survives a broken stream. */
 import { afterEach, describe, expect, test } from "vitest";
 import { limits } from "../../src/protocol/limits.ts";
+import { connect, startBare, topic } from "./bare-peer.ts";
 import { createCleanup, names, nodeAt, startNode, startValidators, until } from "./support.ts";
 import type { TestNode } from "./support.ts";
 
@@ -80,7 +81,11 @@ describe("a message", () => {
   test("without a verdict in time is ignored, and too many of them hold up nothing", async () => {
     const validators = await names(2);
     const a = await startNode(cleanup, 0, { validators });
-    const b = await startNode(cleanup, 1, { validators, bootstrap: a.network.addresses(), limits: { gossipVerdictMs: 300, maxUndecidedGossip: 4 } });
+    const b = await startNode(cleanup, 1, {
+      validators,
+      bootstrap: a.network.addresses(),
+      limits: { gossipVerdictMs: 300, maxUndecidedGossip: 4 },
+    });
     await publishUntil(a, () => b.recorder.gossip.length > 0);
     const accepted = b.network.counters().gossipAccepted;
     b.recorder.onGossip = () => undefined;
@@ -91,15 +96,22 @@ describe("a message", () => {
 });
 
 describe("when a gossip stream breaks", () => {
-  test("the guard brings gossip back", async () => {
-    const limitsOfTest = { gossipGraceMs: 500, firstDeadMs: 500, deadMs: 0 };
-    const nodes = await startValidators(cleanup, 2, { limits: limitsOfTest });
-    const [a, b] = [nodeAt(nodes, 0), nodeAt(nodes, 1)];
-    await publishUntil(a, () => b.recorder.gossip.length > 0);
-    b.network.breakGossip();
-    const before = b.recorder.gossip.length;
-    const took = await publishUntil(a, () => b.recorder.gossip.length > before + 2);
-    expect(took).toBeLessThan(8000);
-    expect(a.network.counters().disconnectedGossip + b.network.counters().disconnectedGossip).toBeGreaterThan(0);
+  test("the connection is made anew, and gossip is back", async () => {
+    const validators = await names(2);
+    const node = await startNode(cleanup, 0, { validators, limits: { gossipGraceMs: 500, firstDeadMs: 500, deadMs: 0 } });
+    const bare = await startBare(cleanup, 1);
+    let received = 0;
+    bare.services.pubsub.addEventListener("message", () => (received += 1));
+    bare.services.pubsub.subscribe(topic);
+    await connect(bare, node);
+    await publishUntil(node, () => received > 0);
+    // in a node's first second libp2p introduces the peers to each other once more, which hides the break: then break it again
+    for (let round = 0; round < 8 && node.network.counters().disconnectedGossip === 0; round += 1) {
+      for (const { streams } of bare.getConnections())
+        for (const stream of streams) if (stream.protocol.includes("meshsub")) stream.abort(new Error("test"));
+      const before = received;
+      expect(await publishUntil(node, () => received > before + 2)).toBeLessThan(6000);
+    }
+    expect(node.network.counters().disconnectedGossip).toBeGreaterThan(0);
   });
 });

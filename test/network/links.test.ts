@@ -1,46 +1,18 @@
 /** What the two channels do when the other end is wrong, slow or not entitled. The other end is a bare libp2p node. */
 import { createServer } from "node:net";
-import { multiaddr } from "@multiformats/multiaddr";
-import type { Connection, Stream } from "@libp2p/interface";
+import type { Stream } from "@libp2p/interface";
 import { afterEach, describe, expect, test } from "vitest";
 import { createHost } from "../../src/network/libp2p/host.ts";
 import type { Host } from "../../src/network/libp2p/host.ts";
 import { defaultNetworkLimits } from "../../src/network/options.ts";
 import { toLibp2pKey } from "../../src/network/peer-name.ts";
-import { toPeerName } from "../../src/protocol/ids.ts";
 import type { PeerName } from "../../src/protocol/ids.ts";
-import { createCleanup, genesisHash, loopback, names, nodeAt, nodeKey, startNode, startValidators, until } from "./support.ts";
-import type { Cleanup, TestNode } from "./support.ts";
+import { connect, nameOf, protocols, startBare } from "./bare-peer.ts";
+import { createCleanup, loopback, names, nodeAt, nodeKey, startNode, startValidators, until } from "./support.ts";
 
 const cleanup = createCleanup();
 afterEach(() => cleanup.run());
 
-const root = `/byz/${genesisHash.slice(0, 8)}`;
-const protocols = { consensus: `${root}/consensus/1`, sync: `${root}/sync/1` };
-const never = (): boolean => false;
-
-/** A libp2p node without the network's manners: takes every stream, and reads it or not. */
-const startBare = async (tasks: Cleanup, index: number, onStream: (stream: Stream) => void = (stream) => stream.addEventListener("message", () => undefined)): Promise<Host> => {
-  const host = await createHost({
-    key: await toLibp2pKey(nodeKey(index)),
-    listen: [loopback],
-    announce: [],
-    gater: {},
-    limits: defaultNetworkLimits,
-    kadProtocol: `${root}/kad/1`,
-    topic: `${root}/proposals/1`,
-    refuses: never,
-  });
-  for (const protocol of Object.values(protocols)) await host.handle(protocol, onStream, { maxInboundStreams: 8, maxOutboundStreams: 8 });
-  await host.start();
-  tasks.add(async () => {
-    for (const connection of host.getConnections()) connection.abort(new Error("test over"));
-    await host.stop();
-  });
-  return host;
-};
-const connect = (host: Host, to: TestNode): Promise<Connection> => host.dial(multiaddr(to.network.addresses()[0]));
-const nameOf = (host: Host): PeerName => toPeerName(host.peerId.toString());
 const varint = (length: number): number[] => (length < 128 ? [length] : [(length & 127) | 128, ...varint(length >>> 7)]);
 const frame = (payload: Uint8Array): Uint8Array => Uint8Array.of(...varint(payload.byteLength), ...payload);
 
@@ -207,7 +179,7 @@ describe("strangers", () => {
       limits: defaultNetworkLimits,
       kadProtocol: "/byz/00000000/kad/1",
       topic: "/byz/00000000/proposals/1",
-      refuses: never,
+      refuses: () => false,
     });
     await other.start();
     cleanup.add(() => other.stop());

@@ -1,7 +1,14 @@
 /** Peer names, node keys and addresses. */
 import { describe, expect, test } from "vitest";
 import { parseMultiaddr, toAddress } from "../../src/network/address.ts";
-import { generateNodeKey, isPeerName, peerNameFromNodeKey, peerNameFromPublicKey, publicKeyFromPeerName, toLibp2pKey } from "../../src/network/peer-name.ts";
+import {
+  generateNodeKey,
+  isPeerName,
+  peerNameFromNodeKey,
+  peerNameFromPublicKey,
+  publicKeyFromPeerName,
+  toLibp2pKey,
+} from "../../src/network/peer-name.ts";
 import { toPublicKey } from "../../src/protocol/ids.ts";
 
 // RFC 8032, section 7.1, test 1

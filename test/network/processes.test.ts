@@ -9,7 +9,11 @@ import type { Child, ChildOptions } from "./support.ts";
 const cleanup = createCleanup();
 afterEach(() => cleanup.run());
 
-const startMesh = async (validators: readonly PeerName[], directories: readonly string[] = [], limits: ChildOptions["limits"] = {}): Promise<Child[]> => {
+const startMesh = async (
+  validators: readonly PeerName[],
+  directories: readonly string[] = [],
+  limits: ChildOptions["limits"] = {},
+): Promise<Child[]> => {
   const directory = (index: number): Pick<ChildOptions, "dataDirectory" | "limits"> => {
     const path = directories[index];
     return path === undefined ? { limits } : { limits, dataDirectory: path };
@@ -54,7 +58,8 @@ describe("four processes", () => {
     const directories = validators.map(() => temporaryDirectory(cleanup));
     const children = await startMesh(validators, directories);
     await untilUp(children, 3);
-    const known = (directory: string): number => (existsSync(join(directory, "peers.json")) ? Object.keys(readBook(directory).peers).length : 0);
+    const known = (directory: string): number =>
+      existsSync(join(directory, "peers.json")) ? Object.keys(readBook(directory).peers).length : 0;
     await until(() => directories.every((directory) => known(directory) === 3), 5000, "address books written");
     const victim = at(children, 3);
     const others = children.slice(0, 3);
@@ -87,6 +92,7 @@ describe("four processes", () => {
     frozen.kill("SIGCONT");
     expect(await untilUp(children, 3, 6000)).toBeLessThan(4000);
     // the survivors never lost each other
-    for (const child of others) expect((await child.ask({ type: "report" })).counters["disconnectedSilent"]).toBeLessThanOrEqual((before ?? 0) + 1);
+    for (const child of others)
+      expect((await child.ask({ type: "report" })).counters["disconnectedSilent"]).toBeLessThanOrEqual((before ?? 0) + 1);
   }, 60_000);
 });

@@ -83,7 +83,11 @@ export const temporaryDirectory = (cleanup: Cleanup): string => {
 };
 
 /** A started network of this process; silence is not judged, since nothing beats. */
-export const startNode = async (cleanup: Cleanup, index: number, options: Partial<NetworkOptions> & Pick<NetworkOptions, "validators">): Promise<TestNode> => {
+export const startNode = async (
+  cleanup: Cleanup,
+  index: number,
+  options: Partial<NetworkOptions> & Pick<NetworkOptions, "validators">,
+): Promise<TestNode> => {
   const network = await createLibp2pNetwork({
     genesisHash,
     nodeKey: nodeKey(index),
@@ -113,7 +117,8 @@ export const untilMeshed = (nodes: readonly TestNode[], limitMs = 10_000): Promi
   until(
     () => nodes.every(({ network }) => nodes.every(({ name }) => name === network.self || network.isUp(name))),
     limitMs,
-    () => `mesh of ${nodes.length}: ${nodes.map(({ network }) => network.peers().filter(({ peer }) => network.isUp(peer)).length).join(" ")} up`,
+    () =>
+      `mesh of ${nodes.length}: ${nodes.map(({ network }) => network.peers().filter(({ peer }) => network.isUp(peer)).length).join(" ")} up`,
   );
 
 export const nodeAt = (nodes: readonly TestNode[], index: number): TestNode => {
@@ -154,11 +159,17 @@ export interface Child {
   kill(signal: NodeJS.Signals): void;
 }
 
-type FromChild = { type: "ready"; addresses: string[] } | { type: "peer"; peer: PeerName; up: boolean } | { type: "report"; id: number; report: ChildReport };
+type FromChild =
+  | { type: "ready"; addresses: string[] }
+  | { type: "peer"; peer: PeerName; up: boolean }
+  | { type: "report"; id: number; report: ChildReport };
 
 /** Starts a network in a process of its own; resolves once it listens. */
 export const startChild = async (cleanup: Cleanup, options: ChildOptions): Promise<Child> => {
-  const process_ = fork(fileURLToPath(new URL("child.ts", import.meta.url)), [JSON.stringify(options)], { execArgv: process.env["BYZ_CHILD_ARGV"]?.split(" ") ?? [], stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const process_ = fork(fileURLToPath(new URL("child.ts", import.meta.url)), [JSON.stringify(options)], {
+    execArgv: process.env["BYZ_CHILD_ARGV"]?.split(" ") ?? [],
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
   cleanup.add(() => process_.kill("SIGKILL"));
   const up = new Set<PeerName>();
   const changedAt = new Map<PeerName, number>();

@@ -18,8 +18,11 @@ const maxFileBytes = 1024 * 1024;
 const fileName = "peers.json";
 
 export interface AddressBook {
-  /** Addresses that somebody said; kept behind those that are known better. */
-  hint(peer: PeerName, addresses: readonly string[]): void;
+  /**
+   * Addresses that somebody said. A validator's word goes before what is known so far; other hearsay goes behind it, and where there is
+   * no room it replaces other hearsay, so that nobody can fill the book with rubbish once and for all.
+   */
+  hint(peer: PeerName, addresses: readonly string[], trusted?: boolean): void;
   /** Addresses that the peer itself said, over an authenticated channel: they replace the hints. */
   said(peer: PeerName, addresses: readonly string[]): void;
   /** One that we just reached it at. */
@@ -27,6 +30,7 @@ export interface AddressBook {
   /** Best first, each with the peer id at its end; `turn` rotates the list so that repeated dials begin elsewhere. */
   addresses(peer: PeerName, turn?: number): readonly string[];
   peers(): readonly PeerName[];
+  forget(peer: PeerName): void;
   /** Writes the file if something changed since `minimumMs` ago; never throws. */
   save(minimumMs: number): void;
 }
@@ -109,10 +113,11 @@ export const createAddressBook = ({ directory, isValidator, log, now }: AddressB
   dirty = false;
 
   return {
-    hint(peer, addresses) {
-      const said = usable(peer, addresses);
+    hint(peer, addresses, trusted = false) {
       const known = entries.get(peer)?.addresses ?? [];
-      if (said.length > 0) put(peer, [...known, ...said.filter((address) => !known.includes(address))]);
+      const news = usable(peer, addresses).filter((address) => !known.includes(address));
+      if (news.length === 0) return;
+      put(peer, trusted ? [...news, ...known] : [...known.slice(0, maxAddresses - 1), ...news]);
     },
     said(peer, addresses) {
       const said = usable(peer, addresses);
@@ -133,6 +138,9 @@ export const createAddressBook = ({ directory, isValidator, log, now }: AddressB
       return [...all.slice(first), ...all.slice(0, first)];
     },
     peers: () => [...entries.keys()],
+    forget(peer) {
+      dirty = entries.delete(peer) || dirty;
+    },
     save(minimumMs) {
       if (path === undefined || !dirty || now() - savedAt < minimumMs) return;
       savedAt = now();

@@ -6,8 +6,8 @@
 import type { Connection, ConnectionGater, MultiaddrConnection, PeerId } from "@libp2p/interface";
 import { toPeerName } from "../../protocol/ids.ts";
 import type { PeerName } from "../../protocol/ids.ts";
-import type { NetworkCounters } from "../counters.ts";
 import type { NetworkLimits } from "../options.ts";
+import type { Shared } from "./shared.ts";
 
 export interface Admission {
   readonly gater: ConnectionGater;
@@ -26,13 +26,9 @@ export interface Admission {
   isCut(peer: PeerName): boolean;
 }
 
-export interface AdmissionInit {
+export interface AdmissionInit extends Shared {
   readonly self: PeerName;
-  readonly limits: NetworkLimits;
   readonly isValidator: (peer: PeerName) => boolean;
-  readonly counters: NetworkCounters;
-  /** milliseconds, monotonic */
-  readonly now: () => number;
 }
 
 interface Standing {

@@ -41,8 +41,7 @@ const decodeLength = (data: Chunk): number => {
 };
 
 /** A small frame that is a view of a large chunk would keep the whole chunk alive for as long as the frame is kept. */
-const detached = (frame: Uint8Array): Uint8Array =>
-  frame.byteLength * 2 < frame.buffer.byteLength ? new Uint8Array(frame) : frame;
+const detached = (frame: Uint8Array): Uint8Array => (frame.byteLength * 2 < frame.buffer.byteLength ? new Uint8Array(frame) : frame);
 
 /** A decoder for one stream; holds at most one unfinished frame of `maxFrameBytes` and the chunk that came with it. */
 export const createFrameDecoder = (maxFrameBytes: number): FrameDecoder => {

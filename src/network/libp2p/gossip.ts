@@ -9,9 +9,8 @@ import { hash } from "node:crypto";
 import { toPeerName } from "../../protocol/ids.ts";
 import type { PeerName } from "../../protocol/ids.ts";
 import { limits as protocolLimits } from "../../protocol/limits.ts";
-import type { NetworkCounters } from "../counters.ts";
-import type { NetworkLimits, NetworkLog } from "../options.ts";
 import type { GossipVerdict } from "../port.ts";
+import type { Shared } from "./shared.ts";
 
 const MiB = 1024 * 1024;
 
@@ -66,14 +65,9 @@ export const gossipService = (topic: string, refuses: (peer: PeerName) => boolea
   return gossipsub(options);
 };
 
-export interface GossipInit {
+export interface GossipInit extends Shared {
   readonly pubsub: GossipSub;
   readonly topic: string;
-  readonly limits: NetworkLimits;
-  readonly counters: NetworkCounters;
-  readonly log: NetworkLog;
-  /** milliseconds, monotonic */
-  readonly now: () => number;
   readonly isCut: (peer: PeerName) => boolean;
   readonly connections: () => readonly Connection[];
   readonly onGossip: (from: PeerName, data: Uint8Array, verdict: (verdict: GossipVerdict) => void) => void;
@@ -150,6 +144,29 @@ export const createGossip = (init: GossipInit): Gossip => {
     return results[verdict];
   };
 
+  const isWhole = (peer: string, known: ReadonlySet<string>): boolean =>
+    known.has(peer) && tables.streamsOutbound.has(peer) && tables.streamsInbound.has(peer);
+
+  const guard = (): void => {
+    const known = new Set(pubsub.getPeers().map(String));
+    const broken = new Map<string, Connection[]>();
+    for (const connection of init.connections()) {
+      const peer = connection.remotePeer.toString();
+      const young = Date.now() - connection.timeline.open < limits.firstDeadMs;
+      if (!young && connection.status === "open" && !isWhole(peer, known)) broken.set(peer, [...(broken.get(peer) ?? []), connection]);
+    }
+    for (const peer of brokenSince.keys()) if (!broken.has(peer)) brokenSince.delete(peer);
+    for (const [peer, connections] of broken) {
+      const since = brokenSince.get(peer) ?? now();
+      brokenSince.set(peer, since);
+      if (now() - since <= limits.gossipGraceMs) continue;
+      brokenSince.delete(peer);
+      counters.disconnectedGossip += 1;
+      log("info", "peer disconnected by us", { peer, reason: "its gossip streams are gone" });
+      for (const connection of connections) connection.abort(new Error("gossip streams lost"));
+    }
+  };
+
   pubsub.topicValidators.set(topic, (peer, message) => judge(peer, message.data));
   pubsub.subscribe(topic);
 
@@ -171,29 +188,7 @@ export const createGossip = (init: GossipInit): Gossip => {
         log("debug", "gossip failed", { error: String(error) });
       });
     },
-    guard() {
-      const known = new Set(pubsub.getPeers().map(String));
-      const time = now();
-      const seen = new Set<string>();
-      for (const connection of init.connections()) {
-        const peer = connection.remotePeer.toString();
-        seen.add(peer);
-        const whole = known.has(peer) && tables.streamsOutbound.has(peer) && tables.streamsInbound.has(peer);
-        const young = Date.now() - connection.timeline.open < limits.firstDeadMs;
-        if (whole || young || connection.status !== "open") {
-          brokenSince.delete(peer);
-          continue;
-        }
-        const since = brokenSince.get(peer) ?? time;
-        brokenSince.set(peer, since);
-        if (time - since <= limits.gossipGraceMs) continue;
-        brokenSince.delete(peer);
-        counters.disconnectedGossip += 1;
-        log("info", "peer disconnected by us", { peer, reason: "its gossip streams are gone" });
-        for (const each of init.connections()) if (each.remotePeer.equals(connection.remotePeer)) each.abort(new Error("gossip streams lost"));
-      }
-      for (const peer of brokenSince.keys()) if (!seen.has(peer)) brokenSince.delete(peer);
-    },
+    guard,
     stop() {
       pubsub.topicValidators.delete(topic);
     },

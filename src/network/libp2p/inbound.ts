@@ -1,9 +1,8 @@
 /** One inbound stream: the peer writes, we read. Bounds the unfinished frame, and for non-validators its age and the rate. */
 import type { Stream } from "@libp2p/interface";
 import type { Channel } from "../port.ts";
-import type { NetworkCounters } from "../counters.ts";
-import type { NetworkLimits } from "../options.ts";
 import { FrameError, createFrameDecoder } from "./frame-decoder.ts";
+import type { Shared } from "./shared.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
 /** Unfinished frames of all non-validators together. */
@@ -18,13 +17,9 @@ export interface InboundStream {
   checkAge(): void;
 }
 
-export interface InboundInit {
+export interface InboundInit extends Shared {
   readonly stream: Stream;
   readonly channel: Channel;
-  readonly limits: NetworkLimits;
-  readonly counters: NetworkCounters;
-  /** milliseconds, monotonic */
-  readonly now: () => number;
   readonly trusted: () => boolean;
   readonly partials: SharedBudget;
   /** the peer's rate on this channel; asked only while it is not a validator */

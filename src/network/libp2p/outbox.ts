@@ -5,7 +5,7 @@
  */
 import type { Stream } from "@libp2p/interface";
 import { prefixLength, writePrefix } from "./frame-decoder.ts";
-import type { NetworkCounters } from "../counters.ts";
+import type { Shared } from "./shared.ts";
 
 export interface Outbox {
   /** False when the frame was not taken: the stream is gone or too many bytes wait. The bytes must not be changed afterwards. */
@@ -17,7 +17,7 @@ export interface Outbox {
   close(): void;
 }
 
-export interface OutboxInit {
+export interface OutboxInit extends Shared {
   readonly stream: Stream;
   /** bytes that may wait; an empty queue takes any one frame */
   readonly maxBytes: () => number;
@@ -25,9 +25,6 @@ export interface OutboxInit {
   readonly mayQueue: (bytes: number) => boolean;
   /** told of every change of the bytes that wait */
   readonly onQueued: (delta: number) => void;
-  readonly counters: NetworkCounters;
-  /** milliseconds, monotonic */
-  readonly now: () => number;
 }
 
 /** frames up to this size are copied into a shared buffer; larger ones are written on their own */

@@ -139,6 +139,22 @@ const unacceptable = (operations: readonly Uint8Array[], bytes: number): Failure
   return { code: "too_large", message: `${bytes} bytes of operations do not fit into a request of ${limits.maxRequestBytes} bytes` };
 };
 
+/** The request failed, and everything that travelled in it. */
+const fail = (slot: Slot, failure: Failure) => {
+  for (const { answer } of slot.submissions) answer(failed(failure));
+  for (const { answer } of slot.reads) answer(failed(failure));
+};
+
+/** The request was executed: each gets the results of its own operations. */
+const deliver = (slot: Slot, { id, sequence, results }: ExecutedRequest) => {
+  let from = 0;
+  for (const { operations, answer } of slot.submissions) {
+    answer(done({ requestId: id, sequence, results: results.slice(from, from + operations.length) }));
+    from += operations.length;
+  }
+  for (const { answer } of slot.reads) answer(done(sequence));
+};
+
 export const createGateway = (options: GatewayOptions): Gateway => {
   const bounds: GatewayLimits = { ...defaultGatewayLimits, ...options.limits };
   const numbers = createClientSequence({ window: options.sessionWindow });
@@ -201,20 +217,6 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     numbers.settle(slot.number);
     schedulePump();
     return slot;
-  };
-
-  const fail = (slot: Slot, failure: Failure) => {
-    for (const { answer } of slot.submissions) answer(failed(failure));
-    for (const { answer } of slot.reads) answer(failed(failure));
-  };
-
-  const deliver = (slot: Slot, { id, sequence, results }: ExecutedRequest) => {
-    let from = 0;
-    for (const { operations, answer } of slot.submissions) {
-      answer(done({ requestId: id, sequence, results: results.slice(from, from + operations.length) }));
-      from += operations.length;
-    }
-    for (const { answer } of slot.reads) answer(done(sequence));
   };
 
   const expireSlots = (now: number) => {

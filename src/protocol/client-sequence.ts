@@ -1,13 +1,14 @@
 /**
- * How a client numbers its requests (PROTOCOL §9). A replica remembers which of the last `window` numbers below a client's highest executed one
- * were executed, and refuses those further below; so what is outstanding at once must lie within one window, in whatever order it executes.
+ * How a client numbers its requests (PROTOCOL §9). The ledger remembers the `window` highest numbers that a client used, and refuses as stale any
+ * other that is not above the highest it forgot. So a request stays acceptable, in whatever order requests execute and however far apart their
+ * numbers are, while fewer than `window` were numbered after it.
  */
 
 export interface ClientSequence {
   /**
-   * The next number. While others are outstanding it is the one after the last; else at least Unix milliseconds · 1024, so that a client that
-   * forgot its last number, or that the network forgot, is still above all it ever used.
-   * @returns undefined when the number would leave the window of the lowest outstanding one: wait until that one is settled
+   * The next number: above the last one, and at least Unix milliseconds · 1024, so that a client that forgot its last number, or that the network
+   * forgot, is still above all it ever used.
+   * @returns undefined when `window` numbers were given out since the oldest outstanding one: wait until that one is settled
    */
   next(unixMs: number): number | undefined;
   /** The request with this number has its answer, or is given up. */
@@ -24,17 +25,18 @@ export const sequencesPerMillisecond = 1024;
  * @param init.last the last number that was used, where it is remembered
  */
 export const createClientSequence = (init: { readonly window: number; readonly last?: number }): ClientSequence => {
-  /** ascending by insertion; never more than `window` entries */
-  const outstanding = new Set<number>();
+  /** number → how many were given out before it, in order; never more than `window` entries */
+  const outstanding = new Map<number, number>();
+  let given = 0;
   let last = init.last ?? 0;
   return {
     next(unixMs) {
-      const [lowest] = outstanding;
-      const candidate = lowest === undefined ? Math.max(last + 1, Math.floor(unixMs) * sequencesPerMillisecond) : last + 1;
-      if (lowest !== undefined && candidate - lowest >= init.window) return undefined;
-      last = candidate;
-      outstanding.add(candidate);
-      return candidate;
+      const [oldest] = outstanding.values();
+      if (oldest !== undefined && given - oldest >= init.window) return undefined;
+      last = Math.max(last + 1, Math.floor(unixMs) * sequencesPerMillisecond);
+      outstanding.set(last, given);
+      given += 1;
+      return last;
     },
     settle(sequence) {
       outstanding.delete(sequence);

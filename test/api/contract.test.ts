@@ -4,7 +4,7 @@ import { describe, expect, expectTypeOf, it } from "vitest";
 import type { z } from "zod";
 import { apiRoutes } from "../../src/api/create-api.ts";
 import { statusByCode } from "../../src/api/problem.ts";
-import * as schemas from "../../src/api/schemas.ts";
+import type * as schemas from "../../src/api/schemas.ts";
 import { ClientError, type ClientErrorCode } from "../../src/client/errors.ts";
 import type * as client from "../../src/client/answers.ts";
 import type { PeerReport, ReadyReport, StatusReport, ValidatorReport } from "../../src/node/service.ts";

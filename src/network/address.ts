@@ -1,6 +1,5 @@
 /** Multiaddrs as people write them: checked once, at the border, with an error that says what is wrong. */
 import { multiaddr } from "@multiformats/multiaddr";
-import { toPeerName } from "../protocol/ids.ts";
 import type { PeerName } from "../protocol/ids.ts";
 import { isPeerName } from "./peer-name.ts";
 
@@ -41,14 +40,19 @@ const components = (text: string): Part[] | string => {
   }
 };
 
-/** What is wrong with the parts of an address, if anything. */
-const fault = ([host, transport, peer, ...rest]: readonly Part[]): string | undefined => {
+/** The address that the parts spell, or what is wrong with them. */
+const assembled = ([host, transport, peer, ...rest]: readonly Part[]): Address | string => {
   if (host?.value === undefined || !hostKinds.has(host.name)) return "it does not begin with a host (ip4, ip6, dns, dns4, dns6)";
   if (transport?.name !== "tcp" || transport.value === undefined) return "no /tcp/PORT follows the host";
   if (rest.length > 0) return "only /p2p/PEER may follow the port";
-  if (peer === undefined) return undefined;
+  const text = `/${host.name}/${host.value}/tcp/${transport.value}`;
+  const address = { text, hostKind: host.name as AddressHost, host: host.value, port: Number(transport.value) };
+  if (peer === undefined) return address;
   if (peer.name !== "p2p") return "only /p2p/PEER may follow the port";
-  return isPeerName(peer.value ?? "") ? undefined : "the peer id is not an Ed25519 one in its base58 form";
+  const name = peer.value ?? "";
+  return isPeerName(name)
+    ? { ...address, text: `${text}/p2p/${name}`, peer: name }
+    : "the peer id is not an Ed25519 one in its base58 form";
 };
 
 /**
@@ -59,14 +63,8 @@ export const parseMultiaddr = (text: string): ParsedAddress => {
   if (text.length > maxAddressLength) return fail(text, `it is longer than ${maxAddressLength} characters`);
   if (!text.startsWith("/")) return fail(text, "it does not start with /");
   const parts = components(text);
-  if (typeof parts === "string") return fail(text, parts);
-  const wrong = fault(parts);
-  if (wrong !== undefined) return fail(text, wrong);
-  const [host, transport, peer] = parts;
-  const plain = `/${host?.name}/${host?.value}/tcp/${transport?.value}`;
-  const address = { hostKind: host?.name as AddressHost, host: host?.value ?? "", port: Number(transport?.value) };
-  if (peer?.value === undefined) return { ok: true, address: { ...address, text: plain } };
-  return { ok: true, address: { ...address, text: `${plain}/p2p/${peer.value}`, peer: toPeerName(peer.value) } };
+  const address = typeof parts === "string" ? parts : assembled(parts);
+  return typeof address === "string" ? fail(text, address) : { ok: true, address };
 };
 
 /**

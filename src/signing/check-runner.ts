@@ -32,18 +32,21 @@ export const createCheckRunner = ({ pool, seenEntries = defaultSeenEntries }: Ch
 
   /** The name under which the pool must be asked; undefined when the verdict is known or comes with that of another call. */
   const begin = (check: SignatureCheck, settle: Settle): string | undefined => {
-    if (!isPlausible(check.publicKey, check.signature)) return void settle(false);
-    const name = seen.keyOf(check);
-    if (seen.has(name)) return void settle(true);
-    const waiting = underWay.get(name);
-    if (waiting !== undefined) return void waiting.push(settle);
-    underWay.set(name, [settle]);
-    return name;
+    const name = isPlausible(check.publicKey, check.signature) ? seen.keyOf(check) : undefined;
+    const waiting = name === undefined ? undefined : underWay.get(name);
+    if (name === undefined) settle(false);
+    else if (seen.has(name)) settle(true);
+    else if (waiting !== undefined) waiting.push(settle);
+    else {
+      underWay.set(name, [settle]);
+      return name;
+    }
+    return undefined;
   };
 
   return {
     run: (checks, urgency, done) => {
-      const verdicts = new Array<boolean>(checks.length).fill(false);
+      const verdicts = checks.map(() => false);
       let open = checks.length;
       if (open === 0) return done(verdicts);
       const fresh: SignatureCheck[] = [];

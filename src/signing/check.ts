@@ -62,4 +62,5 @@ export const runJob = (form: Ed25519, memory: ArrayBuffer): void => {
 };
 
 /** The verdicts of a job that `runJob` is done with. */
-export const verdictsOf = (memory: ArrayBuffer, count: number): boolean[] => Array.from(new Uint8Array(memory, 0, count), (verdict) => verdict === 1);
+export const verdictsOf = (memory: ArrayBuffer, count: number): boolean[] =>
+  Array.from(new Uint8Array(memory, 0, count), (verdict) => verdict === 1);

@@ -64,7 +64,7 @@ export const createJobQueue = (): JobQueue => {
  * @param checks at least one
  */
 export const toWaiting = (checks: readonly SignatureCheck[], done: (verdicts: readonly boolean[]) => void): Waiting[] => {
-  const verdicts = new Array<boolean>(checks.length).fill(false);
+  const verdicts = checks.map(() => false);
   let open = checks.length;
   return checks.map((check, index) => ({
     check,

@@ -54,7 +54,11 @@ const maxKeyFileBytes = 16 * 1024;
 
 /** Over everything else in the file: a flipped digit is found, a wrong use too. */
 const checksumOf = (file: Omit<KeyFile, "checksum">): string =>
-  sha256(new TextEncoder().encode([file.format, file.version, file.use, file.algorithm, file.encryption, file.publicKey, file.secret].join("\n"))).slice(0, 16);
+  sha256(
+    new TextEncoder().encode(
+      [file.format, file.version, file.use, file.algorithm, file.encryption, file.publicKey, file.secret].join("\n"),
+    ),
+  ).slice(0, 16);
 
 const isErrno = (error: unknown, ...codes: readonly string[]): boolean =>
   error instanceof Error && "code" in error && codes.includes(String(error.code));
@@ -147,7 +151,8 @@ const readText = (path: string): string => {
 const parse = (path: string, text: string): Record<string, unknown> => {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && "format" in value && value.format === "byz-key") return value as Record<string, unknown>;
+    if (typeof value === "object" && value !== null && "format" in value && value.format === "byz-key")
+      return value as Record<string, unknown>;
   } catch {
     // said below; the parser's own message would quote the secret
   }

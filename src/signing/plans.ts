@@ -62,7 +62,13 @@ const keyOf = (committee: Committee, replica: ReplicaIndex): Uint8Array => {
   return keys[replica] ?? new Uint8Array(32);
 };
 
-const planned = (committee: Committee, replica: ReplicaIndex, message: Uint8Array, signature: Signature, reason: VerificationReason): PlannedCheck => ({
+const planned = (
+  committee: Committee,
+  replica: ReplicaIndex,
+  message: Uint8Array,
+  signature: Signature,
+  reason: VerificationReason,
+): PlannedCheck => ({
   check: { publicKey: keyOf(committee, replica), message, signature, keyIsGood: true },
   reason,
 });
@@ -227,7 +233,12 @@ const planProposals = (trust: ViewTrust, signed: SignedNewView, committee: Commi
   const { epoch, view, replica, proposals } = signed.message;
   if (signed.proposalSignatures.length !== proposals.length) return refuse("wrong-signer-count");
   if (proposals.length > 2 * trust.checkpointInterval) return refuse("too-many-certificates");
-  const slot = (sequence: Sequence, digest: Digest): { epoch: Epoch; view: View; sequence: Sequence; digest: Digest } => ({ epoch, view, sequence, digest });
+  const slot = (sequence: Sequence, digest: Digest): { epoch: Epoch; view: View; sequence: Sequence; digest: Digest } => ({
+    epoch,
+    view,
+    sequence,
+    digest,
+  });
   const checks: PlannedCheck[] = [];
   let last: number | undefined;
   for (const [index, { sequence, digest }] of proposals.entries()) {
@@ -235,7 +246,9 @@ const planProposals = (trust: ViewTrust, signed: SignedNewView, committee: Commi
     if (sequence < 1) return refuse("wrong-sequence");
     if (signature === undefined || (last !== undefined && sequence !== last + 1)) return refuse("sequences-not-ascending");
     last = sequence;
-    checks.push(planned(committee, replica, trust.signBytes.of("pre-prepare", slot(sequence, digest)), signature, "bad-proposal-signature"));
+    checks.push(
+      planned(committee, replica, trust.signBytes.of("pre-prepare", slot(sequence, digest)), signature, "bad-proposal-signature"),
+    );
   }
   return { checks };
 };

@@ -158,7 +158,7 @@ export const createVerifier = (options: VerifierOptions): Verifier => {
       : { failure: failure("digest-mismatch") };
 
   const verifyBlocks: Verifier["verifyBlocks"] = (blocks, done) => {
-    const refused = new Array<VerificationFailure | undefined>(blocks.length).fill(undefined);
+    const refused: (VerificationFailure | undefined)[] = blocks.map(() => undefined);
     let open = blocks.length;
     const finish = (): void => {
       const end = refused.findIndex((each) => each !== undefined);
@@ -179,7 +179,8 @@ export const createVerifier = (options: VerifierOptions): Verifier => {
   return {
     verifyVote: (signed, done) => {
       const { message, signature } = signed;
-      const plan = message.kind === "checkpoint" ? planCheckpoint(options, { message, signature }) : planVote(options, { message, signature });
+      const plan =
+        message.kind === "checkpoint" ? planCheckpoint(options, { message, signature }) : planVote(options, { message, signature });
       settle(signed, plan, "urgent", done);
     },
     verifyRequests: (requests, done) =>
@@ -193,7 +194,8 @@ export const createVerifier = (options: VerifierOptions): Verifier => {
       ),
     verifyViewChange: (signed, done) => settle(signed, planViewChange(options, signed), "urgent", done),
     verifyNewView: (signed, done) => settle(signed, planNewView(options, signed), "urgent", done),
-    verifyCheckpointCertificate: (certificate, done) => settle(certificate, planCheckpointCertificate(options, certificate), "urgent", done),
+    verifyCheckpointCertificate: (certificate, done) =>
+      settle(certificate, planCheckpointCertificate(options, certificate), "urgent", done),
     verifyCommitCertificate: (certificate, done) => settle(certificate, planCommitCertificate(options, certificate), "urgent", done),
     verifyBlocks,
     get pending() {

@@ -172,7 +172,9 @@ export const createWorkerPool = (options: WorkerPoolOptions = {}): WorkerPool =>
     flushing = undefined;
     // taken before any is run: a callback may bring more
     const few = workersRun() ? inlineUpTo.workersRun : inlineUpTo.noneRuns;
-    const inline = (["urgent", "bulk"] as const).filter((urgency) => queue.sizeOf(urgency) <= few).flatMap((urgency) => queue.takeAll(urgency));
+    const inline = (["urgent", "bulk"] as const)
+      .filter((urgency) => queue.sizeOf(urgency) <= few)
+      .flatMap((urgency) => queue.takeAll(urgency));
     pump(); // the workers start while this thread does its part
     runInline(inline);
     if (!workersRun()) runInline(queue.take(slice));

@@ -43,7 +43,8 @@ export const writePreparedCertificate = (writer: Writer, certificate: PreparedCe
   writeBytes(writer, certificate.proposalSignature);
   writeVoteSignatures(writer, certificate.prepares);
 };
-export const sizeOfPreparedCertificate = (certificate: PreparedCertificate): number => preparedCertificateBytes(certificate.prepares.length);
+export const sizeOfPreparedCertificate = (certificate: PreparedCertificate): number =>
+  preparedCertificateBytes(certificate.prepares.length);
 
 export const readCommitCertificate = (reader: Reader): CommitCertificate => {
   const { epoch, view, sequence, digest } = readSlot(reader, "committed");

@@ -1,10 +1,20 @@
 /** Frames: one byte that names the message, then its fields (docs/wire.md "Frames"). The length prefix belongs to the network. */
 import { limits } from "../protocol/limits.ts";
-import type { Batch, Checkpoint, Commit, PrePrepare, Prepare, Signed, SignedNewView, SyncMessage, ViewChange } from "../protocol/messages.ts";
+import type {
+  Batch,
+  Checkpoint,
+  Commit,
+  PrePrepare,
+  Prepare,
+  Signed,
+  SignedNewView,
+  SyncMessage,
+  ViewChange,
+} from "../protocol/messages.ts";
 import { decodeWhole, fail, readU8 } from "./reader.ts";
 import type { Decoded, Reader } from "./reader.ts";
 import { readBatch } from "./requests.ts";
-import { digestBytes, signedCheckpointBytes, signedPrepareBytes, signedVoteBytes, statusBytes } from "./sizes.ts";
+import { digestBytes, fetchBlocksBytes, signedCheckpointBytes, signedPrepareBytes, signedVoteBytes, statusBytes } from "./sizes.ts";
 import {
   readBlocks,
   readFetchBatch,
@@ -30,7 +40,14 @@ import {
   writeSignedNewView,
   writeSignedViewChange,
 } from "./view-change.ts";
-import { readSignedCheckpoint, readSignedCommit, readSignedPrePrepare, readSignedPrepare, writeSignedCheckpoint, writeSignedVote } from "./votes.ts";
+import {
+  readSignedCheckpoint,
+  readSignedCommit,
+  readSignedPrePrepare,
+  readSignedPrepare,
+  writeSignedCheckpoint,
+  writeSignedVote,
+} from "./votes.ts";
 import { encodeSized, writeBytes, writeU8 } from "./writer.ts";
 import type { Writer } from "./writer.ts";
 
@@ -70,7 +87,7 @@ export type ConsensusFrame =
 /** What travels on the sync channel. */
 export type SyncFrame = SyncMessage;
 
-const sizeOf = (frame: ConsensusFrame | SyncFrame): number => {
+const sizeOfConsensus = (frame: ConsensusFrame): number => {
   switch (frame.kind) {
     case "proposal":
       return signedVoteBytes + frame.batch.bytes.length;
@@ -84,6 +101,11 @@ const sizeOf = (frame: ConsensusFrame | SyncFrame): number => {
       return sizeOfSignedViewChange(frame.signed);
     case "new-view":
       return sizeOfSignedNewView(frame.signed);
+  }
+};
+
+const sizeOfSync = (frame: SyncFrame): number => {
+  switch (frame.kind) {
     case "status":
       return statusBytes;
     case "relay":
@@ -93,13 +115,15 @@ const sizeOf = (frame: ConsensusFrame | SyncFrame): number => {
     case "batch":
       return frame.bytes.length;
     case "fetch-blocks":
-      return 16;
+      return fetchBlocksBytes;
     case "blocks":
       return sizeOfBlocks(frame);
     case "stable-checkpoint":
       return sizeOfStableCheckpoint(frame);
   }
 };
+
+const sizeOf = (frame: ConsensusFrame | SyncFrame): number => ("signed" in frame ? sizeOfConsensus(frame) : sizeOfSync(frame));
 
 const writeConsensus = (writer: Writer, frame: ConsensusFrame): void => {
   switch (frame.kind) {

@@ -2,7 +2,7 @@
  * A cursor over received bytes. Nothing here throws: the first failure is kept, moves the cursor to the end, and every later read returns a
  * placeholder that `decodeWhole` never lets out. Loops over a count stop as soon as `error` is set.
  */
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import type { Digest, PublicKey, Signature } from "../protocol/ids.ts";
 import { asBuffer } from "./bytes.ts";
 

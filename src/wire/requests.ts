@@ -30,7 +30,8 @@ const checkContent = (content: RequestContent, size: number): void => {
   if (size > limits.maxRequestBytes) throw new RangeError(`a request has at most ${limits.maxRequestBytes} bytes, not ${size}`);
 };
 
-const contentSize = (content: RequestContent): number => content.operations.reduce((sum, operation) => sum + 4 + operation.length, headerBytes);
+const contentSize = (content: RequestContent): number =>
+  content.operations.reduce((sum, operation) => sum + 4 + operation.length, headerBytes);
 
 /**
  * The content of a request as it is hashed: client[32] ‖ sequence u64 ‖ count u16 ‖ (length u32 ‖ bytes)*.
@@ -169,7 +170,8 @@ export const readBatch = (reader: Reader): Batch | undefined => {
 };
 
 /** One batch and nothing else; a view of `bytes`. Its encoding is `batch.bytes`. */
-export const decodeBatch = (bytes: Uint8Array): Decoded<Batch> => decodeWhole(bytes, limits.maxBatchBytes, "batch", readBatch) as Decoded<Batch>;
+export const decodeBatch = (bytes: Uint8Array): Decoded<Batch> =>
+  decodeWhole(bytes, limits.maxBatchBytes, "batch", readBatch) as Decoded<Batch>;
 
 /** The same batch, requests included, in memory of its own. */
 export const detachBatch = (batch: Batch): Batch => {

@@ -70,7 +70,10 @@ const fieldsOf = (message: ConsensusMessage): SignedFields => {
 
 /** Sign-bytes of the network with this genesis. */
 export const createSignBytes = (genesisHash: Digest): SignBytes => {
-  const prefixes = Object.fromEntries(signedKinds.map((kind) => [kind, prefixOf(kind, genesisHash)])) as unknown as Record<SignedKind, Buffer>;
+  const prefixes = Object.fromEntries(signedKinds.map((kind) => [kind, prefixOf(kind, genesisHash)])) as unknown as Record<
+    SignedKind,
+    Buffer
+  >;
   return {
     genesisHash,
     of: (kind, fields) => withPrefix(prefixes[kind], fields),

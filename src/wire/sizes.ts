@@ -21,6 +21,8 @@ export const batchOverheadBytes = 8 + 2;
 /** sequence, digest */
 export const reproposalBytes = 8 + digestBytes;
 export const statusBytes = 8 + 8 + 1 + 8 + 8 + 8 + digestBytes + 16;
+/** from, to */
+export const fetchBlocksBytes = 8 + 8;
 /** epoch, view, replica */
 export const viewHeaderBytes = 8 + 8 + 1;
 

@@ -119,5 +119,6 @@ export const readStableCheckpoint = (reader: Reader): StableCheckpoint => ({
   kind: "stable-checkpoint",
   certificate: readCheckpointCertificate(reader),
 });
-export const writeStableCheckpoint = (writer: Writer, stable: StableCheckpoint): void => writeCheckpointCertificate(writer, stable.certificate);
+export const writeStableCheckpoint = (writer: Writer, stable: StableCheckpoint): void =>
+  writeCheckpointCertificate(writer, stable.certificate);
 export const sizeOfStableCheckpoint = (stable: StableCheckpoint): number => sizeOfCheckpointCertificate(stable.certificate);

@@ -65,7 +65,10 @@ export const writeRoots = (writer: Writer, roots: Roots): void => {
 export const readSignedPrePrepare = (reader: Reader): Signed<PrePrepare> => {
   const { epoch, view, sequence, digest } = readSlot(reader, "pre-prepare");
   const replica = readReplica(reader, "pre-prepare.replica");
-  return { message: { kind: "pre-prepare", epoch, view, sequence, digest, replica }, signature: readSignature(reader, "pre-prepare.signature") };
+  return {
+    message: { kind: "pre-prepare", epoch, view, sequence, digest, replica },
+    signature: readSignature(reader, "pre-prepare.signature"),
+  };
 };
 
 /** slot ‖ replica u8 ‖ proposalSignature[64] ‖ signature[64] */

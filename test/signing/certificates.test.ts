@@ -29,7 +29,9 @@ const elsewhere = [
 
 const net = createTestNetwork(4);
 const spoilt = (signatures: readonly VoteSignature[], index: number): VoteSignature[] =>
-  signatures.map((each, position) => (position === index ? { ...each, signature: each.signature.map((byte) => byte ^ 1) as Signature } : each));
+  signatures.map((each, position) =>
+    position === index ? { ...each, signature: each.signature.map((byte) => byte ^ 1) as Signature } : each,
+  );
 const renamed = (signatures: readonly VoteSignature[], replicas: readonly number[]): VoteSignature[] =>
   signatures.map((each, position) => ({ ...each, replica: (replicas[position] ?? 0) as ReplicaIndex }));
 
@@ -48,12 +50,23 @@ describe("a commit certificate", () => {
   });
 
   it("holds for any quorum of members", () => {
-    for (const by of [[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]]) expect(reason(net.committed(slot, by))).toBeUndefined();
+    for (const by of [
+      [0, 1, 2],
+      [0, 1, 3],
+      [0, 2, 3],
+      [1, 2, 3],
+    ])
+      expect(reason(net.committed(slot, by))).toBeUndefined();
   });
 
   it("counts no signer twice, in any order", () => {
     const [a, b] = net.committed(slot).commits as [VoteSignature, VoteSignature];
-    for (const commits of [[a, b, b], [a, a, b], [b, a, a]]) expect(reason({ ...good, commits })).toBe("signers-not-ascending");
+    for (const commits of [
+      [a, b, b],
+      [a, a, b],
+      [b, a, a],
+    ])
+      expect(reason({ ...good, commits })).toBe("signers-not-ascending");
     expect(reason({ ...good, commits: [...good.commits].reverse() })).toBe("signers-not-ascending");
   });
 
@@ -150,11 +163,17 @@ describe("a checkpoint certificate", () => {
     const [a, b] = good.signatures as [VoteSignature, VoteSignature];
     expect(reason({ ...good, signatures: [a, b, b] })).toBe("signers-not-ascending");
     expect(reason({ ...good, signatures: renamed(good.signatures, [0, 1, 4]) })).toBe("not-a-member");
-    for (const index of [0, 1, 2]) expect(reason({ ...good, signatures: spoilt(good.signatures, index) })).toBe("bad-certificate-signature");
+    for (const index of [0, 1, 2])
+      expect(reason({ ...good, signatures: spoilt(good.signatures, index) })).toBe("bad-certificate-signature");
   });
 
   it("covers each of its roots and its place", () => {
-    for (const change of [{ stateRoot: otherDigest }, { logHash: otherDigest }, { epochRoot: otherDigest }, { sequence: 256 as Sequence }]) {
+    for (const change of [
+      { stateRoot: otherDigest },
+      { logHash: otherDigest },
+      { epochRoot: otherDigest },
+      { sequence: 256 as Sequence },
+    ]) {
       expect(reason({ ...good, ...change })).toBe("bad-certificate-signature");
     }
     expect(reason({ ...good, stateRoot: good.logHash, logHash: good.stateRoot })).toBe("bad-certificate-signature");
@@ -165,7 +184,13 @@ describe("a checkpoint certificate", () => {
   it("at sequence 0 is the genesis itself, with nothing added", () => {
     const genesis = net.genesisCheckpoint;
     expect(reason(genesis)).toBeUndefined();
-    for (const change of [{ stateRoot: otherDigest }, { logHash: otherDigest }, { epochRoot: otherDigest }, { epoch: 1 as Epoch }, { signatures: good.signatures }]) {
+    for (const change of [
+      { stateRoot: otherDigest },
+      { logHash: otherDigest },
+      { epochRoot: otherDigest },
+      { epoch: 1 as Epoch },
+      { signatures: good.signatures },
+    ]) {
       expect(reason({ ...genesis, ...change })).toBe("wrong-genesis-checkpoint");
     }
     expect(reason(other.genesisCheckpoint)).toBe("wrong-genesis-checkpoint");
@@ -180,6 +205,8 @@ describe("a request", () => {
     const { client, sequence, operations, signature } = request;
     expect(verifyRequest(net.trust, createRequest({ client, sequence: 6, operations }, signature))).toBe(false);
     expect(verifyRequest(net.trust, createRequest({ client, sequence, operations: [text("other")] }, signature))).toBe(false);
-    expect(verifyRequest(net.trust, createRequest({ client: net.keys[0]?.publicKey ?? client, sequence, operations }, signature))).toBe(false);
+    expect(verifyRequest(net.trust, createRequest({ client: net.keys[0]?.publicKey ?? client, sequence, operations }, signature))).toBe(
+      false,
+    );
   });
 });

@@ -59,7 +59,10 @@ export interface TestNetwork {
   stable(sequence: number, by?: readonly number[]): CheckpointCertificate;
   viewChange(replica: number, view: number, content?: Partial<ViewChange>): Verified<Signed<ViewChange>>;
   /** by the view's primary, of the first q, or of those given; re-proposing the given sequences */
-  newView(view: number, options?: { readonly viewChanges?: readonly Signed<ViewChange>[]; readonly sequences?: readonly number[] }): Verified<SignedNewView>;
+  newView(
+    view: number,
+    options?: { readonly viewChanges?: readonly Signed<ViewChange>[]; readonly sequences?: readonly number[] },
+  ): Verified<SignedNewView>;
 }
 
 /**
@@ -71,7 +74,12 @@ export const createTestNetwork = (n: number, name = "test"): TestNetwork => {
   const keys = Array.from({ length: n }, (_, index) => keyFromSeed(seedOf(`validator ${index}`)));
   const committee = createCommittee(
     0 as Epoch,
-    keys.map(({ publicKey }, index) => ({ index: index as ReplicaIndex, publicKey, peer: `peer-${index}` as PeerName, moniker: `v${index}` })),
+    keys.map(({ publicKey }, index) => ({
+      index: index as ReplicaIndex,
+      publicKey,
+      peer: `peer-${index}` as PeerName,
+      moniker: `v${index}`,
+    })),
   );
   const genesisHash = sha256(text(`${name} genesis`));
   const signBytes = createSignBytes(genesisHash);

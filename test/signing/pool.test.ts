@@ -25,7 +25,9 @@ const unknownKey: SignatureCheck = { ...good, keyIsGood: false };
 const smallOrderKey: SignatureCheck = {
   publicKey: Uint8Array.of(1, ...new Uint8Array(31)),
   message,
-  signature: new Uint8Array(Buffer.from(`26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05${"00".repeat(32)}`, "hex")) as never,
+  signature: new Uint8Array(
+    Buffer.from(`26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05${"00".repeat(32)}`, "hex"),
+  ) as never,
   keyIsGood: false,
 };
 const kinds = [good, forged, unknownKey, smallOrderKey] as const;

@@ -81,7 +81,8 @@ describe.each(forms)("the strict rule in its $name form", (form) => {
   });
 
   it("takes exact lengths only, without throwing", () => {
-    for (const length of [0, 1, 63, 65, 128]) expect(form.verify(key, message, concat(signature, signature).subarray(0, length))).toBe(false);
+    for (const length of [0, 1, 63, 65, 128])
+      expect(form.verify(key, message, concat(signature, signature).subarray(0, length))).toBe(false);
     for (const length of [0, 31, 33, 64]) {
       expect(form.isPublicKey(concat(key, key).subarray(0, length))).toBe(false);
       expect(form.verify(concat(key, key).subarray(0, length), message, signature)).toBe(false);
@@ -116,7 +117,6 @@ describe.each(forms)("the strict rule in its $name form", (form) => {
     expect(form.isPublicKey(new Uint8Array(32).fill(255))).toBe(false);
   });
 });
-
 
 describe("a refused key", () => {
   it("is explained", () => {
@@ -173,7 +173,12 @@ const sets: readonly { readonly file: string; readonly count: number; readonly c
     count: 151,
     cases: (parsed: { testGroups: { publicKey: { pk: string }; tests: { msg: string; sig: string; result: string }[] }[] }) =>
       parsed.testGroups.flatMap((group) =>
-        group.tests.map((each) => ({ key: group.publicKey.pk, message: hex(each.msg), signature: each.sig, valid: each.result === "valid" })),
+        group.tests.map((each) => ({
+          key: group.publicKey.pk,
+          message: hex(each.msg),
+          signature: each.sig,
+          valid: each.result === "valid",
+        })),
       ),
   },
 ];

@@ -23,7 +23,8 @@ const result = <T>(start: (done: (value: T) => void) => void): T => {
   return first;
 };
 const reasonOf = <T>(outcome: Outcome<T>): string => (outcome.status === "refused" ? outcome.failure.reason : outcome.status);
-const vote = (signed: Signed<VerifiableVote>): string => reasonOf(result<Outcome<Signed<VerifiableVote>>>((done) => net.verifier().verifyVote(signed, done)));
+const vote = (signed: Signed<VerifiableVote>): string =>
+  reasonOf(result<Outcome<Signed<VerifiableVote>>>((done) => net.verifier().verifyVote(signed, done)));
 const spoil = (signature: Signature): Signature => signature.map((byte, index) => (index === 40 ? byte ^ 1 : byte)) as Signature;
 const as = (replica: number) => replica as ReplicaIndex;
 
@@ -162,7 +163,9 @@ describe("proposals", () => {
     const bad = createBatch(1, []);
     const verifier = net.verifier();
     const reason = (signed: ReturnType<typeof net.proposal>, batch: typeof bad) => {
-      const value = result<Parameters<Parameters<Verifier["verifyProposal"]>[2]>[0]>((done) => verifier.verifyProposal(signed, batch, done));
+      const value = result<Parameters<Parameters<Verifier["verifyProposal"]>[2]>[0]>((done) =>
+        verifier.verifyProposal(signed, batch, done),
+      );
       return value.status === "refused" ? value.failure.reason : value.status;
     };
     const signed = net.proposal(slotOf(0, 1, bad.digest));
@@ -183,7 +186,8 @@ describe("proposals", () => {
 });
 
 describe("VIEW-CHANGEs", () => {
-  const reason = (signed: Signed<ViewChange>) => reasonOf(result<Outcome<Signed<ViewChange>>>((done) => net.verifier().verifyViewChange(signed, done)));
+  const reason = (signed: Signed<ViewChange>) =>
+    reasonOf(result<Outcome<Signed<ViewChange>>>((done) => net.verifier().verifyViewChange(signed, done)));
   const of = (content: Partial<ViewChange>, view = 2) => reason(net.viewChange(0, view, content));
   const stable = net.stable(128);
   const prepared = (view: number, sequence: number, by?: readonly number[]) => net.prepared(slotOf(view, sequence), by);
@@ -267,7 +271,9 @@ describe("NEW-VIEWs", () => {
     expect(reason(net.newView(1, { viewChanges: changes(1, [0, 1, 1]) }))).toBe("signers-not-ascending");
     expect(reason(net.newView(1, { viewChanges: [...changes(1, [0, 1]), ...changes(2, [2])] }))).toBe("wrong-view");
     const [a, b] = changes(1, [0, 1]) as [Signed<ViewChange>, Signed<ViewChange>];
-    expect(reason(net.newView(1, { viewChanges: [a, b, other.viewChange(2, 1, { stable: net.genesisCheckpoint })] }))).toBe("bad-certificate-signature");
+    expect(reason(net.newView(1, { viewChanges: [a, b, other.viewChange(2, 1, { stable: net.genesisCheckpoint })] }))).toBe(
+      "bad-certificate-signature",
+    );
     const withBadCertificate = net.viewChange(2, 1, { prepared: [{ ...net.prepared(slotOf(0, 1)), digest: slotOf(0, 2).digest }] });
     expect(reason(net.newView(1, { viewChanges: [a, b, withBadCertificate] }))).toBe("bad-certificate-signature");
     const withShortCertificate = net.viewChange(2, 1, { prepared: [net.prepared(slotOf(0, 1), [1])] });
@@ -347,7 +353,8 @@ describe("each signature", () => {
     const verifier = net.verifier(pool);
     const slot = slotOf(0, 3);
     const commit = net.signer(1).sign({ kind: "commit", ...slot, replica: as(1) });
-    const status = (signed: Signed<VerifiableVote>) => reasonOf(result<Outcome<Signed<VerifiableVote>>>((done) => verifier.verifyVote(signed, done)));
+    const status = (signed: Signed<VerifiableVote>) =>
+      reasonOf(result<Outcome<Signed<VerifiableVote>>>((done) => verifier.verifyVote(signed, done)));
     expect(status(commit)).toBe("verified");
     expect(status({ ...commit, message: { ...commit.message, replica: as(2) } })).toBe("bad-signature");
     expect(status({ ...commit, message: { ...commit.message, sequence: 4 as Sequence } })).toBe("bad-signature");
@@ -384,7 +391,10 @@ describe("each signature", () => {
     const [first, ...rest] = commits;
     for (const commit of rest) verifier.verifyVote(commit, () => undefined);
     expect(pool.asked()).toBe(5);
-    if (first !== undefined) expect(reasonOf(result<Outcome<Signed<VerifiableVote>>>((done) => verifier.verifyVote<VerifiableVote>(first, done)))).toBe("verified");
+    if (first !== undefined)
+      expect(reasonOf(result<Outcome<Signed<VerifiableVote>>>((done) => verifier.verifyVote<VerifiableVote>(first, done)))).toBe(
+        "verified",
+      );
     expect(pool.asked()).toBe(6);
   });
 });

@@ -44,7 +44,12 @@ export const view: fc.Arbitrary<View> = u64.map((value) => value as View);
 export const sequence: fc.Arbitrary<Sequence> = u64.map((value) => value as Sequence);
 
 export const request: fc.Arbitrary<Request> = fc
-  .record({ client: publicKey, sequence: u64, operations: fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLength: 4 }), signature })
+  .record({
+    client: publicKey,
+    sequence: u64,
+    operations: fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1, maxLength: 4 }),
+    signature,
+  })
   .map((content) => createRequest(content, content.signature));
 
 export const batch: fc.Arbitrary<Batch> = fc
@@ -60,7 +65,9 @@ export const signedPrepare: fc.Arbitrary<Signed<Prepare>> = signed(
 );
 export const signedCommit: fc.Arbitrary<Signed<Commit>> = signed(fc.record({ kind: fc.constant("commit" as const), ...slot }));
 const roots = { epoch, sequence, stateRoot: digest, logHash: digest, epochRoot: digest };
-export const signedCheckpoint: fc.Arbitrary<Signed<Checkpoint>> = signed(fc.record({ kind: fc.constant("checkpoint" as const), ...roots, replica }));
+export const signedCheckpoint: fc.Arbitrary<Signed<Checkpoint>> = signed(
+  fc.record({ kind: fc.constant("checkpoint" as const), ...roots, replica }),
+);
 
 const ascendingReplicas = fc.uniqueArray(replica, { maxLength: 6 }).map((replicas) => replicas.sort((a, b) => a - b));
 
@@ -134,7 +141,11 @@ export const blocks: fc.Arbitrary<Blocks> = fc
     blocks: certified.map((block, index) => ({ ...block, certificate: { ...block.certificate, sequence: (first + index) as Sequence } })),
   }));
 
-export const proposalFrame: fc.Arbitrary<ProposalFrame> = fc.record({ kind: fc.constant("proposal" as const), signed: signedPrePrepare, batch });
+export const proposalFrame: fc.Arbitrary<ProposalFrame> = fc.record({
+  kind: fc.constant("proposal" as const),
+  signed: signedPrePrepare,
+  batch,
+});
 
 /** Each frame of the consensus channel, by kind. */
 export const consensusFrames: { readonly [K in ConsensusFrame["kind"]]: fc.Arbitrary<Extract<ConsensusFrame, { kind: K }>> } = {

@@ -14,7 +14,11 @@ interface Kind {
 }
 
 const kinds: Kind[] = [
-  ...Object.entries(arbitrary.consensusFrames).map(([kind, frames]) => ({ kind: kind as Frame["kind"], frames, decode: decodeConsensusFrame })),
+  ...Object.entries(arbitrary.consensusFrames).map(([kind, frames]) => ({
+    kind: kind as Frame["kind"],
+    frames,
+    decode: decodeConsensusFrame,
+  })),
   ...Object.entries(arbitrary.syncFrames).map(([kind, frames]) => ({ kind: kind as Frame["kind"], frames, decode: decodeSyncFrame })),
 ];
 

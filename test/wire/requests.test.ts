@@ -30,7 +30,9 @@ describe("requests", () => {
     const other = new Uint8Array(64).fill(8) as Signature;
     const content = { client, sequence: 1, operations: [Uint8Array.of(1)] };
     expect(createRequest(content, other).id).toBe(createRequest(content, signature).id);
-    expect(createRequest({ ...content, operations: [Uint8Array.of(1), new Uint8Array(0)] }, signature).id).not.toBe(createRequest(content, signature).id);
+    expect(createRequest({ ...content, operations: [Uint8Array.of(1), new Uint8Array(0)] }, signature).id).not.toBe(
+      createRequest(content, signature).id,
+    );
   });
 
   it("decode to views of the frame, and detach from it unchanged", () => {

@@ -35,7 +35,8 @@ describe("sign-bytes", () => {
     const all = fc.record({ kind: fc.constantFrom(...signedKinds), network: fc.constantFrom(...networks), fields });
     fc.assert(
       fc.property(all, all, (a, b) => {
-        const same = JSON.stringify([a.kind, a.network.genesisHash, a.fields]) === JSON.stringify([b.kind, b.network.genesisHash, b.fields]);
+        const same =
+          JSON.stringify([a.kind, a.network.genesisHash, a.fields]) === JSON.stringify([b.kind, b.network.genesisHash, b.fields]);
         expect(hex(a.network.of(a.kind, a.fields)) === hex(b.network.of(b.kind, b.fields))).toBe(same);
       }),
       { numRuns: 300 },
@@ -49,7 +50,9 @@ describe("sign-bytes", () => {
     fc.assert(
       fc.property(arbitrary.signedPrepare, ({ message }) => {
         const bare = signBytes.of("prepare", message);
-        expect(signBytes.ofMessage({ ...message, replica: 0 as ReplicaIndex, proposalSignature: new Uint8Array(64) as Signature })).toEqual(bare);
+        expect(signBytes.ofMessage({ ...message, replica: 0 as ReplicaIndex, proposalSignature: new Uint8Array(64) as Signature })).toEqual(
+          bare,
+        );
       }),
     );
   });
@@ -115,7 +118,16 @@ describe("digests", () => {
     });
     const committee = (...members: readonly ReturnType<typeof member>[]) => createCommittee(1 as Epoch, members);
     const root = epochRoot(committee(member(0, "0a", "pé", "x"), member(1, "0b", "q", "")));
-    const layout = ["byz/1/epoch\0", unhex("0000000000000001" + "0002"), unhex("0a".repeat(32)), "\x03pé", "\x01x", unhex("0b".repeat(32)), "\x01q", "\x00"];
+    const layout = [
+      "byz/1/epoch\0",
+      unhex("0000000000000001" + "0002"),
+      unhex("0a".repeat(32)),
+      "\x03pé",
+      "\x01x",
+      unhex("0b".repeat(32)),
+      "\x01q",
+      "\x00",
+    ];
     expect(root).toBe(hashOf(...layout));
     expect(epochRoot(committee(member(0, "0b", "q", ""), member(1, "0a", "pé", "x")))).not.toBe(root);
   });
@@ -127,8 +139,20 @@ describe("worst-case sizes", () => {
     const by = (replica: number) => ({ replica: replica as ReplicaIndex, signature });
     const slot = { epoch: 0 as Epoch, view: 0 as never, digest };
     // n = 5: q = 4; an interval of 3: a window of 6
-    const prepared = [1, 2, 3, 4, 5, 6].map((sequence) => ({ ...slot, sequence: sequence as never, proposalSignature: signature, prepares: [1, 2, 3].map(by) }));
-    const stable = { epoch: slot.epoch, sequence: 0 as never, stateRoot: digest, logHash: digest, epochRoot: digest, signatures: [0, 1, 2, 3].map(by) };
+    const prepared = [1, 2, 3, 4, 5, 6].map((sequence) => ({
+      ...slot,
+      sequence: sequence as never,
+      proposalSignature: signature,
+      prepares: [1, 2, 3].map(by),
+    }));
+    const stable = {
+      epoch: slot.epoch,
+      sequence: 0 as never,
+      stateRoot: digest,
+      logHash: digest,
+      epochRoot: digest,
+      signatures: [0, 1, 2, 3].map(by),
+    };
     const viewChange = (replica: number) =>
       ({ kind: "view-change", epoch: slot.epoch, view: slot.view, replica: replica as ReplicaIndex, stable, prepared }) as const;
     expect(encodeViewChange(viewChange(0)).length).toBe(maxViewChangeBytes(5, 3));

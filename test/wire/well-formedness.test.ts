@@ -19,7 +19,14 @@ const prepared = (sequence: number): PreparedCertificate => ({
   proposalSignature: signature,
   prepares: [by(1), by(2)],
 });
-const stable: CheckpointCertificate = { epoch: slot.epoch, sequence: slot.sequence, stateRoot: digest, logHash: digest, epochRoot: digest, signatures: [] };
+const stable: CheckpointCertificate = {
+  epoch: slot.epoch,
+  sequence: slot.sequence,
+  stateRoot: digest,
+  logHash: digest,
+  epochRoot: digest,
+  signatures: [],
+};
 const viewChange = (replica: number, certificates: readonly PreparedCertificate[] = []): Signed<ViewChange> => ({
   message: { kind: "view-change", epoch: slot.epoch, view: slot.view, replica: replica as ReplicaIndex, stable, prepared: certificates },
   signature,
@@ -36,7 +43,10 @@ const newView = (viewChanges: readonly Signed<ViewChange>[], sequences: readonly
   signature,
   proposalSignatures: sequences.map(() => signature),
 });
-const block = (sequence: number) => ({ certificate: { ...slot, sequence: sequence as Sequence, commits: [by(0)] }, batch: createBatch(1, []) });
+const block = (sequence: number) => ({
+  certificate: { ...slot, sequence: sequence as Sequence, commits: [by(0)] },
+  batch: createBatch(1, []),
+});
 const request = createRequest({ client, sequence: 1, operations: [new Uint8Array(3)] }, signature);
 
 const consensus = (frame: ConsensusFrame) => decodeConsensusFrame(encodeFrame(frame));
@@ -45,14 +55,20 @@ const refused = (reason: string, field: string) => ({ ok: false, error: { reason
 
 describe("form", () => {
   it("wants signers ascending and distinct", () => {
-    for (const commits of [[by(2), by(1)], [by(1), by(1)]]) {
+    for (const commits of [
+      [by(2), by(1)],
+      [by(1), by(1)],
+    ]) {
       expect(decodeCommitCertificate(encodeCommitCertificate({ ...slot, commits }))).toEqual(refused("not-ascending", "committed.commits"));
     }
   });
 
   it("wants a VIEW-CHANGE's certificates ascending and distinct", () => {
     expect(consensus({ kind: "view-change", signed: viewChange(1, [prepared(6), prepared(7)]) }).ok).toBe(true);
-    for (const sequences of [[7, 6], [6, 6]]) {
+    for (const sequences of [
+      [7, 6],
+      [6, 6],
+    ]) {
       const signed = viewChange(1, sequences.map(prepared));
       expect(consensus({ kind: "view-change", signed })).toEqual(refused("not-ascending", "view-change.prepared"));
     }
@@ -60,11 +76,18 @@ describe("form", () => {
 
   it("wants a NEW-VIEW's VIEW-CHANGEs ascending and distinct, its proposals without gaps", () => {
     expect(consensus({ kind: "new-view", signed: newView([viewChange(0), viewChange(2)], [6, 7]) }).ok).toBe(true);
-    for (const replicas of [[2, 0], [1, 1]]) {
+    for (const replicas of [
+      [2, 0],
+      [1, 1],
+    ]) {
       const signed = newView(replicas.map((replica) => viewChange(replica)));
       expect(consensus({ kind: "new-view", signed })).toEqual(refused("not-ascending", "new-view.viewChanges"));
     }
-    for (const sequences of [[6, 8], [7, 6], [6, 6]]) {
+    for (const sequences of [
+      [6, 8],
+      [7, 6],
+      [6, 6],
+    ]) {
       expect(consensus({ kind: "new-view", signed: newView([], sequences) })).toEqual(refused("not-ascending", "new-view.proposals"));
     }
   });
@@ -75,7 +98,10 @@ describe("form", () => {
   });
 
   it("wants a fetched range that starts at 1 or later and does not end before it starts", () => {
-    for (const [from, to] of [[0, 5], [6, 5]] as const) {
+    for (const [from, to] of [
+      [0, 5],
+      [6, 5],
+    ] as const) {
       expect(sync({ kind: "fetch-blocks", from: from as Sequence, to: to as Sequence })).toEqual(refused("out-of-range", "fetch-blocks"));
     }
   });
@@ -134,10 +160,17 @@ describe("limits", () => {
     const content = { client, sequence: 1, operations: [new Uint8Array(limits.maxRequestBytes)] };
     expect(() => createRequest(content, signature)).toThrow(RangeError);
     expect(() => createRequest({ ...content, operations: [] }, signature)).toThrow(RangeError);
-    expect(() => createRequest({ ...content, operations: new Array(1025).fill(new Uint8Array(0)) }, signature)).toThrow(RangeError);
+    expect(() => createRequest({ ...content, operations: Array.from({ length: 1025 }, () => new Uint8Array(0)) }, signature)).toThrow(
+      RangeError,
+    );
     expect(() => createRequest({ ...content, sequence: 2 ** 53, operations: [new Uint8Array(0)] }, signature)).toThrow(RangeError);
     expect(() => createBatch(-1, [])).toThrow(RangeError);
-    expect(() => createBatch(1, new Array(limits.maxRequestsPerBatch + 1).fill(request))).toThrow(RangeError);
+    expect(() =>
+      createBatch(
+        1,
+        Array.from({ length: limits.maxRequestsPerBatch + 1 }, () => request),
+      ),
+    ).toThrow(RangeError);
     const large = createRequest({ ...content, operations: [new Uint8Array(1024 * 1024)] }, signature);
     expect(() => createBatch(1, [large, large, large])).toThrow(RangeError);
     expect(decodeBatch(createBatch(1, [large, large]).bytes).ok).toBe(true);

@@ -12,11 +12,26 @@ export interface OperationContext {
   /** position of the request in its batch, and of the operation in its request */
   readonly request: number;
   readonly operation: number;
+  /**
+   * bytes that this operation's result may have; at least 64. A longer result is replaced by an empty one: many small reads of large values must
+   * not add up to more than a batch can carry.
+   */
+  readonly resultBytesLeft: number;
+}
+
+/** The beginning of a value, read without the rest of it. */
+export interface ValueHead {
+  /** of the whole value, bytes */
+  readonly length: number;
+  /** the first 32 bytes, or all if there are fewer */
+  readonly bytes: Uint8Array;
 }
 
 /** An authenticated map in the node's store; the root covers every entry. Reads see all earlier writes, durable or not. */
 export interface State {
   get(key: Uint8Array): Uint8Array | undefined;
+  /** what decides about a value is best kept in its first bytes: reading them costs the same for a value of any size */
+  head(key: Uint8Array): ValueHead | undefined;
   put(key: Uint8Array, value: Uint8Array): void;
   delete(key: Uint8Array): void;
 }

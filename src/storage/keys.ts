@@ -99,7 +99,8 @@ export const afterPrefix = (prefix: Uint8Array): Uint8Array | undefined => {
   for (let last = prefix.length - 1; last >= 0; last--) {
     const byte = prefix[last] ?? 0;
     if (byte === 0xff) continue;
-    const after = prefix.slice(0, last + 1);
+    // not `slice`, which of a Buffer is a view
+    const after = new Uint8Array(prefix.subarray(0, last + 1));
     after[last] = byte + 1;
     return after;
   }

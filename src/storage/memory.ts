@@ -20,6 +20,9 @@ export interface MemoryStore extends Store {
 const keyToString = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
 const stringToKey = (key: string): Uint8Array => new Uint8Array(Buffer.from(key, "latin1"));
 
+/** Not `slice`, which of a Buffer is a view. */
+const copyOf = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
+
 /** Position of the first of `keys` that is not before `key`. */
 const lowerBound = (keys: readonly string[], key: string): number => {
   let low = 0;
@@ -84,14 +87,15 @@ export const createMemoryStore = (options: MemoryStoreOptions = {}): MemoryStore
   return {
     get: (key) => {
       assertOpen();
-      return values.get(keyToString(key))?.slice();
+      const value = values.get(keyToString(key));
+      return value === undefined ? undefined : copyOf(value);
     },
     write: (operations, { durable }, done) => {
       // the caller may reuse its buffers once this returned
       const copy = operations.map((operation) =>
         operation.type === "put"
-          ? { type: "put" as const, key: operation.key.slice(), value: operation.value.slice() }
-          : { type: "del" as const, key: operation.key.slice() },
+          ? { type: "put" as const, key: copyOf(operation.key), value: copyOf(operation.value) }
+          : { type: "del" as const, key: copyOf(operation.key) },
       );
       const late = closed ? new StoreError("closed", "the store is closed") : undefined;
       pending++;
@@ -110,13 +114,13 @@ export const createMemoryStore = (options: MemoryStoreOptions = {}): MemoryStore
       assertOpen();
       const view = selectKeys(keys, bounds).map((key) => ({ key, value: values.get(key) as Uint8Array }));
       return (async function* () {
-        for (const { key, value } of view) yield { key: stringToKey(key), value: value.slice() };
+        for (const { key, value } of view) yield { key: stringToKey(key), value: copyOf(value) };
       })();
     },
     close: async () => {
       closed = true;
       if (pending > 0) await new Promise<void>((resolve) => waiting.push(resolve));
     },
-    entries: () => keys.map((key) => ({ key: stringToKey(key), value: (values.get(key) as Uint8Array).slice() })),
+    entries: () => keys.map((key) => ({ key: stringToKey(key), value: copyOf(values.get(key) as Uint8Array) })),
   };
 };

@@ -31,7 +31,7 @@ describe("memory: the disk's moods", () => {
 
   it("keeps nothing of its caller's buffers", async () => {
     const store = createMemoryStore();
-    const value = bytes("kept");
+    const value = Buffer.from("kept");
     const written = write(store, [put("a", value)]);
     value.fill(0);
     await written;

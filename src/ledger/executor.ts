@@ -1,0 +1,87 @@
+/** Runs the requests of one batch against the state: session check, operations in order, answers (PROTOCOL §3.5, §9). */
+import { limits } from "../protocol/limits.ts";
+import type { Request } from "../protocol/messages.ts";
+import type { Sequence } from "../protocol/ids.ts";
+import { StoreError } from "../storage/port.ts";
+import { maxResultBytesPerBatch, maxResultBytesPerRequest, minResultBytes } from "./answers.ts";
+import type { Answer } from "./answers.ts";
+import type { Application, State } from "./application.ts";
+import { LedgerError } from "./errors.ts";
+import { stateKeys } from "./head.ts";
+import { highestNumberAt, judgeNumber, recordNumber } from "./sessions.ts";
+import type { SessionChanges } from "./session-table.ts";
+import type { StateChanges } from "./state/state-map.ts";
+
+/** What of a request is executed; its signature was checked before it came here. */
+export type OrderedRequest = Pick<Request, "id" | "client" | "sequence" | "operations">;
+
+/** an application's keys and values, bytes; larger ones break its contract */
+const maxStateKeyBytes = 4096;
+const maxStateValueBytes = limits.maxRequestBytes;
+
+export interface ExecutionContext {
+  readonly sequence: Sequence;
+  /** ledger time of this batch, Unix milliseconds */
+  readonly timeMs: number;
+  /** as it was before this batch */
+  readonly floor: number;
+  readonly sessionWindow: number;
+  readonly application: Application;
+}
+
+const noResult = new Uint8Array(0);
+
+/** The application's part of the map. */
+const createApplicationState = (changes: StateChanges): State => ({
+  get: (key) => changes.get(stateKeys.application(key)),
+  head: (key) => changes.head(stateKeys.application(key)),
+  put: (key, value) => {
+    if (key.length > maxStateKeyBytes) throw new RangeError(`a key of ${key.length} bytes`);
+    if (value.length > maxStateValueBytes) throw new RangeError(`a value of ${value.length} bytes`);
+    changes.put(stateKeys.application(key), value);
+  },
+  delete: (key) => changes.delete(stateKeys.application(key)),
+});
+
+/**
+ * Runs `requests` in order. Refused requests and repeats change nothing.
+ * @throws LedgerError `application-failed` if the application throws
+ */
+export const executeRequests = (
+  requests: readonly OrderedRequest[],
+  context: ExecutionContext,
+  changes: StateChanges,
+  sessions: SessionChanges,
+): Answer[] => {
+  const { application, sequence, timeMs, floor } = context;
+  const highest = highestNumberAt(timeMs);
+  const state = createApplicationState(changes);
+  let batchBytesLeft = maxResultBytesPerBatch;
+
+  const apply = (request: OrderedRequest, index: number): Uint8Array[] => {
+    let bytesLeft = Math.min(maxResultBytesPerRequest, batchBytesLeft);
+    return request.operations.map((operation, position) => {
+      const resultBytesLeft = Math.max(bytesLeft, minResultBytes);
+      const result = application.apply(operation, state, { sequence, timestamp: timeMs, client: request.client, request: index, operation: position, resultBytesLeft });
+      const kept = result.length <= resultBytesLeft ? result : noResult;
+      bytesLeft -= kept.length;
+      batchBytesLeft -= kept.length;
+      return kept;
+    });
+  };
+
+  return requests.map((request, index): Answer => {
+    const session = sessions.get(request.client);
+    const judgement = judgeNumber(session, request.sequence, floor, highest);
+    if (judgement !== undefined) return { id: request.id, outcome: judgement, results: [] };
+    let results: Uint8Array[];
+    try {
+      results = apply(request, index);
+    } catch (error) {
+      if (error instanceof StoreError) throw error;
+      throw new LedgerError("application-failed", `the application ${application.name} threw: ${(error as Error).message}`, { cause: error });
+    }
+    sessions.set(request.client, recordNumber(session, request.sequence, { sequence, index }, { window: context.sessionWindow, floor }));
+    return { id: request.id, outcome: { status: "executed" }, results };
+  });
+};

@@ -1,0 +1,133 @@
+/** The ledger's own entries: what was executed last, in the store; time, floor and answers, in the replicated state. */
+import type { Digest, PublicKey, Sequence } from "../protocol/ids.ts";
+import { fromHex } from "../wire/bytes.ts";
+import { decodeWhole, fail, readCount, readDigest, readU64, readU8 } from "../wire/reader.ts";
+import type { Reader } from "../wire/reader.ts";
+import { encodeSized, writeHex32, writeU64, writeU8 } from "../wire/writer.ts";
+import type { Writer } from "../wire/writer.ts";
+import { sha256 } from "../wire/digests.ts";
+import { bytesToKey } from "./state/hashing.ts";
+
+/** First byte of every state key: whose entry it is. */
+const namespaces = { ledger: "\x00", application: "\x01" } as const;
+
+/** The state key of an application's entry: 0x01 ‖ key. */
+export const applicationKey = (key: Uint8Array): Uint8Array => {
+  const whole = new Uint8Array(1 + key.length);
+  whole[0] = 1;
+  whole.set(key, 1);
+  return whole;
+};
+
+/** State keys as the ledger uses them inside: one character a byte. */
+export const stateKeys = {
+  application: (key: Uint8Array): string => namespaces.application + bytesToKey(key),
+  applicationPrefix: namespaces.application,
+  /** 0x00 0x00 */
+  clock: `${namespaces.ledger}\x00`,
+  /** 0x00 0x01 ‖ client key[32] */
+  session: (client: PublicKey): string => `${namespaces.ledger}\x01${bytesToKey(fromHex(client))}`,
+  sessionPrefix: `${namespaces.ledger}\x01`,
+} as const;
+
+/** An executed sequence and its roots. */
+export interface CheckpointRoots {
+  readonly sequence: Sequence;
+  readonly stateRoot: Digest;
+  readonly logHash: Digest;
+}
+
+/* ------------------------------------------------------------------ the entry in the state */
+
+/** What the ledger keeps beside the sessions in the replicated state; all zero before the first batch with requests. */
+export interface Clock {
+  /** ledger time, Unix milliseconds: the highest timestamp of any batch */
+  readonly timeMs: number;
+  /** the last batch that had requests */
+  readonly sequence: number;
+  /** the highest client number of any session that was evicted */
+  readonly floor: number;
+  /** H(answersHash before ‖ sequence u64 ‖ resultsRoot): every answer ever given hangs on the state's root */
+  readonly answersHash: Digest;
+}
+
+export const initialClock: Clock = { timeMs: 0, sequence: 0, floor: 0, answersHash: "0".repeat(64) as Digest };
+
+/** time u64 ‖ sequence u64 ‖ floor u64 ‖ answersHash[32] */
+export const encodeClock = (clock: Clock): Uint8Array =>
+  encodeSized(56, (writer) => {
+    writeU64(writer, clock.timeMs);
+    writeU64(writer, clock.sequence);
+    writeU64(writer, clock.floor);
+    writeHex32(writer, clock.answersHash);
+  });
+
+/** Undefined if the bytes are no clock. */
+export const decodeClock = (bytes: Uint8Array): Clock | undefined => {
+  const decoded = decodeWhole(bytes, 56, "clock", (reader) => ({
+    timeMs: readU64(reader, "time"),
+    sequence: readU64(reader, "sequence"),
+    floor: readU64(reader, "floor"),
+    answersHash: readDigest(reader, "answersHash"),
+  }));
+  return decoded.ok ? decoded.value : undefined;
+};
+
+/** H(previous ‖ sequence u64 ‖ resultsRoot) */
+export const answersHashAfter = (previous: Digest, sequence: number, resultsRoot: Digest): Digest =>
+  sha256(
+    encodeSized(72, (writer) => {
+      writeHex32(writer, previous);
+      writeU64(writer, sequence);
+      writeHex32(writer, resultsRoot);
+    }),
+  );
+
+/* ------------------------------------------------------------------ the record in the store */
+
+const headVersion = 1;
+/** checkpoints kept at once: the stable one and those of the window above it */
+export const maxCheckpoints = 3;
+const rootsBytes = 72;
+
+/** Everything that is known of the ledger without looking at the state. */
+export interface Head extends CheckpointRoots {
+  /** the network's: a store of another one is refused */
+  readonly genesisLogHash: Digest;
+  /** readable checkpoints, ascending, at most `maxCheckpoints` */
+  readonly checkpoints: readonly CheckpointRoots[];
+}
+
+const writeRoots = (writer: Writer, roots: CheckpointRoots): void => {
+  writeU64(writer, roots.sequence);
+  writeHex32(writer, roots.stateRoot);
+  writeHex32(writer, roots.logHash);
+};
+const readRoots = (reader: Reader): CheckpointRoots => ({
+  sequence: readU64(reader, "sequence") as Sequence,
+  stateRoot: readDigest(reader, "stateRoot"),
+  logHash: readDigest(reader, "logHash"),
+});
+
+/** version u8 (1) ‖ genesisLogHash[32] ‖ sequence u64 ‖ stateRoot[32] ‖ logHash[32] ‖ count u8 ‖ checkpoints, each as the three fields before */
+export const encodeHead = (head: Head): Uint8Array =>
+  encodeSized(1 + 32 + rootsBytes + 1 + head.checkpoints.length * rootsBytes, (writer) => {
+    writeU8(writer, headVersion);
+    writeHex32(writer, head.genesisLogHash);
+    writeRoots(writer, head);
+    writeU8(writer, head.checkpoints.length);
+    for (const checkpoint of head.checkpoints) writeRoots(writer, checkpoint);
+  });
+
+/** Undefined if the bytes are no head of this version. */
+export const decodeHead = (bytes: Uint8Array): Head | undefined => {
+  const decoded = decodeWhole(bytes, 1024, "head", (reader): Head => {
+    if (readU8(reader, "version") !== headVersion) fail(reader, "unknown-tag", "version");
+    const genesisLogHash = readDigest(reader, "genesisLogHash");
+    const roots = readRoots(reader);
+    const count = readCount(reader, { width: 1, min: 0, max: maxCheckpoints, entryBytes: rootsBytes }, "checkpoints");
+    const checkpoints = Array.from({ length: count }, () => readRoots(reader));
+    return { genesisLogHash, ...roots, checkpoints };
+  });
+  return decoded.ok ? decoded.value : undefined;
+};

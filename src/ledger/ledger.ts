@@ -1,0 +1,195 @@
+/**
+ * The replicated ledger around an application (PROTOCOL §3.5, §4, §9): executes batches in order, exactly once each, and can say what the state was at
+ * the last checkpoints.
+ *
+ * The caller's duties:
+ * 1. batches come in order of sequence, each one checked and committed;
+ * 2. the `writes` of an execution go to the store in one atomic write, in the order of execution; then `written` is told;
+ * 3. an error from `execute` is final: open the ledger again.
+ */
+import type { Digest, PublicKey, Sequence } from "../protocol/ids.ts";
+import type { Parameters } from "../protocol/limits.ts";
+import type { Store, StoreOperation } from "../storage/port.ts";
+import { storeKey, tables } from "../storage/keys.ts";
+import { logHashAfter } from "../wire/digests.ts";
+import { resultsRootOf } from "./answers.ts";
+import type { Answer, Outcome } from "./answers.ts";
+import type { Application } from "./application.ts";
+import { createCheckpoints, readReleased } from "./checkpoints.ts";
+import { LedgerError } from "./errors.ts";
+import { executeRequests } from "./executor.ts";
+import type { OrderedRequest } from "./executor.ts";
+import { answersHashAfter, decodeClock, decodeHead, encodeClock, encodeHead, initialClock, stateKeys } from "./head.ts";
+import type { CheckpointRoots, Clock, Head } from "./head.ts";
+import { createRecords } from "./records.ts";
+import { createLedgerReader } from "./reader.ts";
+import type { LedgerReader } from "./reader.ts";
+import { createSessionTable, loadSessionOrder } from "./session-table.ts";
+import { highestNumberAt, judgeNumber } from "./sessions.ts";
+import { emptyStateRoot, rawToDigest } from "./state/hashing.ts";
+import { createStateMap } from "./state/state-map.ts";
+import type { StateMap } from "./state/state-map.ts";
+
+export interface LedgerOptions {
+  readonly store: Store;
+  readonly application: Application;
+  readonly parameters: Pick<Parameters, "checkpointInterval" | "maxSessions" | "sessionWindow">;
+  /** logHash(0) of the network */
+  readonly genesisLogHash: Digest;
+  /** memory for pages of the state's tree, bytes; 16 MiB when absent: the working set of some 100,000 entries */
+  readonly cacheBytes?: number;
+  /** batches that may be executed and not written; beyond it `execute` throws `backlog`; 256 when absent */
+  readonly maxUnwritten?: number;
+}
+
+/** A committed batch. */
+export interface OrderedBatch {
+  readonly sequence: Sequence;
+  /** Unix milliseconds; means nothing in a batch without requests */
+  readonly timestamp: number;
+  readonly digest: Digest;
+  readonly requests: readonly OrderedRequest[];
+}
+
+export interface Execution extends CheckpointRoots {
+  /** one per request, in order */
+  readonly answers: readonly Answer[];
+  readonly resultsRoot: Digest;
+  /** ledger time, Unix milliseconds */
+  readonly timeMs: number;
+  /** the state after this batch can be read until it is released */
+  readonly checkpoint: boolean;
+  /** all that must be written for this batch to be remembered */
+  readonly writes: readonly StoreOperation[];
+}
+
+/** What a request with this number would be; `new`: it would be executed. */
+export type Lookup = { readonly status: "new" } | Exclude<Outcome, { readonly status: "executed" }>;
+
+export interface LedgerPosition extends CheckpointRoots {
+  readonly timeMs: number;
+}
+
+export interface Ledger extends LedgerReader {
+  /** what was executed last */
+  position(): LedgerPosition;
+  /**
+   * Runs the next batch. Checkpoints are taken by itself at multiples of `checkpointInterval`; at most three are kept.
+   * @throws LedgerError `wrong-sequence`, `backlog` (nothing happened); `application-failed`, StoreError (final: `failed` from then on)
+   */
+  execute(batch: OrderedBatch): Execution;
+  /** The writes of every batch up to `sequence` are in the store. */
+  written(sequence: Sequence): void;
+  /**
+   * @param nowMs the wall clock: a batch that is proposed now may carry that time; without it no number is too far ahead
+   */
+  lookup(client: PublicKey, number: number, nowMs?: number): Lookup;
+  /** The checkpoint `sequence` and all older ones are no longer wanted. Resolves when what was kept for them is removed. */
+  release(sequence: Sequence): Promise<void>;
+  /** Waits for its own work in the background. The store stays open. */
+  close(): Promise<void>;
+}
+
+const headKey = storeKey(tables.ledgerHead);
+const MiB = 1024 * 1024;
+
+const readHead = (store: Store, genesisLogHash: Digest): Head => {
+  const record = store.get(headKey);
+  if (record === undefined) {
+    const genesis = { sequence: 0 as Sequence, stateRoot: emptyStateRoot, logHash: genesisLogHash };
+    return { genesisLogHash, ...genesis, checkpoints: [genesis] };
+  }
+  const head = decodeHead(record);
+  if (head === undefined) throw new LedgerError("wrong-ledger", "the ledger in the store has a layout that this version does not know");
+  if (head.genesisLogHash !== genesisLogHash) throw new LedgerError("wrong-ledger", "the store holds the ledger of another network");
+  return head;
+};
+
+const readClock = (state: StateMap): Clock => {
+  const entry = state.get(stateKeys.clock);
+  const clock = entry === undefined ? initialClock : decodeClock(entry);
+  if (clock === undefined) throw new LedgerError("wrong-ledger", "the ledger's own entry in the state is malformed");
+  return clock;
+};
+
+/**
+ * Opens the ledger as it was last written; an empty store is the genesis state. Time and memory grow with the number of sessions, not with the state.
+ * @throws LedgerError `wrong-ledger`; StoreError
+ */
+export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
+  const { store, application, parameters, genesisLogHash } = options;
+  const maxUnwritten = options.maxUnwritten ?? 256;
+  const records = createRecords(store);
+  const state = createStateMap(records, options.cacheBytes ?? 16 * MiB);
+  let head = readHead(store, genesisLogHash);
+  let clock = readClock(state);
+  let writtenUpTo: number = head.sequence;
+  let failure: LedgerError | undefined;
+  if (rawToDigest(state.root()) !== head.stateRoot) throw new LedgerError("wrong-root", "the state in the store does not have the root that was written with it");
+  const checkpoints = createCheckpoints(store, head.checkpoints, readReleased(store));
+  const sessions = createSessionTable(state, await loadSessionOrder(store, records), parameters.maxSessions);
+
+  const assertWorking = (): void => {
+    if (failure !== undefined) throw failure;
+  };
+
+  /** The state after a batch that has requests. */
+  const applyBatch = (batch: OrderedBatch) => {
+    const timeMs = Math.max(clock.timeMs, batch.timestamp);
+    const changes = state.begin(batch.sequence, checkpoints.newest()?.sequence);
+    const sessionChanges = sessions.begin(changes);
+    const context = { sequence: batch.sequence, timeMs, floor: clock.floor, sessionWindow: parameters.sessionWindow, application };
+    const answers = executeRequests(batch.requests, context, changes, sessionChanges);
+    const resultsRoot = resultsRootOf(answers);
+    const floor = Math.max(clock.floor, sessionChanges.commit());
+    const next: Clock = { timeMs, sequence: batch.sequence, floor, answersHash: answersHashAfter(clock.answersHash, batch.sequence, resultsRoot) };
+    changes.put(stateKeys.clock, encodeClock(next));
+    const { root, operations } = changes.commit();
+    return { answers, resultsRoot, next, stateRoot: rawToDigest(root), operations };
+  };
+
+  const executeNext = (batch: OrderedBatch): Execution => {
+    const { sequence } = batch;
+    const applied =
+      batch.requests.length > 0
+        ? applyBatch(batch)
+        : { answers: [], resultsRoot: resultsRootOf([]), next: clock, stateRoot: head.stateRoot, operations: [] };
+    const roots = { sequence, stateRoot: applied.stateRoot, logHash: logHashAfter(head.logHash, batch.digest) };
+    const checkpoint = sequence % parameters.checkpointInterval === 0;
+    if (checkpoint) checkpoints.add(roots);
+    head = { genesisLogHash, ...roots, checkpoints: checkpoints.list() };
+    clock = applied.next;
+    const writes: StoreOperation[] = [...applied.operations, { type: "put", key: headKey, value: encodeHead(head) }];
+    records.add(sequence, writes);
+    return { ...roots, answers: applied.answers, resultsRoot: applied.resultsRoot, timeMs: clock.timeMs, checkpoint, writes };
+  };
+
+  return {
+    ...createLedgerReader({ store, records, state, checkpoints, written: () => writtenUpTo, assertWorking }),
+    position: () => ({ sequence: head.sequence, stateRoot: head.stateRoot, logHash: head.logHash, timeMs: clock.timeMs }),
+    execute: (batch) => {
+      assertWorking();
+      if (batch.sequence !== head.sequence + 1) throw new LedgerError("wrong-sequence", `batch ${batch.sequence} can not follow ${head.sequence}`);
+      if (records.unwritten >= maxUnwritten) throw new LedgerError("backlog", `${records.unwritten} executed batches are not written yet`);
+      try {
+        return executeNext(batch);
+      } catch (error) {
+        failure = new LedgerError("failed", `executing batch ${batch.sequence} failed: ${(error as Error).message}`, { cause: error });
+        state.reset();
+        throw error;
+      }
+    },
+    written: (sequence) => {
+      writtenUpTo = Math.max(writtenUpTo, sequence);
+      records.written(sequence);
+    },
+    lookup: (client, number, nowMs) => {
+      assertWorking();
+      const highest = nowMs === undefined ? Number.MAX_SAFE_INTEGER : highestNumberAt(Math.max(clock.timeMs, nowMs));
+      const judgement = judgeNumber(sessions.get(client), number, clock.floor, highest);
+      return judgement === undefined || judgement.status === "executed" ? { status: "new" } : judgement;
+    },
+    release: (sequence) => checkpoints.release(sequence),
+    close: () => checkpoints.settled(),
+  };
+};

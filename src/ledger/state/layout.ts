@@ -1,0 +1,89 @@
+/**
+ * The state's records in the store (docs/ledger.md, "Records").
+ *
+ * Every record of the tables `S` and `T` begins with the sequence that wrote it. That is what makes checkpoints cheap: a record written after a
+ * checkpoint was saved under it when it was first overwritten, or was not there.
+ */
+import { Buffer } from "node:buffer";
+import { readNumber, storeKey, tables, writeNumber } from "../../storage/keys.ts";
+import { hashBytes, keyToBytes } from "./hashing.ts";
+import { decodePage, encodePage, pageBytes } from "./page.ts";
+import type { Page } from "./page.ts";
+import type { PagePath } from "./tree.ts";
+
+const sequenceBytes = 8;
+const inline = 0;
+const outside = 1;
+/** values up to this size stand in their record, larger ones in a record of their own: bounds what an overwrite has to copy, bytes */
+export const maxInlineBytes = 2560;
+/** the beginning of a large value that stands in its `S` record, bytes */
+export const headBytes = 32;
+
+export const stateRecordKey = (key: string): Uint8Array => {
+  const bytes = Buffer.allocUnsafe(1 + key.length);
+  bytes[0] = tables.state;
+  bytes.write(key, 1, "latin1");
+  return bytes;
+};
+
+/** Where the large value is that `sequence` wrote under `key`. */
+export const valueRecordKey = (sequence: number, key: string): Uint8Array =>
+  storeKey(tables.values, sequence, keyToBytes(hashBytes(keyToBytes(key))));
+
+/** Two slots a byte; the depth before them tells an odd path from an even one. */
+export const pageRecordKey = (path: PagePath): Uint8Array => {
+  const key = Buffer.alloc(2 + Math.ceil(path.length / 2));
+  key[0] = tables.pages;
+  key[1] = path.length;
+  for (let index = 0; index < path.length; index++) {
+    const at = 2 + (index >>> 1);
+    key[at] = (key[at] as number) | (path.charCodeAt(index) << (index & 1 ? 0 : 4));
+  }
+  return key;
+};
+
+/** Where the record under `key` is kept as it was at `checkpoint`. */
+export const undoRecordKey = (checkpoint: number, key: Uint8Array): Uint8Array => storeKey(tables.undo, checkpoint, key);
+/** bytes of an undo record's key before the key it is about */
+export const undoPrefixBytes = 1 + sequenceBytes;
+
+/** The sequence that wrote a record of the tables `S` or `T`. */
+export const modifiedBy = (record: Uint8Array): number => readNumber(record, 0);
+
+export const encodeStateRecord = (sequence: number, value: Uint8Array): Uint8Array => {
+  const small = value.length <= maxInlineBytes;
+  const record = Buffer.allocUnsafe(sequenceBytes + 1 + (small ? value.length : 4 + headBytes));
+  writeNumber(record, sequence, 0);
+  record[sequenceBytes] = small ? inline : outside;
+  if (small) record.set(value, sequenceBytes + 1);
+  else {
+    record.writeUInt32BE(value.length, sequenceBytes + 1);
+    record.set(value.subarray(0, headBytes), sequenceBytes + 5);
+  }
+  return record;
+};
+
+/** A state record's value: here, or of this length under `valueRecordKey(modified, key)`. */
+export type StateEntry =
+  | { readonly outside: false; readonly modified: number; readonly length: number; readonly value: Uint8Array }
+  | { readonly outside: true; readonly modified: number; readonly length: number; readonly head: Uint8Array };
+
+export const decodeStateRecord = (record: Uint8Array): StateEntry => {
+  const modified = modifiedBy(record);
+  const rest = record.subarray(sequenceBytes + 1);
+  if (record[sequenceBytes] === inline) return { outside: false, modified, length: rest.length, value: rest };
+  const length = new DataView(rest.buffer, rest.byteOffset, 4).getUint32(0);
+  return { outside: true, modified, length, head: rest.subarray(4) };
+};
+
+export const encodePageRecord = (sequence: number, page: Page): Uint8Array => {
+  const record = Buffer.allocUnsafe(sequenceBytes + pageBytes(page));
+  writeNumber(record, sequence, 0);
+  encodePage(page, record, sequenceBytes);
+  return record;
+};
+
+/** Undefined if the record is no page. */
+export const decodePageRecord = (record: Uint8Array): Page | undefined =>
+  decodePage(Buffer.from(record.buffer, record.byteOffset, record.byteLength), sequenceBytes, modifiedBy(record));
+

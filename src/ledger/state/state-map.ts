@@ -1,0 +1,208 @@
+/**
+ * The authenticated map: entries in the store, a Merkle tree over them, one batch of changes at a time. A batch costs what it changes, whatever
+ * the size of the state; what it overwrites is kept for the newest checkpoint (docs/ledger.md, "Checkpoints").
+ *
+ * Keys here are state keys, namespace included, as strings of one character a byte.
+ */
+import { StoreError } from "../../storage/port.ts";
+import type { StoreOperation } from "../../storage/port.ts";
+import type { ValueHead } from "../application.ts";
+import type { Records } from "../records.ts";
+import { emptyHash, hashBytes, hashKey, leafHash } from "./hashing.ts";
+import type { RawHash } from "./hashing.ts";
+import {
+  decodePageRecord,
+  decodeStateRecord,
+  encodePageRecord,
+  encodeStateRecord,
+  headBytes,
+  maxInlineBytes,
+  pageRecordKey,
+  stateRecordKey,
+  undoRecordKey,
+  valueRecordKey,
+} from "./layout.ts";
+import type { StateEntry } from "./layout.ts";
+import { createPageCache } from "./page-cache.ts";
+import { hashPage } from "./page.ts";
+import type { Page } from "./page.ts";
+import { updateTree } from "./tree.ts";
+import type { LeafChange, PageAccess, PagePath } from "./tree.ts";
+
+/** reads remembered within a batch, for a write that follows: entries */
+const maxRememberedReads = 256;
+
+/** One batch's view of the map: its own changes over what earlier batches left. */
+export interface StateChanges {
+  get(key: string): Uint8Array | undefined;
+  head(key: string): ValueHead | undefined;
+  put(key: string, value: Uint8Array): void;
+  delete(key: string): void;
+  /** Brings the tree up to date. The changes are over with it. */
+  commit(): { readonly root: RawHash; readonly operations: StoreOperation[] };
+}
+
+export interface StateMap {
+  get(key: string): Uint8Array | undefined;
+  /** @param checkpoint the newest checkpoint that is kept: what it needs is saved before it is overwritten */
+  begin(sequence: number, checkpoint: number | undefined): StateChanges;
+  /** a page of the current tree */
+  page(path: PagePath): Page | undefined;
+  /** root of the current tree; reads its top page */
+  root(): RawHash;
+  /** Forgets what is in memory. */
+  reset(): void;
+}
+
+/** @throws StoreError `corrupt` if the record that the entry points to is missing */
+export const readEntry = (entry: StateEntry, key: string, records: Pick<Records, "get">): Uint8Array => {
+  if (!entry.outside) return entry.value;
+  const value = records.get(valueRecordKey(entry.modified, key));
+  if (value === undefined) throw new StoreError("corrupt", `the value that sequence ${entry.modified} wrote is missing`);
+  return value;
+};
+
+/** @throws StoreError `corrupt` if the record is no page */
+export const readPage = (record: Uint8Array): Page => {
+  const page = decodePageRecord(record);
+  if (page === undefined) throw new StoreError("corrupt", "a record of the state's tree is not a page");
+  return page;
+};
+
+interface Change {
+  readonly value: Uint8Array | undefined;
+}
+
+/** Records of one batch, and those they replace. */
+const createBatchWriter = (sequence: number, checkpoint: number | undefined) => {
+  const operations: StoreOperation[] = [];
+  const put = (key: Uint8Array, value: Uint8Array): void => void operations.push({ type: "put", key, value });
+  const del = (key: Uint8Array): void => void operations.push({ type: "del", key });
+  /** Keeps a record that is part of the newest checkpoint. After its first overwrite it no longer is. */
+  const keep = (modified: number, key: Uint8Array, record: () => Uint8Array): boolean => {
+    if (checkpoint === undefined || modified > checkpoint) return false;
+    put(undoRecordKey(checkpoint, key), record());
+    return true;
+  };
+
+  return {
+    operations,
+    replaceEntry: (key: string, old: Uint8Array | undefined, value: Uint8Array | undefined): void => {
+      const recordKey = stateRecordKey(key);
+      const entry = old === undefined ? undefined : decodeStateRecord(old);
+      const kept = entry !== undefined && keep(entry.modified, recordKey, () => old as Uint8Array);
+      if (!kept && entry?.outside === true) del(valueRecordKey(entry.modified, key));
+      if (value === undefined) {
+        if (entry !== undefined) del(recordKey);
+        return;
+      }
+      put(recordKey, encodeStateRecord(sequence, value));
+      if (value.length > maxInlineBytes) put(valueRecordKey(sequence, key), value);
+    },
+    keepPage: (path: PagePath, page: Page): void => {
+      keep(page.modified, pageRecordKey(path), () => encodePageRecord(page.modified, page));
+    },
+    writePage: (path: PagePath, page: Page): void => put(pageRecordKey(path), encodePageRecord(sequence, page)),
+    removePage: (path: PagePath): void => del(pageRecordKey(path)),
+  };
+};
+
+/** @param cacheBytes memory for decoded pages */
+export const createStateMap = (records: Pick<Records, "get">, cacheBytes: number): StateMap => {
+  const cache = createPageCache(cacheBytes);
+
+  const readRecord = (key: string): Uint8Array | undefined => records.get(stateRecordKey(key));
+  const page = (path: PagePath): Page | undefined => {
+    const cached = cache.get(path);
+    if (cached !== undefined) return cached;
+    const record = records.get(pageRecordKey(path));
+    if (record === undefined) return undefined;
+    const read = readPage(record);
+    cache.set(path, read);
+    return read;
+  };
+
+  const begin = (sequence: number, checkpoint: number | undefined): StateChanges => {
+    const changes = new Map<string, Change>();
+    let reads = new Map<string, Uint8Array | undefined>();
+
+    const readOnce = (key: string): Uint8Array | undefined => {
+      if (reads.has(key)) return reads.get(key);
+      const record = readRecord(key);
+      if (reads.size >= maxRememberedReads) reads = new Map();
+      reads.set(key, record);
+      return record;
+    };
+    /** records that changes replace; kept from when the change was made */
+    const replaced = new Map<string, Uint8Array | undefined>();
+    const change = (key: string, value: Uint8Array | undefined): void => {
+      if (!replaced.has(key)) replaced.set(key, readOnce(key));
+      changes.set(key, { value });
+    };
+
+    const commit = (): { readonly root: RawHash; readonly operations: StoreOperation[] } => {
+      const writer = createBatchWriter(sequence, checkpoint);
+      const leaves: LeafChange[] = [];
+      for (const [key, { value }] of changes) {
+        const old = replaced.get(key);
+        if (old === undefined && value === undefined) continue;
+        const path = hashKey(key);
+        leaves.push({ path, key, leaf: value === undefined ? undefined : leafHash(path, hashBytes(value)) });
+        writer.replaceEntry(key, old, value);
+      }
+      leaves.sort((a, b) => (a.path < b.path ? -1 : 1));
+      const access: PageAccess = {
+        read: page,
+        keep: writer.keepPage,
+        write: (path, changed) => {
+          changed.modified = sequence;
+          writer.writePage(path, changed);
+          cache.set(path, changed);
+        },
+        remove: (path) => {
+          cache.delete(path);
+          writer.removePage(path);
+        },
+      };
+      const root = leaves.length === 0 ? rootOf() : updateTree(leaves, access);
+      return { root, operations: writer.operations };
+    };
+
+    return {
+      get: (key) => {
+        const changed = changes.get(key);
+        if (changed !== undefined) return changed.value;
+        const record = readOnce(key);
+        return record === undefined ? undefined : readEntry(decodeStateRecord(record), key, records);
+      },
+      head: (key) => {
+        const changed = changes.get(key);
+        const whole = changed?.value;
+        if (changed !== undefined) return whole === undefined ? undefined : { length: whole.length, bytes: whole.subarray(0, headBytes) };
+        const record = readOnce(key);
+        if (record === undefined) return undefined;
+        const entry = decodeStateRecord(record);
+        return { length: entry.length, bytes: entry.outside ? entry.head : entry.value.subarray(0, headBytes) };
+      },
+      put: change,
+      delete: (key) => change(key, undefined),
+      commit,
+    };
+  };
+
+  const rootOf = (): RawHash => {
+    const top = page("");
+    return top === undefined ? emptyHash : hashPage(top);
+  };
+
+  return {
+    get: (key) => {
+      const record = readRecord(key);
+      return record === undefined ? undefined : readEntry(decodeStateRecord(record), key, records);
+    },
+    begin,
+    page,
+    root: rootOf,
+    reset: cache.clear,
+  };
+};

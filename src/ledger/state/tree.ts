@@ -1,0 +1,139 @@
+/**
+ * The sparse Merkle tree over SHA-256(state key) (docs/ledger.md, "Tree"): one batch of changes at a time, so that what changed shares the
+ * pages above it. Its shape follows from its content alone: same entries, same root, whatever came before.
+ */
+import { StoreError } from "../../storage/port.ts";
+import { emptyHash, hashKey, nibbleAt } from "./hashing.ts";
+import { createPage, hashPage, setSlot, summarizePage, walkPage } from "./page.ts";
+import type { RawHash } from "./hashing.ts";
+import type { Page, Slot } from "./page.ts";
+
+/** A page's place: the slots that lead to it, one character (its number) each; "" is the top. */
+export type PagePath = string;
+
+/** Where the tree's pages are. Each page is read once per update and written once. */
+export interface PageAccess {
+  /** the page at `path`, or undefined if there is none */
+  read(path: PagePath): Page | undefined;
+  /** the page is about to be changed for the first time in this update: keep what it was, if that is wanted */
+  keep(path: PagePath, page: Page): void;
+  write(path: PagePath, page: Page): void;
+  remove(path: PagePath): void;
+}
+
+/** `leaf` absent: the entry is deleted. */
+export interface LeafChange {
+  readonly path: RawHash;
+  readonly key: string;
+  readonly leaf: RawHash | undefined;
+}
+
+const childPath = (path: PagePath, index: number): PagePath => path + String.fromCharCode(index);
+
+const pathOf = (path: PagePath, index: number, access: PageAccess): { readonly at: PagePath; readonly page: Page } => {
+  const at = childPath(path, index);
+  const page = access.read(at);
+  if (page === undefined) throw new StoreError("corrupt", `the state's tree lacks the page ${Array.from(at, (slot) => slot.charCodeAt(0).toString(16)).join("")}`);
+  return { at, page };
+};
+
+/** The changes of a slot that held at most a leaf, that leaf among them unless it is changed too. */
+const mergeLeaf = (slot: Slot | undefined, changes: readonly LeafChange[]): LeafChange[] => {
+  const merged = changes.filter(({ leaf }) => leaf !== undefined);
+  const key = slot?.key;
+  if (slot !== undefined && key !== undefined && !changes.some((change) => change.key === key)) {
+    const path = hashKey(key);
+    const at = merged.findIndex((change) => change.path > path);
+    merged.splice(at < 0 ? merged.length : at, 0, { path, key, leaf: slot.hash });
+  }
+  return merged;
+};
+
+/** Applies `changes`, all of which lead through this page. */
+const updatePage = (path: PagePath, page: Page, changes: readonly LeafChange[], access: PageAccess): void => {
+  const depth = path.length;
+  for (let from = 0; from < changes.length; ) {
+    const index = nibbleAt((changes[from] as LeafChange).path, depth);
+    let to = from + 1;
+    while (to < changes.length && nibbleAt((changes[to] as LeafChange).path, depth) === index) to++;
+    setSlot(page, index, updateSlot(path, index, page.slots[index], changes.slice(from, to), access));
+    from = to;
+  }
+};
+
+const updateSlot = (path: PagePath, index: number, slot: Slot | undefined, changes: readonly LeafChange[], access: PageAccess): Slot | undefined => {
+  if (slot !== undefined && slot.key === undefined) {
+    const { at, page } = pathOf(path, index, access);
+    access.keep(at, page);
+    updatePage(at, page, changes, access);
+    const summary = summarizePage(page);
+    if (summary !== undefined && summary.key === undefined) access.write(at, page);
+    else access.remove(at);
+    return summary;
+  }
+  const leaves = mergeLeaf(slot, changes);
+  const [only] = leaves;
+  if (only === undefined) return undefined;
+  if (leaves.length === 1) return { hash: only.leaf as RawHash, key: only.key };
+  const at = childPath(path, index);
+  const page = createPage(0);
+  updatePage(at, page, leaves, access);
+  access.write(at, page);
+  return { hash: hashPage(page), key: undefined };
+};
+
+/**
+ * Applies one batch and gives the new root.
+ * @param changes ascending by path, each path once
+ * @throws StoreError `corrupt` if a page is missing
+ */
+export const updateTree = (changes: readonly LeafChange[], access: PageAccess): RawHash => {
+  let top = access.read("");
+  if (top === undefined) top = createPage(0);
+  else access.keep("", top);
+  updatePage("", top, changes, access);
+  const root = hashPage(top);
+  if (root === emptyHash) access.remove("");
+  else access.write("", top);
+  return root;
+};
+
+/** The way from the root to where `path` ends. */
+export interface TreeWalk {
+  /** hashes beside the way, from the root down */
+  readonly siblings: readonly RawHash[];
+  /** the leaf at its end, which may be another key's; absent: an empty subtree */
+  readonly end: Slot | undefined;
+}
+
+/** @throws StoreError `corrupt` if a page is missing */
+export const walkTree = (path: RawHash, read: (path: PagePath) => Page | undefined): TreeWalk => {
+  const siblings: RawHash[] = [];
+  let at: PagePath = "";
+  let page = read(at);
+  for (let depth = 0; page !== undefined; depth++) {
+    const index = nibbleAt(path, depth);
+    const { end, slot } = walkPage(page, index, siblings);
+    if (end) return { siblings, end: slot };
+    at = childPath(at, index);
+    page = read(at);
+    if (page === undefined) throw new StoreError("corrupt", `the state's tree lacks a page at depth ${depth + 1}`);
+  }
+  return { siblings, end: undefined };
+};
+
+/**
+ * Keys of all leaves in the order of their paths.
+ * @param expected the hash that the page at `path` must have: the root, at first
+ * @throws StoreError `corrupt` if a page is missing or has another hash
+ */
+export const walkLeaves = function* (read: (path: PagePath) => Page | undefined, expected: RawHash, path: PagePath = ""): Generator<string> {
+  const page = read(path);
+  const hash = page === undefined ? emptyHash : hashPage(page);
+  if (hash !== expected) throw new StoreError("corrupt", `a page of the state's tree at depth ${path.length} does not match the one above it`);
+  for (const [index, slot] of (page?.slots ?? []).entries()) {
+    if (slot === undefined) continue;
+    if (slot.key === undefined) yield* walkLeaves(read, slot.hash, childPath(path, index));
+    else yield slot.key;
+  }
+};

@@ -23,8 +23,9 @@ import {
   tooLongInQueueFailure,
   unknownOutcome,
 } from "./failures.ts";
-import { createGatewayQueue, type Ordered, sizeOf, type QueueBounds, type Submission } from "./gateway-queue.ts";
-import { done, type Failure, failed, type Outcome } from "./service.ts";
+import { createGatewayQueue, type Ordered, sizeOf, type QueueBounds } from "./gateway-queue.ts";
+import { createSlots, deliverSlot, failSlot, refuseAll, type WaitingRead } from "./gateway-slots.ts";
+import { type Failure, failed, type Outcome } from "./service.ts";
 
 export interface GatewayLimits extends QueueBounds {
   /** requests ordered at once; what comes meanwhile waits and is coalesced */
@@ -113,19 +114,6 @@ export interface Gateway {
   stats(): GatewayStats;
 }
 
-interface WaitingRead {
-  readonly since: number;
-  readonly answer: (outcome: Outcome<Sequence>) => void;
-}
-
-interface Slot {
-  readonly id: Digest;
-  readonly number: number;
-  readonly since: number;
-  readonly submissions: readonly Submission[];
-  readonly reads: readonly WaitingRead[];
-}
-
 /** Never to be accepted, whatever the load. */
 const unacceptable = (operations: readonly Uint8Array[], bytes: number): Failure | undefined => {
   if (operations.length === 0) return { code: "invalid_request", message: "a request holds at least one operation" };
@@ -139,50 +127,45 @@ const unacceptable = (operations: readonly Uint8Array[], bytes: number): Failure
   return { code: "too_large", message: `${bytes} bytes of operations do not fit into a request of ${limits.maxRequestBytes} bytes` };
 };
 
-/** The request failed, and everything that travelled in it. */
-const fail = (slot: Slot, failure: Failure) => {
-  for (const { answer } of slot.submissions) answer(failed(failure));
-  for (const { answer } of slot.reads) answer(failed(failure));
-};
-
-/** The request was executed: each gets the results of its own operations. */
-const deliver = (slot: Slot, { id, sequence, results }: ExecutedRequest) => {
-  let from = 0;
-  for (const { operations, answer } of slot.submissions) {
-    answer(done({ requestId: id, sequence, results: results.slice(from, from + operations.length) }));
-    from += operations.length;
-  }
-  for (const { answer } of slot.reads) answer(done(sequence));
+/** However often the result is called within a turn, `run` runs once at its end. */
+const oncePerTurn = (defer: (callback: () => void) => void, run: () => void): (() => void) => {
+  let due = false;
+  return () => {
+    if (due) return;
+    due = true;
+    defer(() => {
+      due = false;
+      run();
+    });
+  };
 };
 
 export const createGateway = (options: GatewayOptions): Gateway => {
   const bounds: GatewayLimits = { ...defaultGatewayLimits, ...options.limits };
   const numbers = createClientSequence({ window: options.sessionWindow });
-  /** ascending by age; at most `maxOutstanding` */
-  const slots = new Map<Digest, Slot>();
+  const schedulePump = oncePerTurn(options.defer, () => pump());
+  /** at most `maxOutstanding` */
+  const slots = createSlots(({ number }) => {
+    numbers.settle(number);
+    schedulePump();
+  });
   const queue = createGatewayQueue(bounds);
   /** bounded by `maxWaitingReads` */
   let reads: WaitingRead[] = [];
-  let pumpDue = false;
   let closed = false;
   let lastTick = options.now();
   const counts = { requests: 0, operations: 0, barriers: 0, timedOut: 0 };
 
-  const schedulePump = () => {
-    if (pumpDue || closed) return;
-    pumpDue = true;
-    options.defer(() => {
-      pumpDue = false;
-      pump();
-    });
+  /** Answers what waits and came before `time`. */
+  const refuseOlderThan = (time: number, failure: Failure) => {
+    const old = reads.findIndex(({ since }) => since >= time);
+    refuseAll(failure, queue.takeOlderThan(time), reads.splice(0, old === -1 ? reads.length : old));
   };
-
-  const refuseWaiting = (failure: Failure) => {
-    const submissions = queue.takeOlderThan(Infinity);
-    const waiting = reads;
-    reads = [];
-    for (const { answer } of submissions) answer(failed(failure));
-    for (const { answer } of waiting) answer(failed(failure));
+  const giveUpSlots = (time: number) => {
+    for (const slot of slots.releaseUpTo(time)) {
+      counts.timedOut += 1;
+      failSlot(slot, unknownOutcome(slot.id));
+    }
   };
 
   /** @returns false when the session's window is full */
@@ -195,7 +178,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     // any ordered operation separates what came before a read from what came after it
     const operations = submissions.length > 0 ? submissions.flatMap((submission) => submission.operations) : [options.barrierOperation];
     const request = options.sign(number, operations);
-    slots.set(request.id, { id: request.id, number, since: options.now(), submissions, reads: waiting });
+    slots.add({ id: request.id, number, since: options.now(), submissions, reads: waiting });
     counts.requests += 1;
     counts.operations += operations.length;
     if (submissions.length === 0) counts.barriers += 1;
@@ -206,33 +189,8 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   const pump = () => {
     if (closed) return;
     const failure = queue.length + reads.length > 0 ? options.unavailable() : undefined;
-    if (failure !== undefined) refuseWaiting(failure);
+    if (failure !== undefined) refuseOlderThan(Infinity, failure);
     while (queue.length + reads.length > 0 && slots.size < bounds.maxOutstanding && cut());
-  };
-
-  const release = (id: Digest): Slot | undefined => {
-    const slot = slots.get(id);
-    if (slot === undefined) return undefined;
-    slots.delete(id);
-    numbers.settle(slot.number);
-    schedulePump();
-    return slot;
-  };
-
-  const expireSlots = (now: number) => {
-    const patienceMs = options.unavailable() === undefined ? bounds.requestTimeoutMs : bounds.graceWithoutQuorumMs;
-    for (const slot of slots.values()) {
-      if (now - slot.since < patienceMs) break;
-      release(slot.id);
-      counts.timedOut += 1;
-      fail(slot, unknownOutcome(slot.id));
-    }
-  };
-
-  const expireWaiting = (now: number) => {
-    const oldest = now - bounds.queueTimeoutMs;
-    for (const { answer } of queue.takeOlderThan(oldest)) answer(failed(tooLongInQueueFailure));
-    while (reads[0] !== undefined && reads[0].since < oldest) reads.shift()?.answer(failed(tooLongInQueueFailure));
   };
 
   return {
@@ -251,23 +209,24 @@ export const createGateway = (options: GatewayOptions): Gateway => {
       schedulePump();
     },
     executed(request) {
-      const slot = release(request.id);
+      const slot = slots.release(request.id);
       if (slot === undefined) return;
-      if (request.verdict === "executed") deliver(slot, request);
-      else fail(slot, failureOfOwnVerdict(request.verdict, request.id));
+      if (request.verdict === "executed") deliverSlot(slot, request.sequence, request.results);
+      else failSlot(slot, failureOfOwnVerdict(request.verdict, request.id));
     },
     refused(id, reason) {
       // the same request is on its way already: its answer is still to come
       if (reason === "already-pending") return;
-      const slot = release(id);
-      if (slot !== undefined) fail(slot, failureOfRejection(reason, id));
+      const slot = slots.release(id);
+      if (slot !== undefined) failSlot(slot, failureOfRejection(reason, id));
     },
     tick() {
       if (closed) return;
       const now = options.now();
       lastTick = now;
-      expireSlots(now);
-      expireWaiting(now);
+      const patienceMs = options.unavailable() === undefined ? bounds.requestTimeoutMs : bounds.graceWithoutQuorumMs;
+      giveUpSlots(now - patienceMs);
+      refuseOlderThan(now - bounds.queueTimeoutMs, tooLongInQueueFailure);
       pump();
     },
     deadline() {
@@ -276,11 +235,8 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     close() {
       if (closed) return;
       closed = true;
-      refuseWaiting(closingFailure);
-      for (const slot of slots.values()) {
-        slots.delete(slot.id);
-        fail(slot, unknownOutcome(slot.id));
-      }
+      refuseOlderThan(Infinity, closingFailure);
+      giveUpSlots(Infinity);
     },
     stats: () => ({
       outstanding: slots.size,

@@ -51,6 +51,9 @@ const complaintByName: Readonly<Record<string, Omit<Complaint, "message">>> = {
   HomeError: { code: "invalid_home", exitCode: exitCodes.invalid },
   KeyFileError: { code: "invalid_key", exitCode: exitCodes.invalid },
   StoreError: { code: "invalid_data", exitCode: exitCodes.invalid },
+  RecordError: { code: "invalid_data", exitCode: exitCodes.invalid },
+  LedgerError: { code: "invalid_data", exitCode: exitCodes.invalid },
+  NodeError: { code: "invalid_home", exitCode: exitCodes.invalid },
 };
 
 const textOf = (error: unknown, key: "code" | "hint"): string | undefined => {

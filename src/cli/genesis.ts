@@ -41,7 +41,7 @@ const createCommand = defineCommand<CreateOptions>({
       .argParser(several)
       .makeOptionMandatory(),
     new Option("--parameter <name=n>", `set one of ${Object.keys(parameterRanges).join(", ")}`).argParser(several),
-    new Option("--application <name>", "what the network replicates").default("kv"),
+    new Option("--application <name>", "what the network replicates (default: the key-value store)"),
     new Option("--testnet", "allow nodes to be told to misbehave: never in a network that matters"),
     new Option("-o, --output <file>", "where to (default: genesis.json in the home)"),
     new Option("--force", "replace a file that is there"),

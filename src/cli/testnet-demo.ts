@@ -31,7 +31,7 @@ const nextSteps = (testnet: Testnet): string => {
   const byz = "node bin/byz.js";
   return [
     "What to try next, in another terminal:",
-    `  export BYZ_API=${first.api},${second.api} BYZ_HOME=${first.home}`,
+    `  export BYZ_API=${first.api},${second.api} BYZ_HOME=${join(testnet.dir, "client")}`,
     `  ${byz} put colour blue`,
     `  ${byz} get colour --api ${testnet.node(3).api}`,
     `  ${byz} status`,

@@ -6,9 +6,10 @@ import { peerNameFromPublicKey } from "../network/peer-name.ts";
 import type { PeerName, PublicKey } from "../protocol/ids.ts";
 import { loadKeyFile, saveKeyFile } from "../signing/key-file.ts";
 import type { KeyUse } from "../signing/key-file.ts";
-import { createKey } from "../signing/keys.ts";
+import { createKey, keyFromSeed } from "../signing/keys.ts";
 import type { KeyPair } from "../signing/keys.ts";
-import { sha256 } from "../wire/digests.ts";
+import { concatBytes } from "../wire/bytes.ts";
+import { sha256, sha256Bytes } from "../wire/digests.ts";
 import { loadConfig } from "./config.ts";
 import { renderConfig } from "./config-file.ts";
 import type { PartialConfig } from "./config-file.ts";
@@ -214,6 +215,13 @@ export const loadOrCreateClientKey = (home: Home): KeyPair =>
     mkdirSync(home.path, { recursive: true, mode: 0o700 });
     return keyOf(home, "client");
   });
+
+/**
+ * The node's own key for plain HTTP users' operations, derived from the client key. A key of its own, because a session has one window of numbers
+ * (PROTOCOL §9): were the node and the command line to number requests under one key, the one behind would be refused as stale.
+ */
+export const gatewayKeyOf = (clientKey: KeyPair): KeyPair =>
+  keyFromSeed(sha256Bytes(concatBytes([new TextEncoder().encode("byz/1/gateway\0"), clientKey.exportSeed()])));
 
 export const peerIdOf = (nodeKey: KeyPair): PeerName => peerNameFromPublicKey(nodeKey.publicKey);
 

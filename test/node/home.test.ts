@@ -7,6 +7,7 @@ import { parseRecord } from "../../src/node/genesis.ts";
 import {
   consumeBirth,
   exportRecord,
+  gatewayKeyOf,
   HomeError,
   homeAt,
   initHome,
@@ -121,5 +122,12 @@ describe("the client key", () => {
     expect(statSync(home.clientKey).mode & 0o777).toBe(0o600);
     expect(loadOrCreateClientKey(home).publicKey).toBe(made.publicKey);
     expect(initHome(home.path).client.publicKey).toBe(made.publicKey);
+  });
+
+  it("gives the gateway a key of its own, the same one at every start", () => {
+    const client = loadOrCreateClientKey(home);
+    const gateway = gatewayKeyOf(client);
+    expect(gateway.publicKey).not.toBe(client.publicKey);
+    expect(gatewayKeyOf(loadOrCreateClientKey(home)).publicKey).toBe(gateway.publicKey);
   });
 });

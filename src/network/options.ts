@@ -60,8 +60,12 @@ export interface NetworkLimits {
   /** first and last back-off between dials of one peer */
   readonly minDialBackoffMs: number;
   readonly maxDialBackoffMs: number;
-  /** one dial, over all of a peer's addresses, and one address of it */
-  readonly dialMs: number;
+  /**
+   * First dial of a peer, over all its addresses; each further one may take as much longer, up to the maximum: short, so that a packet
+   * lost in a partition costs little after it, yet long enough when handshakes are slow. And the time for one address.
+   */
+  readonly minDialMs: number;
+  readonly maxDialMs: number;
   readonly addressDialMs: number;
   /** self-walks through the DHT: first and last interval */
   readonly minWalkMs: number;
@@ -107,8 +111,9 @@ export const defaultNetworkLimits: NetworkLimits = {
   firstDeadMs: 4000,
   minDialBackoffMs: 200,
   maxDialBackoffMs: 1000,
-  dialMs: 3000,
-  addressDialMs: 1500,
+  minDialMs: 1500,
+  maxDialMs: 5000,
+  addressDialMs: 2500,
   minWalkMs: 500,
   maxWalkMs: 15_000,
   wantedStrangers: 8,

@@ -12,7 +12,8 @@ export interface BootstrapInit extends Shared {
   /** connected to this peer, or not allowed to be */
   readonly settled: (peer: PeerName) => boolean;
   readonly backoff: (failures: number) => number;
-  readonly within: (ms: number) => AbortSignal;
+  /** how long a dial may take after this many failures */
+  readonly patience: (failures: number) => AbortSignal;
 }
 
 interface Target {
@@ -30,7 +31,7 @@ const failuresBeforeWarning = 5;
 
 /** `tick(alone)` dials who is due; `alone` when no peer at all is connected, which makes it urgent. */
 export const createBootstrapDialer = (init: BootstrapInit): { tick(alone: boolean): void } => {
-  const { libp2p, limits, counters, log, now } = init;
+  const { libp2p, counters, log, now } = init;
   const targets = init.addresses.map((address): Target => ({
     address,
     ...(address.peer === undefined ? {} : { peer: address.peer }),
@@ -44,7 +45,7 @@ export const createBootstrapDialer = (init: BootstrapInit): { tick(alone: boolea
     target.dialling = true;
     counters.bootstrapDials += 1;
     try {
-      const connection = await libp2p.dial(multiaddr(target.address.text), { signal: init.within(limits.dialMs) });
+      const connection = await libp2p.dial(multiaddr(target.address.text), { signal: init.patience(target.failures) });
       target.peer = toPeerName(connection.remotePeer.toString());
       target.failures = 0;
       target.nextDial = now() + init.backoff(1);

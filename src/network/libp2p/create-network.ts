@@ -2,6 +2,7 @@
 import { toPeerName } from "../../protocol/ids.ts";
 import type { PeerName } from "../../protocol/ids.ts";
 import type { NetworkCounters } from "../counters.ts";
+import { toListenError } from "../error.ts";
 import type { NetworkOptions } from "../options.ts";
 import type { Network, NetworkHandlers, PeerInfo } from "../port.ts";
 import { assemble } from "./assemble.ts";
@@ -117,7 +118,7 @@ const stopHost = async ({ host, log }: Parts): Promise<void> => {
 };
 
 /**
- * Creates the network; nothing is opened before `start`. After `stop` what libp2p leaves behind may keep the process alive for some two
+ * Creates the network; nothing is opened before `start`, which throws a `ListenError` when an address can not be listened on. After `stop` what libp2p leaves behind may keep the process alive for some two
  * seconds: a command that is done calls `process.exit`.
  * @throws TypeError when the node key or an address is not valid
  */
@@ -138,7 +139,13 @@ export const createLibp2pNetwork = async (options: NetworkOptions): Promise<Libp
         maxOutboundStreams: 2,
       });
     }
-    await host.start();
+    try {
+      await host.start();
+    } catch (error) {
+      delete state.handlers;
+      await stopHost(parts);
+      throw toListenError(options.listen, error);
+    }
     gossip = startGossip(parts);
     stopUpkeep = startUpkeep(parts, gossip);
     keeper.tick();

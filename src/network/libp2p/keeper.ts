@@ -59,12 +59,13 @@ export const createKeeper = (init: KeeperInit): Keeper => {
   const stopping = new AbortController();
   const isValidator = (peer: PeerName): boolean => init.validators().has(peer);
   const within = (ms: number): AbortSignal => AbortSignal.any([stopping.signal, AbortSignal.timeout(ms)]);
+  const patience = (failures: number): AbortSignal => within(Math.min(limits.maxDialMs, limits.minDialMs * (failures + 1)));
   const backoff = (failures: number): number => {
     const doubled = limits.minDialBackoffMs * 2 ** Math.min(Math.max(failures - 1, 0), 10);
     return Math.min(limits.maxDialBackoffMs, doubled) * (0.75 + Math.random() / 2);
   };
   const settled = (peer: PeerName): boolean => peer === self || live.has(peer) || init.refuses(peer);
-  const bootstraps = createBootstrapDialer({ ...init, addresses: init.bootstrap, settled, backoff, within });
+  const bootstraps = createBootstrapDialer({ ...init, addresses: init.bootstrap, settled, backoff, patience });
   const walker = createWalker({ ...init, isValidator, within });
 
   const target = (peer: PeerName): Target => {
@@ -98,7 +99,7 @@ export const createKeeper = (init: KeeperInit): Keeper => {
     try {
       // by address: dialling a name alone would wait for a DHT look-up, which may itself wait for that very peer
       const addresses = book.addresses(peer, entry.failures).map((text) => multiaddr(text));
-      await libp2p.dial(addresses, { signal: within(limits.dialMs) });
+      await libp2p.dial(addresses, { signal: patience(entry.failures) });
     } catch (error) {
       failed(peer, entry, error);
     } finally {

@@ -35,7 +35,7 @@ export interface OutboundInit extends Shared {
   readonly onUnsupported: () => void;
 }
 
-const openTimeoutMs = 3000;
+const openTimeoutMs = 5000;
 /** a stream that lived shorter than this was refused rather than lost */
 const settledMs = 1000;
 /** 100 ms, doubling to 2 s */

@@ -5,12 +5,6 @@ import { withFileLock } from "./file-lock.ts";
 import { HomeError, writeFileDurably } from "./home.ts";
 import type { Home } from "./home.ts";
 
-/**
- * After such a pause numbering starts from the clock again, above anything used before, even where `client.seq` came out of an old backup. Within it
- * numbers follow each other, so that concurrent command lines stay within one window of the ledger's session, in whatever order they execute.
- */
-const pauseMs = 600_000;
-
 const lastNumber = (path: string): number => {
   try {
     const value = Number(readFileSync(path, "utf8").trim());
@@ -21,7 +15,8 @@ const lastNumber = (path: string): number => {
 };
 
 /**
- * A number that no request of this home's client key had before, noted on disk before it is returned.
+ * A number that no request of this home's client key had before, noted on disk before it is returned. By the clock, so that it is above anything used
+ * before even where `client.seq` came out of an old backup.
  *
  * @param now Unix milliseconds
  * @throws HomeError `io`
@@ -30,7 +25,7 @@ export const takeClientNumber = async (home: Home, now: number = Date.now()): Pr
   try {
     return await withFileLock(home.clientSequence, () => {
       const last = lastNumber(home.clientSequence);
-      const number = last > (now - pauseMs) * sequencesPerMillisecond ? last + 1 : now * sequencesPerMillisecond;
+      const number = Math.max(last + 1, now * sequencesPerMillisecond);
       writeFileDurably(home.clientSequence, `${number}\n`, 0o600);
       return number;
     });

@@ -72,15 +72,12 @@ describe("writing", () => {
     await byz(url, "put", "first", "0");
     const ran = await Promise.all(Array.from({ length: 16 }, (_, index) => byz(url, "put", `key-${index}`, "value")));
     expect(ran.map((each) => each.status)).toEqual(Array.from({ length: 16 }, () => 0));
-    const numbers = requests.map((request) => request.sequence).toSorted((a, b) => a - b);
-    expect(new Set(numbers).size).toBe(17);
-    // within one window of the ledger's session, so that none is refused as stale
-    expect((numbers.at(-1) as number) - (numbers[0] as number)).toBeLessThan(128);
+    expect(new Set(requests.map((request) => request.sequence)).size).toBe(17);
     expect(new Set(requests.map((request) => request.client)).size).toBe(1);
     expect(existsSync(at("home", "client.seq.lock"))).toBe(false);
   });
 
-  it("numbers from the clock again after a pause, and above it whatever client.seq says", async () => {
+  it("numbers from the clock, whatever client.seq says, but never below it", async () => {
     const { url, requests } = await ledgerNode({ type: "put", version: 1 });
     await byz(url, "put", "a", "1");
     for (const content of ["1024\n", "", "garbage", "-5"]) {

@@ -186,9 +186,9 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     return true;
   };
 
+  const refusal = (): Failure | undefined => (closed ? closingFailure : options.unavailable());
   const pump = () => {
-    if (closed) return;
-    const failure = queue.length + reads.length > 0 ? options.unavailable() : undefined;
+    const failure = queue.length + reads.length > 0 ? refusal() : undefined;
     if (failure !== undefined) refuseOlderThan(Infinity, failure);
     while (queue.length + reads.length > 0 && slots.size < bounds.maxOutstanding && cut());
   };
@@ -196,13 +196,13 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   return {
     submit(operations, answer) {
       const bytes = sizeOf(operations);
-      const failure = unacceptable(operations, bytes) ?? (closed ? closingFailure : options.unavailable());
+      const failure = unacceptable(operations, bytes) ?? refusal();
       if (failure !== undefined) return answer(failed(failure));
       if (!queue.add({ operations, bytes, since: options.now(), answer })) return answer(failed(queueFullFailure));
       schedulePump();
     },
     barrier(answer) {
-      const failure = closed ? closingFailure : options.unavailable();
+      const failure = refusal();
       if (failure !== undefined) return answer(failed(failure));
       if (reads.length >= bounds.maxWaitingReads) return answer(failed(queueFullFailure));
       reads.push({ since: options.now(), answer });
@@ -222,8 +222,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     },
     tick() {
       if (closed) return;
-      const now = options.now();
-      lastTick = now;
+      const now = (lastTick = options.now());
       const patienceMs = options.unavailable() === undefined ? bounds.requestTimeoutMs : bounds.graceWithoutQuorumMs;
       giveUpSlots(now - patienceMs);
       refuseOlderThan(now - bounds.queueTimeoutMs, tooLongInQueueFailure);

@@ -151,7 +151,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   });
   const queue = createGatewayQueue(bounds);
   /** bounded by `maxWaitingReads` */
-  let reads: WaitingRead[] = [];
+  const reads: WaitingRead[] = [];
   let closed = false;
   let lastTick = options.now();
   const counts = { requests: 0, operations: 0, barriers: 0, timedOut: 0 };
@@ -173,12 +173,10 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     const number = numbers.next(options.wall());
     if (number === undefined) return false;
     const submissions = queue.take();
-    const waiting = reads;
-    reads = [];
     // any ordered operation separates what came before a read from what came after it
     const operations = submissions.length > 0 ? submissions.flatMap((submission) => submission.operations) : [options.barrierOperation];
     const request = options.sign(number, operations);
-    slots.add({ id: request.id, number, since: options.now(), submissions, reads: waiting });
+    slots.add({ id: request.id, number, since: options.now(), submissions, reads: reads.splice(0) });
     counts.requests += 1;
     counts.operations += operations.length;
     if (submissions.length === 0) counts.barriers += 1;

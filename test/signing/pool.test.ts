@@ -5,6 +5,7 @@ import { createInlinePool } from "../../src/signing/pool.ts";
 import type { Urgency, VerificationPool } from "../../src/signing/pool.ts";
 import { createWorkerPool } from "../../src/signing/worker-pool.ts";
 import type { WorkerPoolOptions } from "../../src/signing/worker-pool.ts";
+import { mixedKey, signWithMixedKey } from "./mixed-order.ts";
 
 const pools: VerificationPool[] = [];
 afterEach(async () => {
@@ -21,16 +22,9 @@ const message = new Uint8Array(106).fill(2);
 const good: SignatureCheck = { publicKey: key.publicKeyBytes, message, signature: key.sign(message), keyIsGood: true };
 const forged: SignatureCheck = { ...good, signature: createKey().sign(message) };
 const unknownKey: SignatureCheck = { ...good, keyIsGood: false };
-/** under the identity as key, R = order 8 and S = 0 satisfy lenient verifiers */
-const smallOrderKey: SignatureCheck = {
-  publicKey: Uint8Array.of(1, ...new Uint8Array(31)),
-  message,
-  signature: new Uint8Array(
-    Buffer.from(`26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05${"00".repeat(32)}`, "hex"),
-  ) as never,
-  keyIsGood: false,
-};
-const kinds = [good, forged, unknownKey, smallOrderKey] as const;
+/** only the check of its key tells it from a good one */
+const weakKey: SignatureCheck = { publicKey: mixedKey, message, signature: signWithMixedKey(message), keyIsGood: false };
+const kinds = [good, forged, unknownKey, weakKey] as const;
 const mixed = (count: number): SignatureCheck[] => Array.from({ length: count }, (_, index) => kinds[index % 4] ?? good);
 const verdictsOfMixed = (count: number): boolean[] => Array.from({ length: count }, (_, index) => index % 2 === 0);
 

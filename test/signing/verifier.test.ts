@@ -8,7 +8,9 @@ import type { VerificationPool } from "../../src/signing/pool.ts";
 import { createVerifier } from "../../src/signing/verifier.ts";
 import type { Outcome, VerifiableVote, Verifier } from "../../src/signing/verifier.ts";
 import { createWorkerPool } from "../../src/signing/worker-pool.ts";
-import { createBatch, createRequest, decodeRequest, emptyBatch } from "../../src/wire/requests.ts";
+import { toHex } from "../../src/wire/bytes.ts";
+import { createBatch, createRequest, decodeRequest, emptyBatch, requestId } from "../../src/wire/requests.ts";
+import { mixedKey, signWithMixedKey } from "./mixed-order.ts";
 import { createTestNetwork, slotOf, text } from "./network.ts";
 
 const net = createTestNetwork(4);
@@ -112,10 +114,9 @@ describe("requests", () => {
   });
 
   it("are refused under keys that prove nothing, again and again", () => {
-    const weak = createRequest(
-      { client: `01${"00".repeat(31)}` as PublicKey, sequence: 1, operations: [text("steal")] },
-      new Uint8Array(Buffer.from(`26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05${"00".repeat(32)}`, "hex")) as Signature,
-    );
+    const content = { client: toHex(mixedKey) as PublicKey, sequence: 1, operations: [text("steal")] };
+    const signBytes = net.trust.signBytes.ofRequest({ sequence: 1, id: requestId(content) });
+    const weak = createRequest(content, signWithMixedKey(signBytes));
     const verifier = net.verifier();
     for (let round = 0; round < 3; round++) expect(verified(verifier, [weak])).toEqual([undefined]);
   });

@@ -5,6 +5,7 @@
  * - Writes are queued and merged: while one is on its way to the disk, all that arrive become the next one (group commit). Their order is kept.
  * - The first failed write closes the store to all later ones: after a failed fsync nobody knows what is on the medium.
  */
+import { resolve } from "node:path";
 import { crc32 } from "node:zlib";
 import { ClassicLevel } from "classic-level";
 import { StoreError } from "./port.ts";
@@ -114,11 +115,7 @@ const openDatabase = async (path: string, options: LevelOptions): Promise<Databa
   return db;
 };
 
-/**
- * Opens the store in the folder `path`, and makes it if there is none. Verifies what is there first.
- * @throws StoreError `locked` if it is open already, here or in another process; `corrupt` if a file is damaged, naming it; `full`; `io`
- */
-export const openLevelStore = async (path: string, options: LevelOptions = {}): Promise<Store> => {
+const openFolder = async (path: string, options: LevelOptions): Promise<Database> => {
   try {
     const { empty } = await checkLevelFiles(path, options.verifyBytes ?? 256 * MiB);
     if (!empty) await probeLock(path);
@@ -127,16 +124,41 @@ export const openLevelStore = async (path: string, options: LevelOptions = {}): 
     await probeLock(path);
     throw error;
   }
-  return createLevelStore(await openDatabase(path, options), options.maxQueuedBytes ?? 256 * MiB);
+  return openDatabase(path, options);
 };
 
-const createLevelStore = (db: Database, maxQueuedBytes: number): Store => {
+/**
+ * Folders open in this process. The system's lock is no help here, and worse: to open and close its file once more in the same process, even in
+ * vain, gives the lock up.
+ */
+const openFolders = new Set<string>();
+
+/**
+ * Opens the store in the folder `path`, and makes it if there is none. Verifies what is there first. While it is open, nothing else in this process
+ * may open the file `LOCK` in that folder, to copy it for example: closing it would give up the lock.
+ * @throws StoreError `locked` if it is open already, here or in another process; `corrupt` if a file is damaged, naming it; `full`; `io`
+ */
+export const openLevelStore = async (path: string, options: LevelOptions = {}): Promise<Store> => {
+  const folder = resolve(path);
+  if (openFolders.has(folder)) throw new StoreError("locked", `this process has ${path} open already`);
+  openFolders.add(folder);
+  try {
+    const db = await openFolder(folder, options);
+    return createLevelStore(db, options.maxQueuedBytes ?? 256 * MiB, () => openFolders.delete(folder));
+  } catch (error) {
+    openFolders.delete(folder);
+    throw error;
+  }
+};
+
+const createLevelStore = (db: Database, maxQueuedBytes: number, onClosed: () => void): Store => {
   const queue: Pending[] = [];
   let queuedBytes = 0;
   let writing = false;
   let closed = false;
+  let closing: Promise<void> | undefined;
   let failure: StoreError | undefined;
-  let idle: (() => void)[] = [];
+  const idle: (() => void)[] = [];
 
   const takeGroup = (): Pending[] => {
     let bytes = 0;
@@ -205,6 +227,17 @@ const createLevelStore = (db: Database, maxQueuedBytes: number): Store => {
     queueMicrotask(() => void drain());
   };
 
+  const shut = async (): Promise<void> => {
+    closed = true;
+    if (writing) await new Promise<void>((resume) => idle.push(resume));
+    try {
+      await db.close();
+    } catch (error) {
+      throw toStoreError(error);
+    }
+    onClosed();
+  };
+
   return {
     get: (key) => {
       if (closed) throw new StoreError("closed", "the store is closed");
@@ -224,12 +257,9 @@ const createLevelStore = (db: Database, maxQueuedBytes: number): Store => {
       if (closed) throw new StoreError("closed", "the store is closed");
       return readRange(db, options);
     },
-    close: async () => {
-      closed = true;
-      if (writing) await new Promise<void>((resolve) => idle.push(resolve));
-      await db.close().catch((error: unknown) => {
-        throw toStoreError(error);
-      });
+    close: () => {
+      closing ??= shut();
+      return closing;
     },
   };
 };

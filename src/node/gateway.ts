@@ -23,7 +23,7 @@ import {
   tooLongInQueueFailure,
   unknownOutcome,
 } from "./failures.ts";
-import { createGatewayQueue, type Ordered, sizeOf, type QueueBounds } from "./gateway-queue.ts";
+import { createGatewayQueue, type Ordered, sizeOf, type QueueBounds, type Submission } from "./gateway-queue.ts";
 import { createSlots, deliverSlot, failSlot, refuseAll, type WaitingRead } from "./gateway-slots.ts";
 import { type Failure, failed, type Outcome } from "./service.ts";
 
@@ -127,6 +127,10 @@ const unacceptable = (operations: readonly Uint8Array[], bytes: number): Failure
   return { code: "too_large", message: `${bytes} bytes of operations do not fit into a request of ${limits.maxRequestBytes} bytes` };
 };
 
+/** A write serves as a barrier too: any ordered operation separates what came before a read from what comes after it. */
+const operationsOf = (submissions: readonly Submission[], barrier: Uint8Array): readonly Uint8Array[] =>
+  submissions.length > 0 ? submissions.flatMap(({ operations }) => operations) : [barrier];
+
 /** However often the result is called within a turn, `run` runs once at its end. */
 const oncePerTurn = (defer: (callback: () => void) => void, run: () => void): (() => void) => {
   let due = false;
@@ -173,8 +177,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     const number = numbers.next(options.wall());
     if (number === undefined) return false;
     const submissions = queue.take();
-    // any ordered operation separates what came before a read from what came after it
-    const operations = submissions.length > 0 ? submissions.flatMap((submission) => submission.operations) : [options.barrierOperation];
+    const operations = operationsOf(submissions, options.barrierOperation);
     const request = options.sign(number, operations);
     slots.add({ id: request.id, number, since: options.now(), submissions, reads: reads.splice(0) });
     counts.requests += 1;

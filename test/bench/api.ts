@@ -28,7 +28,13 @@ const serve = async (mode: string): Promise<number> => {
   const { createApi } = await import("../../src/api/create-api.ts");
   const { createFakeService } = await import("../api/fake-service.ts");
   const codec = await import("../../src/ledger/kv/encoding.ts");
-  return Number(new URL(await createApi({ service: createFakeService(), host: "127.0.0.1", port: 0, keyValue: codec }).listen()).port);
+  const service = createFakeService();
+  // it keeps all that it was sent, for tests to look at
+  setInterval(() => {
+    service.submitted.length = 0;
+    service.received.length = 0;
+  }, 50).unref();
+  return Number(new URL(await createApi({ service, host: "127.0.0.1", port: 0, keyValue: codec }).listen()).port);
 };
 
 const runServer = async (mode: string): Promise<void> => {

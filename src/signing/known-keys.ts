@@ -8,7 +8,7 @@ export interface KnownKeys {
 }
 
 /** keys remembered unless told otherwise: about 150 bytes each, 10 MiB when full */
-export const defaultKnownKeys = 65_536;
+const defaultKnownKeys = 65_536;
 
 /**
  * The `capacity` good keys used last; the one unused for longest makes room, and is checked again when it comes back. Only good keys are

@@ -21,7 +21,7 @@ export interface Ed25519 {
 }
 
 /** Step 3 of the rule. */
-export const isIdentity = (encoded: Uint8Array): boolean => {
+const isIdentity = (encoded: Uint8Array): boolean => {
   if (encoded[0] !== 1) return false;
   for (let index = 1; index < 32; index++) if (encoded[index] !== 0) return false;
   return true;

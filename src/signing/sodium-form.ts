@@ -39,7 +39,8 @@ const createForm = (sodium: Sodium): Ed25519 => {
 /** Undefined where sodium-native has no binary for this machine. */
 export const loadSodiumForm = (): Ed25519 | undefined => {
   try {
-    return createForm(createRequire(import.meta.url)("sodium-native") as Sodium);
+    const require = createRequire(import.meta.url);
+    return createForm(require("sodium-native") as Sodium);
   } catch {
     return undefined;
   }

@@ -14,7 +14,7 @@ import type { Waiting } from "./job-queue.ts";
 import type { VerificationPool } from "./pool.ts";
 
 export interface WorkerPoolOptions {
-  /** worker threads at most, `defaultWorkers()` by default; 0 checks everything on the main thread */
+  /** worker threads at most, min(2, cores) by default; 0 checks everything on the main thread */
   readonly workers?: number;
   /** a worker without work for this long is stopped; 30,000 by default */
   readonly idleMs?: number;
@@ -53,7 +53,7 @@ const jobsPerWorker = 2;
 const maxCrashes = 5;
 
 /** Two at most: further ones gain little beside the main thread, and each costs memory. */
-export const defaultWorkers = (): number => Math.min(2, availableParallelism());
+const defaultWorkers = (): number => Math.min(2, availableParallelism());
 
 /** Beside this file, in the same form: TypeScript in a checkout, JavaScript when built. */
 const ownWorkerUrl = (): URL => new URL(import.meta.url.endsWith(".ts") ? "./verify-worker.ts" : "./verify-worker.js", import.meta.url);

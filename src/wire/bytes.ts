@@ -21,9 +21,6 @@ export const fromHex = (hex: string): Uint8Array => {
   return bytes;
 };
 
-/** Same length and content. Not constant-time: nothing on the wire is secret. */
-export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && Buffer.compare(a, b) === 0;
-
 /** One after the other, in memory of their own. */
 export const concatBytes = (parts: readonly Uint8Array[]): Uint8Array => {
   let length = 0;

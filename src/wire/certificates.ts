@@ -46,15 +46,15 @@ export const writePreparedCertificate = (writer: Writer, certificate: PreparedCe
 export const sizeOfPreparedCertificate = (certificate: PreparedCertificate): number =>
   preparedCertificateBytes(certificate.prepares.length);
 
-export const readCommitCertificate = (reader: Reader): CommitCertificate => {
+const readCommitCertificate = (reader: Reader): CommitCertificate => {
   const { epoch, view, sequence, digest } = readSlot(reader, "committed");
   return { epoch, view, sequence, digest, commits: readVoteSignatures(reader, "committed.commits") };
 };
-export const writeCommitCertificate = (writer: Writer, certificate: CommitCertificate): void => {
+const writeCommitCertificate = (writer: Writer, certificate: CommitCertificate): void => {
   writeSlot(writer, certificate);
   writeVoteSignatures(writer, certificate.commits);
 };
-export const sizeOfCommitCertificate = (certificate: CommitCertificate): number => commitCertificateBytes(certificate.commits.length);
+const sizeOfCommitCertificate = (certificate: CommitCertificate): number => commitCertificateBytes(certificate.commits.length);
 
 export const readCheckpointCertificate = (reader: Reader): CheckpointCertificate => {
   const { epoch, sequence, stateRoot, logHash, epochRoot } = readRoots(reader, "stable");

@@ -38,7 +38,7 @@ const contentSize = (content: RequestContent): number =>
  *
  * @throws RangeError if the request would break a limit of protocol/limits
  */
-export const encodeRequestContent = (content: RequestContent): Uint8Array => {
+const encodeRequestContent = (content: RequestContent): Uint8Array => {
   const size = contentSize(content);
   checkContent(content, size + signatureBytes);
   return encodeSized(size, (writer) => {
@@ -88,7 +88,7 @@ export const createRequest = (content: RequestContent, signature: Signature): Re
 };
 
 /** One request, which knows its own end. */
-export const readRequest = (reader: Reader): Request | undefined => {
+const readRequest = (reader: Reader): Request | undefined => {
   const start = reader.offset;
   const client = readPublicKey(reader, "request.client");
   const sequence = readU64(reader, "request.sequence");

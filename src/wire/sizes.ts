@@ -4,13 +4,13 @@ import { quorumSize } from "../protocol/committee.ts";
 export const digestBytes = 32;
 export const signatureBytes = 64;
 /** epoch, view, sequence, digest */
-export const slotBytes = 8 + 8 + 8 + digestBytes;
+const slotBytes = 8 + 8 + 8 + digestBytes;
 /** a slot and who signs */
-export const voteBytes = slotBytes + 1;
+const voteBytes = slotBytes + 1;
 export const signedVoteBytes = voteBytes + signatureBytes;
 export const signedPrepareBytes = signedVoteBytes + signatureBytes;
 /** epoch, sequence and three roots */
-export const rootsBytes = 8 + 8 + 3 * digestBytes;
+const rootsBytes = 8 + 8 + 3 * digestBytes;
 export const signedCheckpointBytes = rootsBytes + 1 + signatureBytes;
 /** one signature of a certificate with its signer */
 export const voteSignatureBytes = 1 + signatureBytes;

@@ -195,33 +195,33 @@ export const createGateway = (options: GatewayOptions): Gateway => {
   };
 
   return {
-    submit(operations, answer) {
+    submit(operations, answer): void {
       const bytes = sizeOf(operations);
       const failure = unacceptable(operations, bytes) ?? refusal();
       if (failure !== undefined) return answer(failed(failure));
       if (!queue.add({ operations, bytes, since: options.now(), answer })) return answer(failed(queueFullFailure));
       schedulePump();
     },
-    barrier(answer) {
+    barrier(answer): void {
       const failure = refusal();
       if (failure !== undefined) return answer(failed(failure));
       if (reads.length >= bounds.maxWaitingReads) return answer(failed(queueFullFailure));
       reads.push({ since: options.now(), answer });
       schedulePump();
     },
-    executed(request) {
+    executed(request): void {
       const slot = slots.release(request.id);
       if (slot === undefined) return;
       if (request.verdict === "executed") deliverSlot(slot, request.sequence, request.results);
       else failSlot(slot, failureOfOwnVerdict(request.verdict, request.id));
     },
-    refused(id, reason) {
-      // the same request is on its way already: its answer is still to come
-      if (reason === "already-pending") return;
+    refused(id, reason): void {
+      // it is on its way, or has just run: the answer comes with its execution
+      if (reason === "already-pending" || reason === "already-executed") return;
       const slot = slots.release(id);
       if (slot !== undefined) failSlot(slot, failureOfRejection(reason, id));
     },
-    tick() {
+    tick(): void {
       if (closed) return;
       const now = (lastTick = options.now());
       const patienceMs = options.unavailable() === undefined ? bounds.requestTimeoutMs : bounds.graceWithoutQuorumMs;
@@ -232,7 +232,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     deadline() {
       return slots.size + queue.length + reads.length > 0 ? lastTick + pollMs : undefined;
     },
-    close() {
+    close(): void {
       if (closed) return;
       closed = true;
       refuseOlderThan(Infinity, closingFailure);

@@ -232,6 +232,7 @@ describe("refusals", () => {
       world.turn();
       const id = world.signed[0]?.id as Digest;
       world.gateway.refused(id, "already-pending");
+      world.gateway.refused(id, "already-executed");
       expect(outcomes).toEqual([]);
       world.gateway.refused(id, reason);
       world.gateway.refused(id, reason);

@@ -1,5 +1,6 @@
 /** `byz start` */
 import { existsSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
 import { Option } from "commander";
 import { pino } from "pino";
 import { loadConfig } from "../node/config.ts";
@@ -57,8 +58,11 @@ const run = async (session: Session, options: StartOptions): Promise<void> => {
   const { home, config } = loadAll(session, options);
   const genesis = loadGenesis(options.genesis ?? home.genesis);
   const logger = pino({ level: config.log.level, base: { node: config.node.moniker } }, pino.destination({ fd: 2, sync: true }));
+  // as in bin/byz.js: what starting leaves behind must not make the young generation large for good
+  setFlagsFromString("--semi-space-growth-factor=1");
   const { createNode } = await import("../node/create-node.ts");
   const node = await createNode({ home, config, genesis, logger });
+  setFlagsFromString("--semi-space-growth-factor=2");
   const addresses = node.addresses();
   session.answer(
     pairs([

@@ -24,6 +24,7 @@ import { createCounters } from "./counters.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import type { Executed } from "./execution.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
+import { gatewayKeyOf } from "./gateway-key.ts";
 import { type Genesis, genesisCommittee } from "./genesis.ts";
 import { type Home, loadNodeKey, loadOrCreateClientKey, loadValidatorKey, peerIdOf } from "./home.ts";
 import { createKeyValueReads } from "./key-value-reads.ts";
@@ -108,7 +109,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   }
   const nodeKey = loadNodeKey(home);
   const validatorKey = loadValidatorKey(home);
-  const clientKey = loadOrCreateClientKey(home);
+  const gatewayKey = gatewayKeyOf(loadOrCreateClientKey(home));
   const committee = genesisCommittee(genesis);
   const self = placeOf(committee, validatorKey?.publicKey, peerIdOf(nodeKey));
   const clock = systemClock;
@@ -157,7 +158,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   const order = (request: Verified<Request>): void => engine.submit(request);
   const submission = createSubmission({ ledger, history, verifier, waiting, unavailable, order, wall: clock.wall });
   const gateway = createGateway({
-    sign: (sequence, operations) => signRequest(clientKey, signBytes, { sequence, operations }),
+    sign: (sequence, operations) => signRequest(gatewayKey, signBytes, { sequence, operations }),
     submit: (request) => order(request as Verified<Request>),
     unavailable,
     now: clock.now,

@@ -57,6 +57,7 @@ export const createExecution = ({ ledger, keeping, executed, stabilised }: Execu
       ...encodeRequestPlaces(sequence, answers),
     ]);
     if (batch.requests.length > 0 && !keeping.hasBatch(sequence, digest)) journal.save([put(keys.batch(digest), batch.bytes)]);
+    keeping.executed(sequence, digest);
     unwritten += 1;
     journal.after(() => {
       unwritten -= 1;

@@ -84,6 +84,11 @@ export const createInbound = (options: InboundOptions): Inbound => {
 
   const onProposal = (from: PeerName, { signed, batch }: ProposalFrame, verdict?: (verdict: GossipVerdict) => void): void => {
     const { message } = signed;
+    // a header with another batch: whoever passes that on did not look
+    if (batch.digest !== message.digest) {
+      verdict?.("reject");
+      return malformed(from, "digest-mismatch");
+    }
     const end = replica.isTimely(message) && !replica.hasBatch(message) ? begin(from) : undefined;
     if (end === undefined) {
       counters.count("dropped.untimely");

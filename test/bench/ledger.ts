@@ -86,7 +86,7 @@ process.stdout.write(
     readsPerPut: Number((reads / puts).toFixed(2)),
     recordsPerPut: Number((records / puts).toFixed(2)),
     bytesPerPut: Math.round(bytes / puts),
-    rssMiB: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+    memoryMiB: Object.fromEntries(Object.entries(process.memoryUsage()).map(([name, amount]) => [name, Math.round(amount / 1024 / 1024)])),
   })}\n`,
 );
 await ledger.close();

@@ -63,8 +63,7 @@ export const createCheckpointView = (records: Pick<Records, "get">, checkpoint: 
       const { siblings, end } = walkTree(hashKey(key), page);
       if (end === undefined) return { siblings, present: false };
       if (end.key === key) return { siblings, present: true };
-      const other = end.key as string;
-      return { siblings, present: false, other: { keyHash: hashKey(other), valueHash: hashBytes(valueAt(other)) } };
+      return { siblings, present: false, other: { keyHash: hashKey(end.key), valueHash: hashBytes(valueAt(end.key)) } };
     },
     items: function* (root) {
       for (const key of walkLeaves(page, root)) yield { key, value: valueAt(key) };

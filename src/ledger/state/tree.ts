@@ -3,10 +3,10 @@
  * pages above it. Its shape follows from its content alone: same entries, same root, whatever came before.
  */
 import { StoreError } from "../../storage/port.ts";
-import { emptyHash, hashKey, nibbleAt } from "./hashing.ts";
-import { createPage, hashPage, setSlot, summarizePage, walkPage } from "./page.ts";
+import { emptyHash, nibbleAt } from "./hashing.ts";
+import { createPage, hashLeaves, hashPage, maxSlotLeaves, placeLeaf, setSlot, summarizePage, walkPage } from "./page.ts";
 import type { RawHash } from "./hashing.ts";
-import type { Page, Slot } from "./page.ts";
+import type { Leaf, Page, PlacedLeaf, Slot } from "./page.ts";
 
 /** A page's place: the slots that lead to it, one character (its number) each; "" is the top. */
 export type PagePath = string;
@@ -37,17 +37,16 @@ const pathOf = (path: PagePath, index: number, access: PageAccess): { readonly a
   return { at, page };
 };
 
-/** The changes of a slot that held at most a leaf, that leaf among them unless it is changed too. */
-const mergeLeaf = (slot: Slot | undefined, changes: readonly LeafChange[]): LeafChange[] => {
-  const merged = changes.filter(({ leaf }) => leaf !== undefined);
-  const key = slot?.key;
-  if (slot !== undefined && key !== undefined && !changes.some((change) => change.key === key)) {
-    const path = hashKey(key);
-    const at = merged.findIndex((change) => change.path > path);
-    merged.splice(at < 0 ? merged.length : at, 0, { path, key, leaf: slot.hash });
-  }
-  return merged;
+/** The leaves of a slot that held these after `changes`, ascending by path. */
+const mergeLeaves = (slot: Slot | undefined, changes: readonly LeafChange[]): PlacedLeaf[] => {
+  const merged: PlacedLeaf[] = [];
+  for (const { path, key, leaf } of changes) if (leaf !== undefined) merged.push({ path, key, hash: leaf });
+  for (const leaf of slot?.leaves ?? []) if (!changes.some(({ key }) => key === leaf.key)) merged.push(placeLeaf(leaf));
+  return merged.sort((a, b) => (a.path < b.path ? -1 : 1));
 };
+
+const toSlot = (leaves: readonly PlacedLeaf[], depth: number): Slot | undefined =>
+  leaves.length === 0 ? undefined : { hash: hashLeaves(leaves, depth), leaves: leaves.map(({ key, hash }) => ({ key, hash })) };
 
 /** Applies `changes`, all of which lead through this page. */
 const updatePage = (path: PagePath, page: Page, changes: readonly LeafChange[], access: PageAccess): void => {
@@ -62,24 +61,22 @@ const updatePage = (path: PagePath, page: Page, changes: readonly LeafChange[], 
 };
 
 const updateSlot = (path: PagePath, index: number, slot: Slot | undefined, changes: readonly LeafChange[], access: PageAccess): Slot | undefined => {
-  if (slot !== undefined && slot.key === undefined) {
+  if (slot !== undefined && slot.leaves === undefined) {
     const { at, page } = pathOf(path, index, access);
     access.keep(at, page);
     updatePage(at, page, changes, access);
     const summary = summarizePage(page);
-    if (summary !== undefined && summary.key === undefined) access.write(at, page);
+    if (summary !== undefined && summary.leaves === undefined) access.write(at, page);
     else access.remove(at);
     return summary;
   }
-  const leaves = mergeLeaf(slot, changes);
-  const [only] = leaves;
-  if (only === undefined) return undefined;
-  if (leaves.length === 1) return { hash: only.leaf as RawHash, key: only.key };
+  const leaves = mergeLeaves(slot, changes);
+  if (leaves.length <= maxSlotLeaves) return toSlot(leaves, (path.length + 1) * 4);
   const at = childPath(path, index);
   const page = createPage(0);
-  updatePage(at, page, leaves, access);
+  updatePage(at, page, leaves.map(({ hash, ...leaf }) => ({ ...leaf, leaf: hash })), access);
   access.write(at, page);
-  return { hash: hashPage(page), key: undefined };
+  return { hash: hashPage(page), leaves: undefined };
 };
 
 /**
@@ -103,7 +100,7 @@ export interface TreeWalk {
   /** hashes beside the way, from the root down */
   readonly siblings: readonly RawHash[];
   /** the leaf at its end, which may be another key's; absent: an empty subtree */
-  readonly end: Slot | undefined;
+  readonly end: Leaf | undefined;
 }
 
 /** @throws StoreError `corrupt` if a page is missing */
@@ -112,10 +109,9 @@ export const walkTree = (path: RawHash, read: (path: PagePath) => Page | undefin
   let at: PagePath = "";
   let page = read(at);
   for (let depth = 0; page !== undefined; depth++) {
-    const index = nibbleAt(path, depth);
-    const { end, slot } = walkPage(page, index, siblings);
-    if (end) return { siblings, end: slot };
-    at = childPath(at, index);
+    const end = walkPage(page, path, depth, siblings);
+    if (!end.below) return { siblings, end: end.leaf };
+    at = childPath(at, nibbleAt(path, depth));
     page = read(at);
     if (page === undefined) throw new StoreError("corrupt", `the state's tree lacks a page at depth ${depth + 1}`);
   }
@@ -133,7 +129,7 @@ export const walkLeaves = function* (read: (path: PagePath) => Page | undefined,
   if (hash !== expected) throw new StoreError("corrupt", `a page of the state's tree at depth ${path.length} does not match the one above it`);
   for (const [index, slot] of (page?.slots ?? []).entries()) {
     if (slot === undefined) continue;
-    if (slot.key === undefined) yield* walkLeaves(read, slot.hash, childPath(path, index));
-    else yield slot.key;
+    if (slot.leaves === undefined) yield* walkLeaves(read, slot.hash, childPath(path, index));
+    else for (const { key } of slot.leaves) yield key;
   }
 };

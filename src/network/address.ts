@@ -3,7 +3,7 @@ import { multiaddr } from "@multiformats/multiaddr";
 import type { PeerName } from "../protocol/ids.ts";
 import { isPeerName } from "./peer-name.ts";
 
-export type AddressHost = "ip4" | "ip6" | "dns" | "dns4" | "dns6";
+type AddressHost = "ip4" | "ip6" | "dns" | "dns4" | "dns6";
 
 /** A checked address of a node: a host and a TCP port, and the peer expected there when it is written. */
 export interface Address {

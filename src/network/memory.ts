@@ -11,7 +11,7 @@ import { defaultNetworkLimits } from "./options.ts";
 import type { Channel, Network, NetworkHandlers } from "./port.ts";
 
 /** Runs `deliver` later (or at once); must keep the order of calls with equal `from` and `to`. */
-export type DeliveryScheduler = (deliver: () => void, from: PeerName, to: PeerName) => void;
+type DeliveryScheduler = (deliver: () => void, from: PeerName, to: PeerName) => void;
 
 export interface MemoryHubOptions {
   /** a microtask each, in order, when absent */
@@ -20,7 +20,7 @@ export interface MemoryHubOptions {
   readonly queueBytes?: number;
 }
 
-export interface MemoryNetwork extends Network {
+interface MemoryNetwork extends Network {
   counters(): NetworkCounters;
 }
 

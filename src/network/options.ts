@@ -5,7 +5,7 @@ import { limits } from "../protocol/limits.ts";
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-export type NetworkLogLevel = "debug" | "info" | "warn";
+type NetworkLogLevel = "debug" | "info" | "warn";
 /** Where the network tells what happens; must not throw. `debug` is per event, `info` per change of a peer, `warn` needs a look. */
 export type NetworkLog = (level: NetworkLogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
 

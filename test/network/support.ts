@@ -113,7 +113,7 @@ export const startValidators = async (cleanup: Cleanup, count: number, options: 
   return nodes;
 };
 
-export const untilMeshed = (nodes: readonly TestNode[], limitMs = 10_000): Promise<number> =>
+const untilMeshed = (nodes: readonly TestNode[], limitMs = 10_000): Promise<number> =>
   until(
     () => nodes.every(({ network }) => nodes.every(({ name }) => name === network.self || network.isUp(name))),
     limitMs,
@@ -139,7 +139,7 @@ export interface ChildOptions {
   readonly beatMs?: number;
 }
 
-export interface ChildReport {
+interface ChildReport {
   readonly up: readonly PeerName[];
   readonly addresses: readonly string[];
   readonly counters: Record<string, number>;

@@ -19,7 +19,7 @@ import type { Links } from "./links.ts";
 import type { Shared } from "./shared.ts";
 
 /** What changes while the network runs, and is looked at by its parts. */
-export interface State {
+interface State {
   validators: ReadonlySet<PeerName>;
   /** peers whose frames a test network's one-way cut drops */
   inboundCut: ReadonlySet<PeerName>;

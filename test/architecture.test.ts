@@ -12,7 +12,7 @@ interface Room {
   readonly packages: readonly string[];
 }
 
-const libp2p = ["libp2p", "@libp2p/*", "@multiformats/multiaddr", "it-*", "datastore-level"];
+const libp2p = ["libp2p", "@libp2p/*", "@multiformats/multiaddr"];
 
 /** Who may import whom. `folder/file.ts` allows that file only; `node:` stands for Node's own modules. */
 const rooms: Readonly<Record<string, Room>> = {
@@ -21,13 +21,13 @@ const rooms: Readonly<Record<string, Room>> = {
   signing: { imports: ["protocol", "wire"], packages: ["node:", "sodium-native"] },
   consensus: { imports: ["protocol"], packages: [] },
   storage: { imports: ["protocol", "wire"], packages: ["node:", "classic-level"] },
-  ledger: { imports: ["protocol", "wire", "signing", "storage/port.ts"], packages: ["node:"] },
+  ledger: { imports: ["protocol", "wire", "signing", "storage/port.ts", "storage/keys.ts"], packages: ["node:"] },
   network: { imports: ["protocol", "wire"], packages: ["node:", ...libp2p] },
   node: {
     imports: ["protocol", "wire", "signing", "consensus", "storage", "ledger", "network", "api"],
     packages: ["node:", "pino", "zod", "smol-toml"],
   },
-  api: { imports: ["protocol", "wire", "signing", "ledger", "node/service.ts"], packages: ["node:", "hono", "@hono/node-server", "zod"] },
+  api: { imports: ["protocol", "wire", "signing", "ledger", "node/service.ts"], packages: ["node:", "zod"] },
   client: { imports: ["protocol", "wire", "signing", "ledger"], packages: ["node:"] },
   testnet: { imports: ["protocol", "wire", "signing", "node", "client"], packages: ["node:"] },
   cli: { imports: ["protocol", "wire", "signing", "ledger", "node", "client", "testnet"], packages: ["node:", "commander", "pino"] },

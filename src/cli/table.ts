@@ -22,6 +22,5 @@ export const pairs = (entries: readonly (readonly [name: string, value: string])
   return entries.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n");
 };
 
-/** `12D3KooW…x7Qf`: enough to tell peers apart. */
-export const shortPeer = (peer: string): string => (peer.length > 16 ? `${peer.slice(0, 8)}…${peer.slice(-6)}` : peer);
+/** Enough of a hash to tell it apart. */
 export const shortHash = (hash: string): string => hash.slice(0, 12);

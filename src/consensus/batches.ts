@@ -11,6 +11,8 @@ export interface BatchStore {
   /** forgets everything that `needed` does not name */
   retain(needed: ReadonlySet<Digest>): void;
   readonly bytes: number;
+  /** a further batch would be kept only if it must be */
+  readonly isFull: boolean;
 }
 
 export const createBatchStore = (maxBytes: number, empty: Batch): BatchStore => {
@@ -38,6 +40,9 @@ export const createBatchStore = (maxBytes: number, empty: Batch): BatchStore => 
     },
     get bytes() {
       return bytes;
+    },
+    get isFull() {
+      return bytes >= maxBytes;
     },
   };
 };

@@ -5,7 +5,7 @@ import { retractDemand } from "./demand.ts";
 import { handOver } from "./execution.ts";
 import { repeatTo } from "./helping.ts";
 import type { Input } from "./input.ts";
-import { inWindow, reject, slotAt, type State, type Turn } from "./state.ts";
+import { halt, inWindow, reject, slotAt, type Peer, type State, type Turn } from "./state.ts";
 import { followDemands } from "./view-change.ts";
 
 /** A heartbeat is a hint: it may make us help its sender, ask it for batches, or count it among those who want another view. */
@@ -55,21 +55,36 @@ const followHearsay = (state: State): void => {
   state.demand = view;
 };
 
-/** The highest low watermark that q validators report, plus the window: below it an amnesiac may have voted (PROTOCOL §6). */
+/**
+ * The highest low watermark that q validators may have, plus the window: below it an amnesiac may have voted (PROTOCOL §6). What they
+ * executed counts rather than the watermark they report: the forgotten one may have been the first to see a checkpoint become stable.
+ */
 const boundAmnesia = (state: State): void => {
   if (state.passive === undefined || state.passive.until !== undefined) return;
-  const reports = [...state.peers.values()].flatMap(({ status }) => (status === undefined ? [] : [status.stable]));
+  const { checkpointInterval } = state.config.parameters;
+  const reports = [...state.peers.values()].flatMap(({ status }) =>
+    status === undefined ? [] : [Math.max(status.stable, status.executed)],
+  );
   if (reports.length < state.config.committee.quorum) return;
-  state.passive.until = (Math.max(...reports) + 2 * state.config.parameters.checkpointInterval) as Sequence;
+  const highest = Math.max(...reports);
+  state.passive.until = (highest - (highest % checkpointInterval) + 2 * checkpointInterval) as Sequence;
 };
 
-/** The peer that is furthest ahead, other than the one that just failed to answer where there is a choice. */
-const bestSource = (state: State, avoid: ReplicaIndex | undefined): { peer: ReplicaIndex; executed: Sequence } | undefined => {
-  let best: { peer: ReplicaIndex; executed: Sequence } | undefined;
-  for (const [peer, { status, reachable }] of state.peers) {
-    if (status === undefined || !reachable || status.executed <= state.committedUpTo) continue;
-    const better = best === undefined || status.executed > best.executed || best.peer === avoid;
-    if (better && !(peer === avoid && best !== undefined)) best = { peer, executed: status.executed };
+interface Source {
+  readonly index: ReplicaIndex;
+  readonly peer: Peer;
+  readonly executed: Sequence;
+}
+
+/** Of those who say that they are ahead, the one whose last failure to answer is the longest ago; of several, the one furthest ahead. */
+const bestSource = (state: State): Source | undefined => {
+  let best: Source | undefined;
+  for (const [index, peer] of state.peers) {
+    const executed = peer.status?.executed;
+    if (executed === undefined || !peer.reachable || executed <= state.committedUpTo) continue;
+    const since = best?.peer.failedAt ?? Number.POSITIVE_INFINITY;
+    if (best === undefined || peer.failedAt < since || (peer.failedAt === since && executed > best.executed))
+      best = { index, peer, executed };
   }
   return best;
 };
@@ -77,7 +92,7 @@ const bestSource = (state: State, avoid: ReplicaIndex | undefined): { peer: Repl
 /** When peers that are ahead will be asked for what they have; undefined when nobody is ahead. */
 export const fetchDue = (state: State): number | undefined => {
   if (state.fetch !== undefined) return state.fetch.deadline;
-  const source = bestSource(state, undefined);
+  const source = bestSource(state);
   if (source === undefined) return undefined;
   const farBehind = source.executed - state.committedUpTo > state.config.parameters.checkpointInterval;
   // what was handed to execution comes first: answers must not pile up in memory
@@ -90,24 +105,38 @@ export const fetchIfBehind = (turn: Turn): void => {
   const { state, time, effects } = turn;
   const due = fetchDue(state);
   if (due === undefined || due > time.now) return;
-  const source = bestSource(state, state.fetch?.peer);
+  if (state.fetch !== undefined) noteFailure(turn, state.fetch.peer);
   state.fetch = undefined;
+  const source = bestSource(state);
   if (source === undefined) return;
   const from = nextSequence(state.committedUpTo);
   const to = Math.min(source.executed, state.committedUpTo + limits.maxBlocksPerAnswer) as Sequence;
-  state.fetch = { peer: source.peer, deadline: time.now + state.config.settings.fetchTimeoutMs };
-  effects.push({ type: "fetch-blocks", from, to, peer: source.peer });
+  state.fetch = { peer: source.index, deadline: time.now + state.config.settings.fetchTimeoutMs };
+  effects.push({ type: "fetch-blocks", from, to, peer: source.index });
 };
 
-/** Batches with their certificates: those that come next are executed, whatever view they were ordered in. */
+const noteFailure = (turn: Turn, replica: ReplicaIndex): void => {
+  const peer = turn.state.peers.get(replica);
+  if (peer !== undefined) peer.failedAt = turn.time.now;
+};
+
+/**
+ * Batches with their certificates: those that come next are executed, whatever view they were ordered in. An answer without any of them
+ * is no answer: its sender is left waiting until the fetch is overdue. Two certificates for one sequence end everything (PROTOCOL §10).
+ */
 export const handleBlocks = (turn: Turn, input: Extract<Input, { type: "blocks" }>): void => {
   const { state } = turn;
-  if (state.fetch?.peer === input.from) state.fetch = undefined;
+  const before = state.committedUpTo;
   for (const { certificate, batch } of input.blocks) {
-    if (certificate.epoch !== state.config.committee.epoch) return reject(turn, input.type, "wrong-epoch", { from: input.from });
-    if (certificate.sequence !== state.committedUpTo + 1) continue;
-    if (inWindow(state, certificate.sequence)) slotAt(turn, certificate.sequence);
+    const { epoch, sequence, digest } = certificate;
+    if (epoch !== state.config.committee.epoch) return reject(turn, input.type, "wrong-epoch", { from: input.from });
+    const known = state.executedDigests.get(sequence) ?? state.slots.get(sequence)?.certificate?.digest ?? digest;
+    if (known !== digest) return halt(turn, "conflicting-commit", `sequence ${sequence} is committed as ${known} and as ${digest}`);
+    if (sequence !== state.committedUpTo + 1) continue;
+    if (inWindow(state, sequence)) slotAt(turn, sequence);
     handOver(turn, certificate, batch);
   }
+  if (state.committedUpTo === before) return reject(turn, input.type, "unrequested", { from: input.from });
+  if (state.fetch?.peer === input.from) state.fetch = undefined;
   fetchIfBehind(turn);
 };

@@ -1,6 +1,7 @@
 /** Stable checkpoints, the watermarks and what they let go (PROTOCOL §4). */
 import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import type { Checkpoint, CheckpointCertificate, Signed } from "../protocol/messages.ts";
+import { installProposals } from "./carried.ts";
 import type { Input } from "./input.ts";
 import { halt, inWindow, mayVote, reject, type State, type Turn } from "./state.ts";
 
@@ -41,7 +42,8 @@ const isOurs = (state: State, message: Checkpoint): boolean => {
 };
 
 const notOurs = (turn: Turn, message: Checkpoint): void => {
-  if (mayVote(turn.state)) halt(turn, "key-used-elsewhere", `a checkpoint for sequence ${message.sequence} in our name that we did not sign`);
+  if (mayVote(turn.state))
+    halt(turn, "key-used-elsewhere", `a checkpoint for sequence ${message.sequence} in our name that we did not sign`);
 };
 
 const votesAt = (state: State, sequence: Sequence): Map<ReplicaIndex, Signed<Checkpoint>> => {
@@ -89,6 +91,8 @@ export const adoptStable = (turn: Turn, certificate: CheckpointCertificate): voi
   for (const key of state.checkpointVotes.keys()) if (key <= sequence) state.checkpointVotes.delete(key);
   for (const key of state.ownCheckpoints.keys()) if (key <= sequence) state.ownCheckpoints.delete(key);
   voteAgainAfterAmnesia(turn);
+  // what the view carries over may have lain beyond the window until now
+  if (state.active && state.newView?.message.view === state.view) installProposals(turn, state.newView);
 };
 
 /** Execution reached the stable checkpoint that was ahead of it. */

@@ -2,7 +2,15 @@
 import type { Committee } from "../protocol/committee.ts";
 import type { Digest, Epoch, ReplicaIndex, Sequence, Signature, View } from "../protocol/ids.ts";
 import type { Parameters } from "../protocol/limits.ts";
-import type { Batch, CheckpointCertificate, PreparedCertificate, Request, Signed, SignedNewView, ViewChange } from "../protocol/messages.ts";
+import type {
+  Batch,
+  CheckpointCertificate,
+  PreparedCertificate,
+  Request,
+  Signed,
+  SignedNewView,
+  ViewChange,
+} from "../protocol/messages.ts";
 
 /** Local choices: they touch speed and patience, never what is agreed. Times in milliseconds. */
 export interface ReplicaSettings {
@@ -30,7 +38,7 @@ export interface ReplicaSettings {
 
 export const defaultSettings: ReplicaSettings = {
   pipelineDepth: 8,
-  maxBatchDelayMs: 5,
+  maxBatchDelayMs: 20,
   requestTimeoutFloorMs: 1_000,
   requestTimeoutCeilingMs: 30_000,
   unreachableGraceMs: 500,

@@ -5,15 +5,20 @@
 import { nextView } from "../protocol/ids.ts";
 import { mayVote, type State, type Turn } from "./state.ts";
 
+/** `proof`: the primary cheats, whatever it orders meanwhile; `patience`: something is overdue, or slow. */
+export type DemandCause = "proof" | "patience";
+
 /** Idempotent; does nothing without a reachable quorum: views are not climbed alone. */
-export const demandNextView = (turn: Turn): void => {
+export const demandNextView = (turn: Turn, cause: DemandCause): void => {
   const { state } = turn;
-  if (!mayVote(state) || !state.quorumReachable || state.demand > state.view) return;
+  if (!mayVote(state) || !state.quorumReachable) return;
+  if (cause === "proof") state.demandProven = true;
+  if (state.demand > state.view) return;
   state.demand = nextView(state.view);
   turn.effects.push({ type: "send-status" });
 };
 
-/** What was overdue has come: the demand is taken back. */
+/** What was overdue has come: the demand is taken back, unless it rests on proof. */
 export const retractDemand = (state: State): void => {
-  if (state.active) state.demand = state.view;
+  if (state.active && !state.demandProven) state.demand = state.view;
 };

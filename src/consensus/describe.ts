@@ -24,7 +24,12 @@ export interface ReplicaSummary {
   readonly earlyMessages: number;
   readonly requestTimeoutMs: number;
   /** votes that the next sequence has: who prepared, who committed */
-  readonly next: { readonly sequence: number; readonly proposed: boolean; readonly prepares: ReplicaIndex[]; readonly commits: ReplicaIndex[] };
+  readonly next: {
+    readonly sequence: number;
+    readonly proposed: boolean;
+    readonly prepares: ReplicaIndex[];
+    readonly commits: ReplicaIndex[];
+  };
 }
 
 export const describe = (state: State): ReplicaSummary => {

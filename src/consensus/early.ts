@@ -19,15 +19,22 @@ export const keepForLater = (turn: Turn, input: Keepable, view: View, from: Repl
     return true;
   }
   if (view === state.view && state.active) return false;
-  const kept = state.early.get(from) ?? [];
-  if (kept.length >= EARLY_PER_SENDER) {
-    reject(turn, input.type, "early-buffer-full", { from });
-    return true;
-  }
-  kept.push(input.type === "pre-prepare" && (input.batch?.bytes.length ?? 0) > EARLY_BATCH_BYTES ? { type: input.type, signed: input.signed } : input);
+  const kept = (state.early.get(from) ?? []).filter((other) => viewOf(other as Keepable) >= state.view);
+  if (kept.some((other) => sameContent(other as Keepable, input))) reject(turn, input.type, "duplicate", { from });
+  else if (kept.length >= EARLY_PER_SENDER) reject(turn, input.type, "early-buffer-full", { from });
+  else kept.push(withoutLargeBatch(input));
   state.early.set(from, kept);
   return true;
 };
+
+/** Every PREPARE of others brings a copy of the primary's proposal: one is kept. */
+const sameContent = (a: Keepable, b: Keepable): boolean => {
+  const [one, other] = [a.signed.message, b.signed.message];
+  return a.type === b.type && one.sequence === other.sequence && one.view === other.view && one.digest === other.digest;
+};
+
+const withoutLargeBatch = (input: Keepable): Keepable =>
+  input.type === "pre-prepare" && (input.batch?.bytes.length ?? 0) > EARLY_BATCH_BYTES ? { type: input.type, signed: input.signed } : input;
 
 /** What may be handled now that a view was entered; later views stay, older ones are forgotten. */
 export const takeEarly = (state: State): Input[] => {

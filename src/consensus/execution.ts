@@ -5,6 +5,7 @@ import { adoptReachedTarget } from "./checkpoints.ts";
 import { retractDemand } from "./demand.ts";
 import type { Input } from "./input.ts";
 import { mayVote, RECENT_REQUESTS, type State, type Turn } from "./state.ts";
+import { commitDue } from "./waiting.ts";
 
 /** The only place that gives a batch to execution; the caller made sure that it is the next one. */
 export const handOver = (turn: Turn, certificate: CommitCertificate, batch: Batch): void => {
@@ -18,12 +19,14 @@ export const handOver = (turn: Turn, certificate: CommitCertificate, batch: Batc
   state.executedDigests.set(certificate.sequence, certificate.digest);
   state.executedDigests.delete((certificate.sequence - 2 * state.config.parameters.checkpointInterval) as Sequence);
   state.batches.remove(batch.digest);
+  const head = state.pool.oldest();
   for (const request of batch.requests) {
     const entry = state.pool.remove(request.id);
     if (entry !== undefined) state.patience.observe(time.now - Math.max(entry.since, state.timersFrom));
     state.inFlight.delete(request.id);
     state.recent.add(request.id);
   }
+  if (state.pool.oldest() !== head) state.headSince = time.now;
   forgetOldRequests(state);
   noteProgress(turn);
 };
@@ -43,7 +46,8 @@ const noteProgress = (turn: Turn): void => {
   if (!state.active) return;
   state.progressInView = true;
   state.patience.progress();
-  retractDemand(state);
+  // a request that is passed over while others go through stays overdue
+  if ((commitDue(state) ?? Number.POSITIVE_INFINITY) > time.now) retractDemand(state);
 };
 
 /** The batch ran and is on disk: its roots are known, and at a checkpoint they are signed. */
@@ -57,7 +61,10 @@ export const handleExecuted = (turn: Turn, input: Extract<Input, { type: "execut
   if (mayVote(state)) {
     const { epochRoot, committee } = state.config;
     const replica = state.config.self as ReplicaIndex;
-    effects.push({ type: "broadcast", message: { kind: "checkpoint", epoch: committee.epoch, sequence, stateRoot, logHash, epochRoot, replica } });
+    effects.push({
+      type: "broadcast",
+      message: { kind: "checkpoint", epoch: committee.epoch, sequence, stateRoot, logHash, epochRoot, replica },
+    });
   }
   adoptReachedTarget(turn);
 };

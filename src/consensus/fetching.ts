@@ -1,12 +1,20 @@
 /** Batches that gossip did not deliver are asked for by digest (PROTOCOL §3). */
 import type { ReplicaIndex } from "../protocol/ids.ts";
-import { currentPrimary, type Slot, type Turn } from "./state.ts";
+import { currentPrimary, type Slot, type State, type Turn } from "./state.ts";
 
-/** Asks those whose votes name the batch, then the primary. The shell looks in its own store first. */
+/** Its batch is the next to be accepted or to be executed. */
+export const isNextInLine = (state: State, { sequence }: Slot): boolean =>
+  sequence === state.committedUpTo + 1 || sequence === state.acceptedUpTo + 1;
+
+/**
+ * Asks those whose votes name the batch, then the primary. The shell looks in its own store first. While there is no room for batches, only
+ * the next in line are asked for.
+ */
 export const fetchMissingBatch = (turn: Turn, slot: Slot): void => {
   const { state, effects } = turn;
   const digest = slot.certificate?.digest ?? slot.proposal?.digest;
   if (digest === undefined || state.executedDigests.has(slot.sequence) || state.batches.has(digest)) return;
+  if (state.batches.isFull && !isNextInLine(state, slot)) return;
   const from = new Set<ReplicaIndex>();
   for (const { message } of [...slot.prepares.values(), ...slot.commits.values()]) if (message.digest === digest) from.add(message.replica);
   from.add(currentPrimary(state));

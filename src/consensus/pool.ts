@@ -26,11 +26,17 @@ export interface Pool {
   add(request: Verified<Request>, now: number, local: boolean): Admission;
   get(id: Digest): PendingRequest | undefined;
   remove(id: Digest): PendingRequest | undefined;
-  /** oldest first */
-  values(): IterableIterator<PendingRequest>;
   oldest(): PendingRequest | undefined;
+  /** those of this node's own clients, oldest first */
+  locals(): IterableIterator<PendingRequest>;
+  /** the oldest local one that was not relayed to everybody yet */
+  unrelayed(): PendingRequest | undefined;
+  markRelayed(id: Digest): void;
   /** requests no proposal of this view holds */
   unproposed(): number;
+  nextUnproposed(): PendingRequest | undefined;
+  /** oldest first */
+  unproposedValues(): IterableIterator<PendingRequest>;
   unproposedBytes(): number;
   markProposed(id: Digest, sequence: Sequence): void;
   /** a view ended: everything waits again */
@@ -43,8 +49,18 @@ export const createPool = (bounds: PoolBounds): Pool => {
   const pending = new Map<Digest, PendingRequest>();
   const perClient = new Map<PublicKey, number>();
   let bytes = 0;
-  let unproposed = 0;
+  // views of `pending`, each oldest first, so that no question walks past what it does not ask for
+  const unproposed = new Map<Digest, PendingRequest>();
+  const locals = new Map<Digest, PendingRequest>();
+  const unrelayed = new Map<Digest, PendingRequest>();
   let unproposedBytes = 0;
+
+  const first = (entries: ReadonlyMap<Digest, PendingRequest>): PendingRequest | undefined => entries.values().next().value;
+  const markLocal = (entry: PendingRequest): void => {
+    entry.local = true;
+    locals.set(entry.request.id, entry);
+    if (!entry.relayedToAll) unrelayed.set(entry.request.id, entry);
+  };
 
   const countClient = (client: PublicKey, change: number): void => {
     const count = (perClient.get(client) ?? 0) + change;
@@ -56,15 +72,17 @@ export const createPool = (bounds: PoolBounds): Pool => {
     add(request, now, local) {
       const known = pending.get(request.id);
       if (known !== undefined) {
-        known.local ||= local;
+        if (local && !known.local) markLocal(known);
         return "already-pending";
       }
       if (pending.size >= bounds.requests || bytes + request.bytes.length > bounds.bytes) return "pool-full";
       if ((perClient.get(request.client) ?? 0) >= bounds.requestsPerClient) return "client-pool-full";
-      pending.set(request.id, { request, since: now, local, relayedToAll: false, proposed: undefined });
+      const entry: PendingRequest = { request, since: now, local: false, relayedToAll: false, proposed: undefined };
+      pending.set(request.id, entry);
+      if (local) markLocal(entry);
       countClient(request.client, 1);
       bytes += request.bytes.length;
-      unproposed += 1;
+      unproposed.set(request.id, entry);
       unproposedBytes += request.bytes.length;
       return "admitted";
     },
@@ -73,30 +91,38 @@ export const createPool = (bounds: PoolBounds): Pool => {
       const entry = pending.get(id);
       if (entry === undefined) return undefined;
       pending.delete(id);
+      locals.delete(id);
+      unrelayed.delete(id);
       countClient(entry.request.client, -1);
       bytes -= entry.request.bytes.length;
-      if (entry.proposed === undefined) {
-        unproposed -= 1;
-        unproposedBytes -= entry.request.bytes.length;
-      }
+      if (unproposed.delete(id)) unproposedBytes -= entry.request.bytes.length;
       return entry;
     },
-    values: () => pending.values(),
-    oldest: () => pending.values().next().value,
-    unproposed: () => unproposed,
+    oldest: () => first(pending),
+    locals: () => locals.values(),
+    unrelayed: () => first(unrelayed),
+    markRelayed(id) {
+      const entry = unrelayed.get(id);
+      if (entry === undefined) return;
+      entry.relayedToAll = true;
+      unrelayed.delete(id);
+    },
+    unproposed: () => unproposed.size,
+    nextUnproposed: () => first(unproposed),
+    unproposedValues: () => unproposed.values(),
     unproposedBytes: () => unproposedBytes,
     markProposed(id, sequence) {
       const entry = pending.get(id);
       if (entry === undefined) return;
-      if (entry.proposed === undefined) {
-        unproposed -= 1;
-        unproposedBytes -= entry.request.bytes.length;
-      }
+      if (unproposed.delete(id)) unproposedBytes -= entry.request.bytes.length;
       entry.proposed = sequence;
     },
     releaseAll() {
-      for (const entry of pending.values()) entry.proposed = undefined;
-      unproposed = pending.size;
+      unproposed.clear();
+      for (const [id, entry] of pending) {
+        entry.proposed = undefined;
+        unproposed.set(id, entry);
+      }
       unproposedBytes = bytes;
     },
     get size() {

@@ -9,7 +9,7 @@ import { demandNextView } from "./demand.ts";
 import { handOver } from "./execution.ts";
 import { fetchMissingBatch } from "./fetching.ts";
 import { cutBatch } from "./requests.ts";
-import { currentPrimary, halt, mayVote, reject, type Proposal, type Slot, type State, type Turn } from "./state.ts";
+import { currentPrimary, mayVote, reject, type Proposal, type Slot, type State, type Turn } from "./state.ts";
 
 /** Runs to a fixed point. */
 export const settle = (turn: Turn): void => {
@@ -57,14 +57,16 @@ const wantBatch = (turn: Turn, slot: Slot, digest: Digest): void => {
   fetchMissingBatch(turn, slot);
 };
 
-/** A NEW-VIEW proposes again what ran here already: it must be the same, and needs no batch. */
+/**
+ * What ran here already is proposed again, by a NEW-VIEW or to those who lag: it needs no batch. Another digest is left alone: a later view
+ * than this one, whose batches we fetched, may have ordered it.
+ */
 const acceptExecuted = (turn: Turn): void => {
   for (const slot of turn.touched) {
     const { proposal } = slot;
     const executedDigest = turn.state.executedDigests.get(slot.sequence);
-    if (proposal === undefined || proposal.accepted || executedDigest === undefined) continue;
+    if (proposal === undefined || proposal.accepted) continue;
     if (executedDigest === proposal.digest) accept(turn, slot, proposal, undefined);
-    else halt(turn, "conflicting-commit", `sequence ${slot.sequence} was executed as ${executedDigest} and is proposed as ${proposal.digest}`);
   }
 };
 
@@ -114,8 +116,11 @@ const accept = (turn: Turn, slot: Slot, proposal: Proposal, batch: Batch | undef
     },
   });
   if (signed !== undefined && replica !== currentPrimary(state)) {
-    effects.push({ type: "broadcast", message: { kind: "prepare", epoch, view, sequence, digest, replica, proposalSignature: signed.signature } });
-    if (!proposal.carried && state.pace.proposed(time.now)) demandNextView(turn);
+    effects.push({
+      type: "broadcast",
+      message: { kind: "prepare", epoch, view, sequence, digest, replica, proposalSignature: signed.signature },
+    });
+    if (!proposal.carried && state.pace.proposed(time.now)) demandNextView(turn, "patience");
   }
   if (signed === undefined && batch !== undefined) {
     effects.push({ type: "propose", message: { kind: "pre-prepare", epoch, view, sequence, digest, replica }, batch });
@@ -135,7 +140,10 @@ const prepare = (turn: Turn, slot: Slot): void => {
   slot.prepared = { epoch, view, sequence, digest, proposalSignature: proposal.signed.signature, prepares };
   slot.commitSent = true;
   effects.push({ type: "save", record: { type: "prepared", certificate: slot.prepared } });
-  effects.push({ type: "broadcast", message: { kind: "commit", epoch, view, sequence, digest, replica: state.config.self as ReplicaIndex } });
+  effects.push({
+    type: "broadcast",
+    message: { kind: "commit", epoch, view, sequence, digest, replica: state.config.self as ReplicaIndex },
+  });
 };
 
 /** Committed: q matching COMMITs prove the batch, whether or not it prepared here (PROTOCOL §3.5). */
@@ -175,8 +183,14 @@ const execute = (turn: Turn): boolean => {
   let moved = false;
   for (;;) {
     const slot = state.slots.get(nextSequence(state.committedUpTo));
-    const batch = slot?.certificate === undefined ? undefined : state.batches.get(slot.certificate.digest);
-    if (slot?.certificate === undefined || batch === undefined) return moved;
+    if (slot?.certificate === undefined) return moved;
+    const { digest } = slot.certificate;
+    const batch = state.batches.get(digest);
+    if (batch === undefined) {
+      if (state.wantedCertified !== digest) fetchMissingBatch(turn, slot);
+      state.wantedCertified = digest;
+      return moved;
+    }
     handOver(turn, slot.certificate, batch);
     moved = true;
   }

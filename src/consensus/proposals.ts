@@ -4,9 +4,9 @@ import type { Digest } from "../protocol/ids.ts";
 import type { Batch, PrePrepare, Signed } from "../protocol/messages.ts";
 import { demandNextView } from "./demand.ts";
 import { keepForLater } from "./early.ts";
-import { fetchMissingBatch } from "./fetching.ts";
+import { fetchMissingBatch, isNextInLine } from "./fetching.ts";
 import type { Input } from "./input.ts";
-import { currentPrimary, halt, inWindow, mayVote, reject, slotAt, type Proposal, type Slot, type State, type Turn } from "./state.ts";
+import { halt, inWindow, mayVote, reject, slotAt, type Proposal, type Slot, type State, type Turn } from "./state.ts";
 
 /**
  * Ignore: another epoch, an old view, outside the window, known already. Keep for later: a view not entered yet.
@@ -24,6 +24,10 @@ export const handlePrePrepare = (turn: Turn, input: Extract<Input, { type: "pre-
   if (!inWindow(state, message.sequence)) return reject(turn, input.type, "outside-window", { from });
   if (keepForLater(turn, input, message.view, from)) return;
   if (from === state.config.self) return ownProposalIsDurable(turn, signed);
+  if (message.sequence <= state.viewBase) return reject(turn, input.type, "outside-window", { from });
+  const ordered = state.executedDigests.get(message.sequence);
+  // a view that we lag behind may have ordered something else here: no offence, and too late to matter
+  if (ordered !== undefined && ordered !== message.digest) return reject(turn, input.type, "conflicting-proposal", { from });
   const slot = slotAt(turn, message.sequence);
   const known = slot.proposal;
   if (known !== undefined && known.digest !== message.digest) return provenEquivocation(turn, known, signed);
@@ -31,7 +35,7 @@ export const handlePrePrepare = (turn: Turn, input: Extract<Input, { type: "pre-
   if (!news) return reject(turn, input.type, "duplicate", { from });
   slot.proposal ??= { digest: message.digest, signed, carried: false, accepted: false };
   if (batch === undefined) fetchMissingBatch(turn, slot);
-  else learnBatch(state, slot, batch);
+  else learnBatch(turn, slot, batch);
 };
 
 /** The primary signed a batch that no replica can accept: proof, and reason enough for another view (PROTOCOL §5, §14). */
@@ -44,7 +48,7 @@ export const handleInvalidBatch = (turn: Turn, input: Extract<Input, { type: "in
   }
   turn.effects.push({ type: "evidence", evidence: { kind: "invalid-batch", culprit, proposal: signed, batch, reason } });
   reject(turn, input.type, "invalid-batch", { from: culprit, blame: true });
-  if (signed.message.view === turn.state.view && culprit === currentPrimary(turn.state)) demandNextView(turn);
+  if (signed.message.view === turn.state.view) demandNextView(turn, "proof");
 };
 
 /** A batch that was asked for: wherever its digest is waited for, it is now known. */
@@ -52,10 +56,7 @@ export const handleBatch = (turn: Turn, input: Extract<Input, { type: "batch" }>
   const { state } = turn;
   const waiting = [...state.slots.values()].filter((slot) => awaits(state, slot, input.batch.digest));
   if (waiting.length === 0) return reject(turn, input.type, "unrequested");
-  for (const slot of waiting) {
-    turn.touched.add(slot);
-    learnBatch(state, slot, input.batch);
-  }
+  for (const slot of waiting) learnBatch(turn, slot, input.batch);
 };
 
 const awaits = (state: State, slot: Slot, digest: Digest): boolean =>
@@ -63,9 +64,9 @@ const awaits = (state: State, slot: Slot, digest: Digest): boolean =>
   !state.batches.has(digest) &&
   (slot.proposal?.digest === digest || slot.certificate?.digest === digest);
 
-const learnBatch = (state: State, slot: Slot, batch: Batch): void => {
+const learnBatch = ({ state, touched }: Turn, slot: Slot, batch: Batch): void => {
   // the next in line is kept whatever the bound says: without it nothing would ever be freed
-  state.batches.add(batch, slot.sequence === state.committedUpTo + 1 || slot.sequence === state.acceptedUpTo + 1);
+  if (state.batches.add(batch, isNextInLine(state, slot))) touched.add(slot);
 };
 
 const provenEquivocation = (turn: Turn, known: Proposal, second: Signed<PrePrepare>): void => {
@@ -74,7 +75,7 @@ const provenEquivocation = (turn: Turn, known: Proposal, second: Signed<PrePrepa
     turn.effects.push({ type: "evidence", evidence: { kind: "conflicting-votes", culprit, first: known.signed, second } });
   }
   reject(turn, "pre-prepare", "conflicting-proposal", { from: culprit, blame: true });
-  demandNextView(turn);
+  demandNextView(turn, "proof");
 };
 
 /** Our own proposal came home through the disk; anything else in our name was signed elsewhere (PROTOCOL §6). */

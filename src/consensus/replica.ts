@@ -23,9 +23,10 @@ import { handleBatch, handleInvalidBatch, handlePrePrepare } from "./proposals.t
 import { handleRequest } from "./requests.ts";
 import { handleStart, restoreSlots } from "./restart.ts";
 import { createState, inWindow, type State, type Turn } from "./state.ts";
-import { handleTick, nextDeadline } from "./timers.ts";
+import { handleTick, nextDeadline, startRepetition } from "./timers.ts";
 import { followDemands, handleViewChange } from "./view-change.ts";
 import { handleCommit, handlePrepare } from "./votes.ts";
+import { forgivePause } from "./waiting.ts";
 
 export interface SlotName {
   readonly epoch: Epoch;
@@ -58,11 +59,13 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
   return {
     step(input, time) {
       if (state.halted !== undefined) return [];
+      forgivePause(state, time.now, () => nextDeadline(state));
       const turn: Turn = { state, time, effects: [], touched: new Set() };
       const { view, active } = state;
       handle(turn, input);
       conclude(turn);
       if (state.active && (state.view !== view || !active)) for (const early of takeEarly(state)) handleAndConclude(turn, early);
+      startRepetition(turn);
       return turn.effects;
     },
     deadline: () => nextDeadline(state),

@@ -28,24 +28,41 @@ const relayToPrimary = (turn: Turn, requests: readonly Request[]): void => {
 
 /** A new primary does not know what was told to the old one. */
 export const relayPending = (turn: Turn): void => {
-  const pending = [...turn.state.pool.values()].filter((entry) => entry.local).map((entry) => entry.request);
+  const pending = [...turn.state.pool.locals()].map((entry) => entry.request);
   if (pending.length > 0) relayToPrimary(turn, pending);
 };
 
-/** When a request that waits since `since` is told to every validator: half its timeout (PROTOCOL §3.1). */
-export const relayDue = (state: State, since: number): number => Math.max(since, state.timersFrom) + state.patience.requestTimeout() / 2;
+/** When a request that waits since `since` is told to every validator: half its timeout (PROTOCOL §3.1); not while the queue moves. */
+export const relayDue = (state: State, since: number): number =>
+  Math.max(since, state.headSince, state.timersFrom) + state.patience.requestTimeout() / 2;
 
 /** Tells every validator about the requests that waited too long; each starts its own timer, so a primary can not silently censor. */
 export const relayOverdueToAll = (turn: Turn): void => {
   const { state, time } = turn;
   const overdue: Request[] = [];
-  for (const entry of state.pool.values()) {
-    if (relayDue(state, entry.since) > time.now) break;
-    if (!entry.local || entry.relayedToAll) continue;
-    entry.relayedToAll = true;
+  for (
+    let entry = state.pool.unrelayed();
+    entry !== undefined && relayDue(state, entry.since) <= time.now;
+    entry = state.pool.unrelayed()
+  ) {
+    state.pool.markRelayed(entry.request.id);
     overdue.push(entry.request);
   }
   if (overdue.length > 0) turn.effects.push({ type: "relay", to: others(state), requests: overdue });
+};
+
+/** Requests that are told to everybody once more at a time. */
+const RELAYED_AGAIN = 32;
+
+/** A relay that was lost, or refused by a full pool, must not silence its client: the oldest are told again (PROTOCOL §3). */
+export const relayAgain = (turn: Turn): void => {
+  const { state } = turn;
+  const again: Request[] = [];
+  for (const entry of state.pool.locals()) {
+    if (!entry.relayedToAll || again.length >= RELAYED_AGAIN) break;
+    again.push(entry.request);
+  }
+  if (again.length > 0) turn.effects.push({ type: "relay", to: others(state), requests: again });
 };
 
 const inFlightCount = (state: State): number => state.nextSequence - 1 - state.committedUpTo;
@@ -62,8 +79,8 @@ export const batchDue = (state: State): number | undefined => {
   const { parameters, settings } = state.config;
   const full = state.pool.unproposed() >= parameters.maxBatchRequests || state.pool.unproposedBytes() >= parameters.maxBatchBytes;
   if (full || inFlightCount(state) === 0) return Number.NEGATIVE_INFINITY;
-  for (const entry of state.pool.values()) if (entry.proposed === undefined) return entry.since + settings.maxBatchDelayMs;
-  return undefined;
+  const first = state.pool.nextUnproposed();
+  return first === undefined ? undefined : first.since + settings.maxBatchDelayMs;
 };
 
 /** Puts one batch into the next free slot if one is due: at once when idle, else when full or when its oldest request waited enough. */
@@ -84,8 +101,7 @@ const takeRequests = (state: State, sequence: Sequence): Request[] => {
   const { maxBatchBytes, maxBatchRequests } = state.config.parameters;
   const taken: Request[] = [];
   let bytes = 0;
-  for (const { proposed, request } of state.pool.values()) {
-    if (proposed !== undefined) continue;
+  for (const { request } of state.pool.unproposedValues()) {
     if (taken.length >= maxBatchRequests || (taken.length > 0 && bytes + request.bytes.length > maxBatchBytes)) break;
     taken.push(request);
     bytes += request.bytes.length;

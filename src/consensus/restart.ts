@@ -1,7 +1,7 @@
 /** A replica's return from its disk: it holds what it promised, and says it again to the letter (PROTOCOL §6). */
 import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import type { Restored } from "./config.ts";
-import { installProposals } from "./new-view.ts";
+import { carryOver, installProposals } from "./carried.ts";
 import { currentPrimary, emptySlot, inWindow, mayVote, others, type Slot, type State, type Turn } from "./state.ts";
 
 /** Puts back what was accepted and what prepared; called once, before the first step. */
@@ -25,7 +25,13 @@ export const restoreSlots = (state: State, restored: Restored): void => {
     if (batch !== undefined) state.batches.add(batch, true);
     state.nextSequence = Math.max(state.nextSequence, sequence + 1) as Sequence;
   }
-  if (restored.viewChange !== undefined && !restored.active) state.viewChanges.set(restored.viewChange.message.replica, restored.viewChange);
+  if (restored.active && restored.newView !== undefined) {
+    const { stable } = carryOver(restored.newView.message.viewChanges, state.config.emptyBatch.digest);
+    state.viewBase = stable.sequence;
+    state.nextSequence = Math.max(state.nextSequence, stable.sequence + 1) as Sequence;
+  }
+  if (restored.viewChange !== undefined && !restored.active)
+    state.viewChanges.set(restored.viewChange.message.replica, restored.viewChange);
 };
 
 /** First input of a life. */
@@ -57,7 +63,10 @@ const sayCheckpointsAgain = (turn: Turn): void => {
   const { epochRoot, committee } = state.config;
   const replica = state.config.self as ReplicaIndex;
   for (const { sequence, stateRoot, logHash } of state.ownCheckpoints.values()) {
-    effects.push({ type: "broadcast", message: { kind: "checkpoint", epoch: committee.epoch, sequence, stateRoot, logHash, epochRoot, replica } });
+    effects.push({
+      type: "broadcast",
+      message: { kind: "checkpoint", epoch: committee.epoch, sequence, stateRoot, logHash, epochRoot, replica },
+    });
   }
 };
 
@@ -75,7 +84,10 @@ const sayVotesAgain = (turn: Turn, slot: Slot): void => {
   if (signed === undefined && batch !== undefined) {
     effects.push({ type: "propose", message: { kind: "pre-prepare", epoch, view, sequence, digest, replica }, batch });
   } else if (signed !== undefined && replica !== currentPrimary(state)) {
-    effects.push({ type: "broadcast", message: { kind: "prepare", epoch, view, sequence, digest, replica, proposalSignature: signed.signature } });
+    effects.push({
+      type: "broadcast",
+      message: { kind: "prepare", epoch, view, sequence, digest, replica, proposalSignature: signed.signature },
+    });
   }
   if (prepared?.view !== view) return;
   slot.commitSent = true;

@@ -53,6 +53,8 @@ export interface Peer {
   unreachableSince: number;
   /** when we last repeated something it lacked */
   helpedAt: number;
+  /** when it last left a fetch without an answer that helps: those who failed longest ago are asked first */
+  failedAt: number;
 }
 
 export interface Fetch {
@@ -75,6 +77,10 @@ export interface State {
   active: boolean;
   demand: View;
   newView: SignedNewView | undefined;
+  /** the stable checkpoint this view was built on: nothing at or below it is proposed in this view */
+  viewBase: Sequence;
+  /** our demand rests on proof against the primary: progress does not take it back */
+  demandProven: boolean;
   /** the view whose NEW-VIEW we made: there is only one */
   announcedNewView: View | undefined;
   readonly viewChanges: Map<ReplicaIndex, Signed<ViewChange>>;
@@ -109,6 +115,8 @@ export interface State {
   readonly batches: BatchStore;
   /** the batch that acceptance stands still for and that was asked for */
   wantedBatch: Digest | undefined;
+  /** the batch that execution stands still for and that was asked for */
+  wantedCertified: Digest | undefined;
 
   readonly pool: Pool;
   /** requests inside accepted, not yet committed batches of this view */
@@ -125,6 +133,12 @@ export interface State {
   readonly pace: Pace;
   /** no request's timer started before this */
   timersFrom: number;
+  /** when the oldest request of the pool became the oldest: its timer runs from then (Castro & Liskov, §4.4) */
+  headSince: number;
+  /** time of the latest step */
+  lastNow: number;
+  /** something was waited for after the latest step: repetition is on the clock */
+  waiting: boolean;
   /** when committedUpTo last moved */
   progressAt: number;
   repeatAt: number;
@@ -159,7 +173,14 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
   const { committee, settings, parameters, self } = config;
   const peers = new Map<ReplicaIndex, Peer>();
   for (const { index } of committee.validators) {
-    if (index !== self) peers.set(index, { status: undefined, reachable: false, unreachableSince: 0, helpedAt: Number.NEGATIVE_INFINITY });
+    if (index !== self)
+      peers.set(index, {
+        status: undefined,
+        reachable: false,
+        unreachableSince: 0,
+        helpedAt: Number.NEGATIVE_INFINITY,
+        failedAt: Number.NEGATIVE_INFINITY,
+      });
   }
   return {
     config,
@@ -169,6 +190,8 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
     active: restored.active,
     demand: restored.view,
     newView: restored.newView,
+    viewBase: 0 as Sequence,
+    demandProven: false,
     announcedNewView: undefined,
     viewChanges: new Map(),
     newViewDeadline: undefined,
@@ -188,6 +211,7 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
     committedTimestamp: restored.timestamp,
     batches: createBatchStore(settings.heldBatchBytes, config.emptyBatch),
     wantedBatch: undefined,
+    wantedCertified: undefined,
     pool: createPool({ requests: settings.poolRequests, bytes: settings.poolBytes, requestsPerClient: parameters.sessionWindow }),
     inFlight: new Map(),
     recent: new Set(restored.executedRequests),
@@ -197,6 +221,9 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
     patience: createPatience(settings),
     pace: createPace(),
     timersFrom: 0,
+    headSince: 0,
+    lastNow: 0,
+    waiting: false,
     progressAt: 0,
     repeatAt: Number.POSITIVE_INFINITY,
     repeatPause: settings.repeatMs,

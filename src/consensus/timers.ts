@@ -4,9 +4,10 @@ import type { Checkpoint, Commit, Prepare, Signed, ViewChange } from "../protoco
 import { fetchDue, fetchIfBehind } from "./catch-up.ts";
 import { demandNextView } from "./demand.ts";
 import { fetchMissingBatch } from "./fetching.ts";
-import { batchDue, relayDue, relayOverdueToAll } from "./requests.ts";
+import { batchDue, relayAgain, relayDue, relayOverdueToAll } from "./requests.ts";
 import { currentPrimary, mayVote, others, type Slot, type State, type Turn } from "./state.ts";
 import { followDemands } from "./view-change.ts";
+import { commitDue, waitingSince } from "./waiting.ts";
 
 /** Slots beyond the first unexecuted one that are repeated at a time. */
 const REPEATED_SLOTS = 16;
@@ -26,28 +27,16 @@ export const handleTick = (turn: Turn): void => {
   if (!state.quorumReachable) return;
   relayOverdueToAll(turn);
   if ((overdueAt(state) ?? Number.POSITIVE_INFINITY) <= time.now) {
-    demandNextView(turn);
+    demandNextView(turn, "patience");
     followDemands(turn);
   }
   if ((repeatDue(state) ?? Number.POSITIVE_INFINITY) <= time.now) repeat(turn);
 };
 
-/**
- * When the oldest known work began to wait: a request in the pool, or the primary's proposal for the next sequence. Votes alone do not
- * count: a single liar could keep every replica waiting for a slot that no primary proposed.
- */
-const waitingSince = (state: State): number | undefined => {
-  const request = state.pool.oldest()?.since;
-  const next = state.slots.get(nextSequence(state.committedUpTo));
-  const proposal = next?.proposal === undefined ? undefined : next.seenAt;
-  if (request === undefined && proposal === undefined) return undefined;
-  return Math.max(Math.min(request ?? Number.POSITIVE_INFINITY, proposal ?? Number.POSITIVE_INFINITY), state.timersFrom);
-};
-
 /** When this replica will want the next view (PROTOCOL §5); undefined when it is content or has said so already. */
 const overdueAt = (state: State): number | undefined => {
   if (!mayVote(state) || state.demand > state.view) return undefined;
-  const patience = state.active ? waitingForCommit(state) : state.newViewDeadline;
+  const patience = state.active ? commitDue(state) : state.newViewDeadline;
   if (patience === undefined) return undefined;
   const primary = state.peers.get(currentPrimary(state));
   if (primary === undefined || primary.reachable) return patience;
@@ -56,24 +45,31 @@ const overdueAt = (state: State): number | undefined => {
   return Math.min(patience, Math.max(primary.unreachableSince, since) + state.config.settings.unreachableGraceMs);
 };
 
-const waitingForCommit = (state: State): number | undefined => {
-  const since = waitingSince(state);
-  return since === undefined ? undefined : since + state.patience.requestTimeout();
-};
-
 const nextRelay = (state: State): number | undefined => {
-  for (const entry of state.pool.values()) if (entry.local && !entry.relayedToAll) return relayDue(state, entry.since);
-  return undefined;
+  const first = state.pool.unrelayed();
+  return first === undefined ? undefined : relayDue(state, first.since);
 };
 
 /* ------------------------------------------------------------------ repetition: a lost message costs a delay, never a stall */
 
 const unstable = (state: State): boolean => state.ownCheckpoints.size > 0;
 
-const repeatDue = (state: State): number | undefined => {
-  if (!mayVote(state)) return undefined;
-  const waiting = !state.active || state.demand > state.view || waitingSince(state) !== undefined || unstable(state);
-  return waiting ? state.repeatAt : undefined;
+const waits = (state: State): boolean =>
+  !state.active || state.demand > state.view || waitingSince(state) !== undefined || lacksCertifiedBatch(state) || unstable(state);
+
+const lacksCertifiedBatch = (state: State): boolean => state.slots.get(nextSequence(state.committedUpTo))?.certificate !== undefined;
+
+const repeatDue = (state: State): number | undefined => (state.waiting ? state.repeatAt : undefined);
+
+/** The first repetition comes one pause after the waiting began. */
+export const startRepetition = (turn: Turn): void => {
+  const { state, time } = turn;
+  const waiting = mayVote(state) && waits(state);
+  if (waiting && !state.waiting) {
+    state.repeatPause = state.config.settings.repeatMs;
+    state.repeatAt = time.now + state.repeatPause;
+  }
+  state.waiting = waiting;
 };
 
 const repeat = (turn: Turn): void => {
@@ -81,6 +77,7 @@ const repeat = (turn: Turn): void => {
   state.repeatPause = Math.min(state.repeatPause * 2, 8 * state.config.settings.repeatMs);
   state.repeatAt = time.now + state.repeatPause;
   if (state.demand > state.view) effects.push({ type: "send-status" });
+  relayAgain(turn);
   repeatCheckpoints(turn);
   if (!state.active) return repeatViewChange(turn);
   for (let sequence = state.committedUpTo + 1; sequence <= state.committedUpTo + REPEATED_SLOTS; sequence += 1) {

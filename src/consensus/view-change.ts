@@ -19,9 +19,8 @@ export const handleViewChange = (turn: Turn, input: Extract<Input, { type: "view
   const known = state.viewChanges.get(from);
   if (known !== undefined && known.message.view === message.view) return judgeSecond(turn, known, signed);
   if (known !== undefined && known.message.view > message.view) return reject(turn, input.type, "stale-view-change", { from });
-  if (from === state.config.self && mayVote(state) && !(message.view === state.view && !state.active)) {
-    return halt(turn, "key-used-elsewhere", `a view change to ${message.view} in our name that we did not ask for`);
-  }
+  // ours may come home when we are already further: only a view that we never asked for proves another process
+  if (from === state.config.self && message.view > state.view) return notOurs(turn, message);
   if (message.view < state.view || (message.view === state.view && state.active)) {
     reject(turn, input.type, "stale-view-change", { from });
     repeatTo(turn, from);
@@ -39,8 +38,13 @@ const judgeSecond = (turn: Turn, first: Signed<ViewChange>, second: Signed<ViewC
     if (turn.state.active && second.message.view <= turn.state.view) repeatTo(turn, from);
     return;
   }
+  if (from === turn.state.config.self) return notOurs(turn, second.message);
   turn.effects.push({ type: "evidence", evidence: { kind: "conflicting-view-changes", culprit: from, first, second } });
   reject(turn, "view-change", "conflicting-view-change", { from, blame: true });
+};
+
+const notOurs = (turn: Turn, message: ViewChange): void => {
+  if (mayVote(turn.state)) halt(turn, "key-used-elsewhere", `a view change to ${message.view} in our name that we did not make`);
 };
 
 const sameContent = (a: ViewChange, b: ViewChange): boolean =>
@@ -76,6 +80,7 @@ const leaveView = (turn: Turn, view: View): void => {
   state.view = view;
   state.active = false;
   state.demand = view;
+  state.demandProven = false;
   state.newViewDeadline = undefined;
   forgetSlotsOfOldView(state);
   for (const [replica, { message }] of state.viewChanges) if (message.view < view) state.viewChanges.delete(replica);
@@ -108,6 +113,7 @@ export const forgetSlotsOfOldView = (state: State): void => {
   state.inFlight.clear();
   state.pool.releaseAll();
   state.wantedBatch = undefined;
+  state.wantedCertified = undefined;
 };
 
 /** The new primary is on the clock from the moment that q VIEW-CHANGEs are on their way (Castro & Liskov, §4.5.2). */

@@ -47,7 +47,8 @@ const admit = (turn: Turn, input: VoteInput): Slot | undefined => {
 
 /** A vote in our name for what we did not vote: our key signs in another process (PROTOCOL §6). */
 const notOurs = (turn: Turn, message: Prepare | Commit): void => {
-  if (mayVote(turn.state)) halt(turn, "key-used-elsewhere", `a ${message.kind} for sequence ${message.sequence} in our name that we did not send`);
+  if (mayVote(turn.state))
+    halt(turn, "key-used-elsewhere", `a ${message.kind} for sequence ${message.sequence} in our name that we did not send`);
 };
 
 const keepFirst = <M extends Prepare | Commit>(

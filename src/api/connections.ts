@@ -10,7 +10,7 @@ export interface Connections {
   /** A handler is at work from here until the returned function is called. */
   begin(): () => void;
   readonly closing: boolean;
-  /** Takes no more connections; waits at most `drainMs` for handlers and then `flushMs` for their bytes; cuts what remains. */
+  /** Takes no more connections, and after a moment no more questions on idle ones; waits at most `drainMs` for handlers and then `flushMs` for their bytes; cuts what remains. */
   close(drainMs: number, flushMs: number): Promise<void>;
 }
 
@@ -26,6 +26,9 @@ const pause = (milliseconds: number): { readonly over: Promise<void>; stop(): vo
   });
   return { over, stop: () => finish() };
 };
+
+/** A question may be on its way on a connection that looks idle; cut at once, its sender could not tell whether it was heard. */
+const idleGraceMs = 25;
 
 export const trackConnections = (server: HttpServer): Connections => {
   /** bounded by `server.maxConnections`; an answer is owed until its last byte was handed to the system */
@@ -85,6 +88,7 @@ export const trackConnections = (server: HttpServer): Connections => {
         onAllGone = resolve;
         if (owed.size === 0) resolve();
       });
+      await pause(idleGraceMs).over;
       for (const [socket, answers] of owed) if (answers.size === 0) socket.destroy();
       const drain = pause(drainMs);
       await Promise.race([done, drain.over]);

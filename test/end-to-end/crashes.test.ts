@@ -1,0 +1,125 @@
+/** Four validators under load from 16 clients, while processes are killed, frozen and stopped. The tests build on each other's ledger. */
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Testnet } from "../../src/testnet/index.ts";
+import { killWhatRuns, start } from "./support/command.ts";
+import { expectAllThere, startLoad } from "./support/load.ts";
+import type { Load } from "./support/load.ts";
+import { assertLogsEqual, codeOf, networkFolder, primaryAsSeenBy, startNetwork } from "./support/network.ts";
+import { eventually, until } from "./support/wait.ts";
+
+const dir = networkFolder();
+killWhatRuns();
+let testnet: Testnet;
+let load: Load | undefined;
+
+beforeAll(async () => {
+  // checkpoints often: what they let go must not be missed after a crash
+  testnet = await startNetwork(dir, { parameters: { checkpointInterval: 32 } });
+});
+afterEach(async () => {
+  await load?.stop();
+  load = undefined;
+});
+
+const others = (index: number): number[] => [0, 1, 2, 3].filter((each) => each !== index);
+
+describe("four validators under load", () => {
+  it("commit again within 3 s when the primary is killed; nothing acknowledged is lost; the logs are equal", async () => {
+    load = await startLoad(testnet);
+    await load.more(200);
+    const primary = await primaryAsSeenBy(testnet, 1);
+    const killed = performance.now();
+    await testnet.kill(primary);
+    await load.more(300);
+    const gap = load.longestGap(killed);
+    console.log(`longest gap after the kill of the primary: ${Math.round(gap)} ms`);
+    expect(gap).toBeLessThan(3000);
+
+    await testnet.restart(primary);
+    await testnet.ready();
+    await load.more(100);
+    await load.stop();
+    await assertLogsEqual(testnet);
+    await expectAllThere(testnet, primary, load);
+  });
+
+  it("have everything that was acknowledged when all are killed at once", async () => {
+    load = await startLoad(testnet);
+    await load.more(300);
+    await Promise.all([0, 1, 2, 3].map((index) => testnet.kill(index)));
+    const stopped = load.stop();
+    await Promise.all([0, 1, 2, 3].map((index) => testnet.restart(index)));
+    await testnet.ready();
+    await stopped;
+    await Promise.all([0, 1, 2, 3].map((index) => expectAllThere(testnet, index, load as Load)));
+    await assertLogsEqual(testnet);
+  });
+
+  it("go on without one, refuse without two, and resume within 5 s of its return", async () => {
+    await testnet.kill(3);
+    await testnet.client(0).put("with", "three");
+    await testnet.kill(2);
+    await until("two of four are missed", 5000, async () => (await testnet.client(0).status()).quorum.reachable === 2);
+
+    const asked = performance.now();
+    expect(await codeOf(testnet.client(0).put("with", "two"))).toBe("no_quorum");
+    expect(await codeOf(testnet.client(1).get("with"))).toBe("no_quorum");
+    expect(performance.now() - asked).toBeLessThan(1000);
+    expect(await testnet.client(1).get("with", { consistency: "local" })).toMatchObject({ value: "three" });
+    expect(await testnet.client(0).status()).toMatchObject({ connectivity: "split", blocked: { reason: "no_quorum" } });
+    expect((await testnet.client(0).ready()).ready).toBe(false);
+
+    await testnet.restart(2);
+    const back = performance.now();
+    await eventually("writes again", 5000, async () => testnet.client(0).put("with", "three again"));
+    expect(performance.now() - back).toBeLessThan(5000);
+    expect(await testnet.client(2).get("with")).toMatchObject({ value: "three again", version: 2 });
+
+    await testnet.restart(3);
+    await testnet.ready();
+    await assertLogsEqual(testnet);
+  });
+
+  it("lose nothing when a node is asked to stop: it answers what is under way and exits with 0", async () => {
+    const stopped = (await primaryAsSeenBy(testnet, 0)) === 1 ? 2 : 1;
+    await testnet.kill(stopped);
+    const node = start(["start", "--home", testnet.node(stopped).home]);
+    await testnet.ready(others(stopped));
+    await eventually("it is back", 20_000, async () => ((await testnet.client(stopped).ready()).ready ? true : undefined));
+
+    load = await startLoad(testnet, 16, [stopped]);
+    await load.more(200);
+    const asked = performance.now();
+    node.child.kill("SIGTERM");
+    const ended = await node.ended;
+    expect(ended.status).toBe(0);
+    expect(performance.now() - asked).toBeLessThan(2000);
+    const quiet = load.stop();
+    await testnet.restart(stopped);
+    await testnet.ready();
+    await quiet;
+    // whoever asked it before it stopped has an answer: no write was cut off without a word
+    expect(load.failures.get("outcome_unknown") ?? 0).toBe(0);
+    await expectAllThere(testnet, stopped, load);
+    await assertLogsEqual(testnet);
+  });
+
+  it("replace a primary that is frozen, and take it back without harm", async () => {
+    const frozen = await primaryAsSeenBy(testnet, 0);
+    load = await startLoad(testnet, 16, others(frozen));
+    await load.more(100);
+    await testnet.pause(frozen);
+    const { view } = await testnet.client(others(frozen)[0] as number).status();
+    await load.more(300);
+    await testnet.resume(frozen);
+    await load.more(100);
+    await until("the old primary follows the others", 15_000, async () => {
+      const status = await testnet.client(frozen).status();
+      return status.view > view && status.primary !== status.peerId && !status.syncing;
+    });
+    await load.stop();
+    await testnet.client(frozen).put("through", "the old primary");
+    await assertLogsEqual(testnet);
+    await expectAllThere(testnet, frozen, load);
+  });
+});

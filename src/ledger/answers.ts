@@ -68,7 +68,11 @@ const readOutcome = (reader: Reader): Outcome => {
       return { status: "executed" };
     case statusTags.duplicate: {
       const sequence = toSequence(readU64(reader, "outcome.sequence"));
-      return { status: "duplicate", sequence, index: readCount(reader, { width: 2, min: 0, max: limits.maxRequestsPerBatch, entryBytes: 0 }, "outcome.index") };
+      return {
+        status: "duplicate",
+        sequence,
+        index: readCount(reader, { width: 2, min: 0, max: limits.maxRequestsPerBatch, entryBytes: 0 }, "outcome.index"),
+      };
     }
     case statusTags.stale:
       return { status: "refused", reason: "stale" };
@@ -105,16 +109,23 @@ const answerBytes = (answer: Answer): number => 32 + outcomeBytes(answer.outcome
 
 /** count u16 ‖ for each answer: id[32] ‖ outcome ‖ results */
 export const encodeAnswers = (answers: readonly Answer[]): Uint8Array =>
-  encodeSized(answers.reduce((bytes, answer) => bytes + answerBytes(answer), 2), (writer) => {
-    writeU16(writer, answers.length);
-    for (const answer of answers) {
-      writeHex32(writer, answer.id);
-      writeOutcome(writer, answer.outcome);
-      writeResults(writer, answer.results);
-    }
-  });
+  encodeSized(
+    answers.reduce((bytes, answer) => bytes + answerBytes(answer), 2),
+    (writer) => {
+      writeU16(writer, answers.length);
+      for (const answer of answers) {
+        writeHex32(writer, answer.id);
+        writeOutcome(writer, answer.outcome);
+        writeResults(writer, answer.results);
+      }
+    },
+  );
 
-const readAnswer = (reader: Reader): Answer => ({ id: readDigest(reader, "id"), outcome: readOutcome(reader), results: readResults(reader) });
+const readAnswer = (reader: Reader): Answer => ({
+  id: readDigest(reader, "id"),
+  outcome: readOutcome(reader),
+  results: readResults(reader),
+});
 
 /** The answers, or undefined if the bytes are not exactly such; results are views of `bytes`. Never throws. */
 export const decodeAnswers = (bytes: Uint8Array): Answer[] | undefined => {
@@ -192,7 +203,8 @@ export const proveResult = (answers: readonly Answer[], index: number): ResultPr
 
 /** Whether `answer` is the one at the proof's index under `root`. Needs nothing else; never throws. */
 export const verifyResultProof = (root: Digest, answer: Answer, proof: ResultProof): boolean => {
-  if (!Number.isInteger(proof.index) || proof.index < 0 || !(proof.index < proof.count) || !(proof.count <= limits.maxRequestsPerBatch)) return false;
+  if (!Number.isInteger(proof.index) || proof.index < 0 || !(proof.index < proof.count) || !(proof.count <= limits.maxRequestsPerBatch))
+    return false;
   let node = leafOf(answer);
   let at = proof.index;
   let used = 0;

@@ -2,7 +2,7 @@
  * The Application port: what the ledger replicates. The built-in key-value store is one; library users write others.
  * Everything here must be deterministic: same operations in the same order, same results, same root, on every node (PROTOCOL §4).
  */
-import type { Digest, PublicKey, Sequence } from "../protocol/ids.ts";
+import type { PublicKey, Sequence } from "../protocol/ids.ts";
 
 export interface OperationContext {
   readonly sequence: Sequence;

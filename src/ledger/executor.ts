@@ -62,7 +62,14 @@ export const executeRequests = (
     let bytesLeft = Math.min(maxResultBytesPerRequest, batchBytesLeft);
     return request.operations.map((operation, position) => {
       const resultBytesLeft = Math.max(bytesLeft, minResultBytes);
-      const result = application.apply(operation, state, { sequence, timestamp: timeMs, client: request.client, request: index, operation: position, resultBytesLeft });
+      const result = application.apply(operation, state, {
+        sequence,
+        timestamp: timeMs,
+        client: request.client,
+        request: index,
+        operation: position,
+        resultBytesLeft,
+      });
       const kept = result.length <= resultBytesLeft ? result : noResult;
       bytesLeft -= kept.length;
       batchBytesLeft -= kept.length;
@@ -79,7 +86,9 @@ export const executeRequests = (
       results = apply(request, index);
     } catch (error) {
       if (error instanceof StoreError) throw error;
-      throw new LedgerError("application-failed", `the application ${application.name} threw: ${(error as Error).message}`, { cause: error });
+      throw new LedgerError("application-failed", `the application ${application.name} threw: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
     sessions.set(request.client, recordNumber(session, request.sequence, { sequence, index }, { window: context.sessionWindow, floor }));
     return { id: request.id, outcome: { status: "executed" }, results };

@@ -125,7 +125,8 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
   let clock = readClock(state);
   let writtenUpTo: number = head.sequence;
   let failure: LedgerError | undefined;
-  if (rawToDigest(state.root()) !== head.stateRoot) throw new LedgerError("wrong-root", "the state in the store does not have the root that was written with it");
+  if (rawToDigest(state.root()) !== head.stateRoot)
+    throw new LedgerError("wrong-root", "the state in the store does not have the root that was written with it");
   const checkpoints = createCheckpoints(store, head.checkpoints, readReleased(store));
   const sessions = createSessionTable(state, await loadSessionOrder(store, records), parameters.maxSessions);
 
@@ -142,7 +143,12 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
     const answers = executeRequests(batch.requests, context, changes, sessionChanges);
     const resultsRoot = resultsRootOf(answers);
     const floor = Math.max(clock.floor, sessionChanges.commit());
-    const next: Clock = { timeMs, sequence: batch.sequence, floor, answersHash: answersHashAfter(clock.answersHash, batch.sequence, resultsRoot) };
+    const next: Clock = {
+      timeMs,
+      sequence: batch.sequence,
+      floor,
+      answersHash: answersHashAfter(clock.answersHash, batch.sequence, resultsRoot),
+    };
     changes.put(stateKeys.clock, encodeClock(next));
     const { root, operations } = changes.commit();
     return { answers, resultsRoot, next, stateRoot: rawToDigest(root), operations };
@@ -169,7 +175,8 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
     position: () => ({ sequence: head.sequence, stateRoot: head.stateRoot, logHash: head.logHash, timeMs: clock.timeMs }),
     execute: (batch) => {
       assertWorking();
-      if (batch.sequence !== head.sequence + 1) throw new LedgerError("wrong-sequence", `batch ${batch.sequence} can not follow ${head.sequence}`);
+      if (batch.sequence !== head.sequence + 1)
+        throw new LedgerError("wrong-sequence", `batch ${batch.sequence} can not follow ${head.sequence}`);
       if (records.unwritten >= maxUnwritten) throw new LedgerError("backlog", `${records.unwritten} executed batches are not written yet`);
       try {
         return executeNext(batch);

@@ -119,7 +119,8 @@ export const createLedgerReader = ({ store, records, state, checkpoints, written
     },
     range: ({ prefix, after, checkpoint }) => {
       assertWorking();
-      if (checkpoint !== undefined && checkpoint > written()) throw new LedgerError("unknown-checkpoint", `checkpoint ${checkpoint} is not written yet`);
+      if (checkpoint !== undefined && checkpoint > written())
+        throw new LedgerError("unknown-checkpoint", `checkpoint ${checkpoint} is not written yet`);
       const items = rangeItems(store, records, {
         prefix: stateKeys.application(prefix ?? new Uint8Array(0)),
         ...(after === undefined ? {} : { after: stateKeys.application(after) }),

@@ -63,7 +63,8 @@ export const judgeNumber = (session: Session | undefined, number: number, floor:
     if (number <= floor) return { status: "refused", reason: "session-expired", floor };
   } else {
     const position = positionOf(session, number);
-    if (position < countOf(session) && numberAt(session, position) === number) return { status: "duplicate", ...placeAt(session, position) };
+    if (position < countOf(session) && numberAt(session, position) === number)
+      return { status: "duplicate", ...placeAt(session, position) };
     if (number <= forgottenUpTo(session)) return { status: "refused", reason: "stale" };
   }
   return number > highest ? { status: "refused", reason: "sequence-too-far" } : undefined;

@@ -26,7 +26,8 @@ export const crc32c = (bytes: Uint8Array, start = 0, end = bytes.length, crc = 0
   let at = start;
   for (; at + 8 <= end; at += 8) {
     const low =
-      value ^ ((bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24));
+      value ^
+      ((bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24));
     value =
       (table[1792 + (low & 0xff)] as number) ^
       (table[1536 + ((low >>> 8) & 0xff)] as number) ^

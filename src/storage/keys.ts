@@ -112,6 +112,3 @@ export const prefixRange = (prefix: Uint8Array): { gte: Uint8Array; lt?: Uint8Ar
   const after = afterPrefix(prefix);
   return after === undefined ? { gte: prefix } : { gte: prefix, lt: after };
 };
-
-/** The sequence in a key of `blocks` or `results`. */
-export const sequenceOfKey = (key: Uint8Array): number => readNumber(key, 1);

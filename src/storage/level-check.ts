@@ -18,7 +18,10 @@ const trailerBytes = 5;
 const magic = [0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb];
 
 const corrupt = (file: string, detail: string): StoreError =>
-  new StoreError("corrupt", `${file} is damaged: ${detail}; restore the data folder from a backup, or remove it and let the node fetch the state from its peers`);
+  new StoreError(
+    "corrupt",
+    `${file} is damaged: ${detail}; restore the data folder from a backup, or remove it and let the node fetch the state from its peers`,
+  );
 
 interface Handle {
   readonly offset: number;
@@ -129,10 +132,12 @@ export interface CheckReport {
  * @throws StoreError `corrupt`, naming the file
  */
 export const checkLevelFiles = async (path: string, maxTableBytes: number): Promise<CheckReport> => {
-  const names = new Set(await readdir(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw new StoreError("io", `can not read ${path}: ${error.message}`, { cause: error });
-  }));
+  const names = new Set(
+    await readdir(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return [];
+      throw new StoreError("io", `can not read ${path}: ${error.message}`, { cause: error });
+    }),
+  );
   if (!names.has("CURRENT")) {
     const remains = [...names].find((name) => /\.(ldb|sst|log)$/.test(name));
     // CURRENT is the last file that the making of a store writes before its first log

@@ -9,14 +9,15 @@ import { crc32c, maskCrc } from "./crc32c.ts";
 
 const blockBytes = 32_768;
 const headerBytes = 7;
+/** types: a whole record, or its first, middle and last part; 2 is the first part */
 const whole = 1;
-const first = 2;
 const middle = 3;
 const last = 4;
 
 export type LogVerdict =
   /** `torn`: the file ends inside a write that was therefore never acknowledged */
-  { readonly ok: true; readonly records: readonly Uint8Array[]; readonly torn: boolean } | { readonly ok: false; readonly offset: number; readonly reason: string };
+  | { readonly ok: true; readonly records: readonly Uint8Array[]; readonly torn: boolean }
+  | { readonly ok: false; readonly offset: number; readonly reason: string };
 
 const u32 = (bytes: Uint8Array, at: number): number =>
   ((bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)) >>> 0;

@@ -80,7 +80,11 @@ const unseal = (key: Uint8Array, sealed: Uint8Array): Uint8Array => {
   if (length >= 0) {
     const value = sealed.subarray(0, length);
     const stored =
-      (((sealed[length] as number) << 24) | ((sealed[length + 1] as number) << 16) | ((sealed[length + 2] as number) << 8) | (sealed[length + 3] as number)) >>> 0;
+      (((sealed[length] as number) << 24) |
+        ((sealed[length + 1] as number) << 16) |
+        ((sealed[length + 2] as number) << 8) |
+        (sealed[length + 3] as number)) >>>
+      0;
     if (stored === crc32(value, crc32(key))) return value;
   }
   throw new StoreError("corrupt", `the record under ${Buffer.from(key).toString("hex").slice(0, 80)} does not match its checksum`);
@@ -218,7 +222,8 @@ const createLevelStore = (db: Database, maxQueuedBytes: number, onClosed: () => 
       bytes += operation.key.length + (value?.length ?? 0);
       return value === undefined ? operation : { type: "put", key: operation.key, value };
     });
-    if (queuedBytes + bytes > maxQueuedBytes && queue.length > 0) failure ??= new StoreError("io", `more than ${maxQueuedBytes} bytes wait for the disk`);
+    if (queuedBytes + bytes > maxQueuedBytes && queue.length > 0)
+      failure ??= new StoreError("io", `more than ${maxQueuedBytes} bytes wait for the disk`);
     queue.push({ operations: failure === undefined ? sealed : [], durable, bytes, done });
     queuedBytes += bytes;
     if (writing) return;

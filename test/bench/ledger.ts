@@ -25,7 +25,12 @@ const counted = {
     return store.get(key);
   },
 };
-const ledger = await openLedger({ store: counted, application: createKeyValueStore(), parameters: defaultParameters, genesisLogHash: toDigest("00".repeat(32)) });
+const ledger = await openLedger({
+  store: counted,
+  application: createKeyValueStore(),
+  parameters: defaultParameters,
+  genesisLogHash: toDigest("00".repeat(32)),
+});
 const value = new Uint8Array(128).fill(7);
 const clients = Array.from({ length: 64 }, (_, index) => toPublicKey(sha256(Uint8Array.of(index))));
 let number = 0;
@@ -41,7 +46,12 @@ const run = (names: readonly string[]) => {
   sequence++;
   const requests = names.map(request);
   const before = process.threadCpuUsage();
-  const execution = ledger.execute({ sequence: toSequence(sequence), timestamp: 1_700_000_000_000 + sequence, digest: sha256(Buffer.from(String(sequence))), requests });
+  const execution = ledger.execute({
+    sequence: toSequence(sequence),
+    timestamp: 1_700_000_000_000 + sequence,
+    digest: sha256(Buffer.from(String(sequence))),
+    requests,
+  });
   const cpu = process.threadCpuUsage(before);
   return { execution, microseconds: cpu.user + cpu.system };
 };

@@ -7,7 +7,9 @@ import { hex, sha } from "./support.ts";
 
 const outcome: fc.Arbitrary<Outcome> = fc.oneof(
   fc.constant<Outcome>({ status: "executed" }),
-  fc.tuple(fc.maxSafeNat(), fc.nat(4096)).map(([sequence, index]): Outcome => ({ status: "duplicate", sequence: toSequence(sequence), index })),
+  fc
+    .tuple(fc.maxSafeNat(), fc.nat(4096))
+    .map(([sequence, index]): Outcome => ({ status: "duplicate", sequence: toSequence(sequence), index })),
   fc.constantFrom<Outcome>({ status: "refused", reason: "stale" }, { status: "refused", reason: "sequence-too-far" }),
   fc.maxSafeNat().map((floor): Outcome => ({ status: "refused", reason: "session-expired", floor })),
 );
@@ -55,7 +57,11 @@ describe("answers", () => {
   });
 
   it("have the root that docs/ledger.md promises", () => {
-    const [a, b, c] = ["01", "02", "03"].map((byte): Answer => ({ id: toDigest(byte.repeat(32)), outcome: { status: "executed" }, results: [Uint8Array.of(9)] })) as [Answer, Answer, Answer];
+    const [a, b, c] = ["01", "02", "03"].map((byte): Answer => ({
+      id: toDigest(byte.repeat(32)),
+      outcome: { status: "executed" },
+      results: [Uint8Array.of(9)],
+    })) as [Answer, Answer, Answer];
     const leaf = (id: string) => sha(Buffer.from(`00${id.repeat(32)}00`, "hex"), sha(Buffer.from("00010000000109", "hex")));
     const node = (left: Uint8Array, right: Uint8Array) => sha(Uint8Array.of(1), left, right);
     expect(resultsRootOf([])).toBe("0".repeat(64));

@@ -27,7 +27,8 @@ const modelSimple = (model: Model, operation: SimpleOperation): SimpleResult => 
   const key = hex(operation.key);
   const present = model.get(key);
   const version = present?.version ?? 0;
-  if (operation.type === "get") return present === undefined ? { type: "get" } : { type: "get", entry: { value: Buffer.from(present.value, "hex"), version } };
+  if (operation.type === "get")
+    return present === undefined ? { type: "get" } : { type: "get", entry: { value: Buffer.from(present.value, "hex"), version } };
   if (operation.expect !== undefined && operation.expect !== version) return { type: "conflict", version };
   if (operation.type === "put") {
     model.set(key, { version: version + 1, value: hex(operation.value) });
@@ -57,7 +58,13 @@ const modelApply = (model: Model, operation: KvOperation): KvResult => {
   return { type: "txn", succeeded, results };
 };
 
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value, (_, inner: unknown) => (inner instanceof Uint8Array ? hex(inner) : inner)).replaceAll(/\{"type":"Buffer","data":\[([\d,]*)\]\}/g, (_, data: string) => `"${hex(Uint8Array.from(data === "" ? [] : data.split(",").map(Number)))}"`));
+const plain = (value: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(value, (_, inner: unknown) => (inner instanceof Uint8Array ? hex(inner) : inner)).replaceAll(
+      /\{"type":"Buffer","data":\[([\d,]*)\]\}/g,
+      (_, data: string) => `"${hex(Uint8Array.from(data === "" ? [] : data.split(",").map(Number)))}"`,
+    ),
+  );
 
 const content = async (ledger: Ledger, checkpoint?: number) => {
   const seen: [string, { version: number; value: string }][] = [];
@@ -99,7 +106,11 @@ describe("executing", () => {
         let unwritten: ReturnType<Ledger["execute"]>[] = [];
         let number = 0;
         for (const { requests, lag, crash } of steps) {
-          const batch = nextBatch(steady, requests.map((ops) => request(client(number % 3), ++number, ops)), baseTime + number);
+          const batch = nextBatch(
+            steady,
+            requests.map((ops) => request(client(number % 3), ++number, ops)),
+            baseTime + number,
+          );
           history.push(batch);
           const execution = steady.execute(batch);
           executions.push(execution);
@@ -139,7 +150,9 @@ describe("executing", () => {
             const { entry, proof } = createKvQueries(steady).prove(bytes(key), sequence);
             expect(entry?.version).toBe(then.get(hex(bytes(key)))?.version);
             expect(verifyKvProof(stateRoot, bytes(key), entry, proof)).toBe(true);
-            expect(verifyKvProof(stateRoot, bytes(key), entry === undefined ? { version: 1, sequence: 1, value: bytes("") } : undefined, proof)).toBe(false);
+            expect(
+              verifyKvProof(stateRoot, bytes(key), entry === undefined ? { version: 1, sequence: 1, value: bytes("") } : undefined, proof),
+            ).toBe(false);
           }
         }
         await Promise.all([steady.close(), crashing.close()]);
@@ -167,7 +180,9 @@ describe("executing", () => {
     const batch = nextBatch(ledger, [request(client(1), 1, [put("a", "1")])]);
     ledger.execute(batch);
     for (const sequence of [0, 1, 3]) {
-      expect(() => ledger.execute({ ...batch, sequence: toSequence(sequence) })).toThrow(expect.objectContaining({ code: "wrong-sequence" }));
+      expect(() => ledger.execute({ ...batch, sequence: toSequence(sequence) })).toThrow(
+        expect.objectContaining({ code: "wrong-sequence" }),
+      );
     }
     expect(ledger.position().sequence).toBe(1);
   });
@@ -192,7 +207,12 @@ describe("executing", () => {
   });
 
   it("is over after an application threw or the store failed to read: it never goes on from a half-executed batch", async () => {
-    const throwing = { ...createKeyValueStore(), apply: () => { throw new Error("a fault"); } };
+    const throwing = {
+      ...createKeyValueStore(),
+      apply: () => {
+        throw new Error("a fault");
+      },
+    };
     const ledger = await open(createMemoryStore(), { application: throwing });
     const batch = nextBatch(ledger, [request(client(1), 1, [put("a", "1")])]);
     expect(() => ledger.execute(batch)).toThrow(expect.objectContaining({ code: "application-failed" }));
@@ -200,10 +220,18 @@ describe("executing", () => {
 
     const store = createMemoryStore();
     let broken = false;
-    const failing = { ...store, get: (key: Uint8Array) => { if (broken) throw new StoreError("corrupt", "a flipped bit"); return store.get(key); } };
+    const failing = {
+      ...store,
+      get: (key: Uint8Array) => {
+        if (broken) throw new StoreError("corrupt", "a flipped bit");
+        return store.get(key);
+      },
+    };
     const second = await open(failing);
     broken = true;
-    expect(() => second.execute(nextBatch(second, [request(client(1), 1, [put("a", "1")])]))).toThrow(expect.objectContaining({ code: "corrupt" }));
+    expect(() => second.execute(nextBatch(second, [request(client(1), 1, [put("a", "1")])]))).toThrow(
+      expect.objectContaining({ code: "corrupt" }),
+    );
     broken = false;
     expect(() => second.execute(nextBatch(second, []))).toThrow(expect.objectContaining({ code: "failed" }));
     expect(() => second.get(bytes("a"))).toThrow(expect.objectContaining({ code: "failed" }));
@@ -218,7 +246,9 @@ describe("opening", () => {
     await expect(open(store, { genesisLogHash: toDigest("cd".repeat(32)) })).rejects.toMatchObject({ code: "wrong-ledger" });
     const other = (table: number, change: (value: Uint8Array) => Uint8Array) =>
       createMemoryStore({ entries: store.entries().map(({ key, value }) => ({ key, value: key[0] === table ? change(value) : value })) });
-    await expect(open(other(tables.ledgerHead, (value) => Uint8Array.of(9, ...value.subarray(1))))).rejects.toMatchObject({ code: "wrong-ledger" });
+    await expect(open(other(tables.ledgerHead, (value) => Uint8Array.of(9, ...value.subarray(1))))).rejects.toMatchObject({
+      code: "wrong-ledger",
+    });
     const flipped = (value: Uint8Array) => value.map((byte, index) => (index === 20 ? byte ^ 1 : byte));
     await expect(open(other(tables.pages, flipped))).rejects.toMatchObject({ code: "wrong-root" });
   });
@@ -229,7 +259,13 @@ describe("checkpoints", () => {
     const store = createMemoryStore();
     const ledger = await open(store);
     for (let index = 1; index <= 14; index++) {
-      await run(ledger, store, [request(client(1), index, [put("small", String(index)), put("large", String(index).repeat(5000)), put(`key ${index % 5}`, String(index))])]);
+      await run(ledger, store, [
+        request(client(1), index, [
+          put("small", String(index)),
+          put("large", String(index).repeat(5000)),
+          put(`key ${index % 5}`, String(index)),
+        ]),
+      ]);
     }
     return { store, ledger };
   };
@@ -240,7 +276,8 @@ describe("checkpoints", () => {
     const { store, ledger } = await filled();
     await ledger.close();
     expect(ledger.checkpoints().map(({ sequence }) => sequence)).toEqual([4, 8, 12]);
-    const large = (checkpoint: number) => Buffer.from(decodeEntry(ledger.get(bytes("large"), toSequence(checkpoint)) as Uint8Array).value).toString();
+    const large = (checkpoint: number) =>
+      Buffer.from(decodeEntry(ledger.get(bytes("large"), toSequence(checkpoint)) as Uint8Array).value).toString();
     expect([4, 8, 12].map(large)).toEqual(["4".repeat(5000), "8".repeat(5000), "12".repeat(5000)]);
     expect(valuesOf(store)).toHaveLength(4);
     await ledger.release(toSequence(4));
@@ -287,7 +324,9 @@ describe("snapshots", () => {
       await run(ledger, store, [request(client(index), 1, writes)]);
     }
     const [checkpoint] = ledger.checkpoints().slice(-1) as [ReturnType<Ledger["checkpoints"]>[number]];
-    const target = createMemoryStore({ entries: [{ key: Uint8Array.of(tables.state, 1, 1), value: bytes("left over from an interrupted one") }] });
+    const target = createMemoryStore({
+      entries: [{ key: Uint8Array.of(tables.state, 1, 1), value: bytes("left over from an interrupted one") }],
+    });
     let moved = 0;
     const source = async function* () {
       for await (const chunk of ledger.snapshot(checkpoint.sequence)) {
@@ -325,7 +364,13 @@ describe("snapshots", () => {
   it("end with an error when their checkpoint is released meanwhile", async () => {
     const store = createMemoryStore();
     const ledger = await open(store, { parameters: { checkpointInterval: 1 } });
-    await run(ledger, store, [request(client(1), 1, Array.from({ length: 600 }, (_, index) => put(String(index), "x")))]);
+    await run(ledger, store, [
+      request(
+        client(1),
+        1,
+        Array.from({ length: 600 }, (_, index) => put(String(index), "x")),
+      ),
+    ]);
     const reading = async () => {
       for await (const chunk of ledger.snapshot(toSequence(1))) {
         expect(chunk.length).toBeGreaterThan(0);
@@ -342,10 +387,17 @@ describe("key-value queries", () => {
     const store = createMemoryStore();
     const ledger = await open(store, { parameters: { checkpointInterval: 1 } });
     const names = ["a", "b/1", "b/10", "b/2", "b", "c", "\u00ff"];
-    await run(ledger, store, [request(client(1), 1, names.map((name) => put(name, `value of ${name}`)))]);
+    await run(ledger, store, [
+      request(
+        client(1),
+        1,
+        names.map((name) => put(name, `value of ${name}`)),
+      ),
+    ]);
     await run(ledger, store, [request(client(1), 2, [put("b/15", "later"), { type: "delete", key: bytes("b/1") }])]);
     const queries = createKvQueries(ledger);
-    const keys = async (options: Parameters<typeof queries.list>[0]) => (await queries.list(options)).items.map(({ key }) => Buffer.from(key).toString());
+    const keys = async (options: Parameters<typeof queries.list>[0]) =>
+      (await queries.list(options)).items.map(({ key }) => Buffer.from(key).toString());
     expect(await keys({ prefix: bytes("b/") })).toEqual(["b/10", "b/15", "b/2"]);
     expect(await keys({ prefix: bytes("b/"), checkpoint: toSequence(1) })).toEqual(["b/1", "b/10", "b/2"]);
     expect(await keys({ prefix: bytes("b/"), after: bytes("b/10") })).toEqual(["b/15", "b/2"]);
@@ -362,7 +414,10 @@ describe("key-value queries", () => {
   it("bound a list by bytes", async () => {
     const store = createMemoryStore();
     const ledger = await open(store);
-    for (let index = 0; index < 6; index++) await run(ledger, store, [request(client(1), index + 1, [{ type: "put", key: bytes(`large ${index}`), value: new Uint8Array(1_000_000) }])]);
+    for (let index = 0; index < 6; index++)
+      await run(ledger, store, [
+        request(client(1), index + 1, [{ type: "put", key: bytes(`large ${index}`), value: new Uint8Array(1_000_000) }]),
+      ]);
     const { items, next } = await createKvQueries(ledger).list({});
     expect(items).toHaveLength(4);
     expect(next).toEqual(items[3]?.key);

@@ -7,7 +7,8 @@ import { createMemoryStore } from "../../src/storage/memory.ts";
 import { baseTime, bytes, client, open, request, run } from "./support.ts";
 
 /** Adds one to the version of its client's key: executing twice would show. */
-const count = (who: number, number: number): OrderedRequest => request(client(who), number, [{ type: "put", key: bytes(`count ${who}`), value: bytes(String(number)) }]);
+const count = (who: number, number: number): OrderedRequest =>
+  request(client(who), number, [{ type: "put", key: bytes(`count ${who}`), value: bytes(String(number)) }]);
 const settings = (maxSessions: number, sessionWindow: number) => ({ parameters: { maxSessions, sessionWindow } });
 const statusOf = (execution: { answers: readonly { outcome: unknown }[] }) => execution.answers.map(({ outcome }) => outcome);
 const executed = { status: "executed" };
@@ -55,7 +56,10 @@ describe("a client's numbers", () => {
   it("may not run ahead of ledger time by more than a day", async () => {
     const { send, ledger } = await opened();
     const highest = highestNumberAt(baseTime);
-    expect(statusOf(await send(count(1, highest + 1), count(1, highest)))).toEqual([{ status: "refused", reason: "sequence-too-far" }, executed]);
+    expect(statusOf(await send(count(1, highest + 1), count(1, highest)))).toEqual([
+      { status: "refused", reason: "sequence-too-far" },
+      executed,
+    ]);
     expect(ledger.lookup(client(2), highest + 1, baseTime)).toEqual({ status: "refused", reason: "sequence-too-far" });
     expect(ledger.lookup(client(2), highest + 1, baseTime + 1)).toEqual({ status: "new" });
     expect(highestNumberAt(Number.MAX_SAFE_INTEGER / 2)).toBe(Number.MAX_SAFE_INTEGER);
@@ -99,9 +103,15 @@ describe("a full table", () => {
     const before = await open(store, settings(4, 4));
     for (let index = 0; index < 6; index++) await run(before, store, [count(index, 10 + index), count(5 - index, 20 + index)]);
     const after = await open(createMemoryStore({ entries: store.entries() }), settings(4, 4));
-    const lookups = (ledger: Ledger) => Array.from({ length: 8 }, (_, index) => [10, 15, 20, 25].map((number) => ledger.lookup(client(index), number + (index % 3))));
+    const lookups = (ledger: Ledger) =>
+      Array.from({ length: 8 }, (_, index) => [10, 15, 20, 25].map((number) => ledger.lookup(client(index), number + (index % 3))));
     expect(lookups(after)).toEqual(lookups(before));
-    const batch = { sequence: 7 as never, timestamp: baseTime, digest: "11".repeat(32) as never, requests: [count(20, 100), count(21, 100)] };
+    const batch = {
+      sequence: 7 as never,
+      timestamp: baseTime,
+      digest: "11".repeat(32) as never,
+      requests: [count(20, 100), count(21, 100)],
+    };
     expect(after.execute(batch).stateRoot).toBe(before.execute(batch).stateRoot);
   });
 });
@@ -110,28 +120,41 @@ describe("whatever is sent, in whatever order", () => {
   it("no request executes twice, and a client with a window's worth outstanding is not refused", async () => {
     const step = fc.array(fc.tuple(fc.nat(5), fc.integer({ min: 1, max: 24 })), { minLength: 1, maxLength: 8 });
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 12 }), fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 5 }), async (steps, maxSessions, window) => {
-        const store = createMemoryStore();
-        const ledger = await open(store, settings(maxSessions, window));
-        const done = new Map<string, { sequence: number; index: number }>();
-        const highest = new Map<number, number[]>();
-        for (const requests of steps) {
-          const execution = await run(ledger, store, requests.map(([who, number]) => count(who, number)));
-          execution.answers.forEach(({ outcome }, index) => {
-            const [who, number] = requests[index] as [number, number];
-            const name = `${who}/${number}`;
-            if (outcome.status === "executed") {
-              expect(done.has(name)).toBe(false);
-              done.set(name, { sequence: execution.sequence, index });
-              highest.set(who, [...(highest.get(who) ?? []), number].sort((a, b) => b - a));
-            } else if (outcome.status === "duplicate") expect(done.get(name)).toEqual({ sequence: outcome.sequence, index: outcome.index });
-            else if (outcome.reason === "stale" && maxSessions > 5) {
-              // only with the table never full: as many higher numbers as the window holds were executed, or it was itself
-              expect((highest.get(who) ?? []).filter((other) => other > number).length).toBeGreaterThanOrEqual(window);
-            }
-          });
-        }
-      }),
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 12 }),
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 5 }),
+        async (steps, maxSessions, window) => {
+          const store = createMemoryStore();
+          const ledger = await open(store, settings(maxSessions, window));
+          const done = new Map<string, { sequence: number; index: number }>();
+          const highest = new Map<number, number[]>();
+          for (const requests of steps) {
+            const execution = await run(
+              ledger,
+              store,
+              requests.map(([who, number]) => count(who, number)),
+            );
+            execution.answers.forEach(({ outcome }, index) => {
+              const [who, number] = requests[index] as [number, number];
+              const name = `${who}/${number}`;
+              if (outcome.status === "executed") {
+                expect(done.has(name)).toBe(false);
+                done.set(name, { sequence: execution.sequence, index });
+                highest.set(
+                  who,
+                  [...(highest.get(who) ?? []), number].sort((a, b) => b - a),
+                );
+              } else if (outcome.status === "duplicate")
+                expect(done.get(name)).toEqual({ sequence: outcome.sequence, index: outcome.index });
+              else if (outcome.reason === "stale" && maxSessions > 5) {
+                // only with the table never full: as many higher numbers as the window holds were executed, or it was itself
+                expect((highest.get(who) ?? []).filter((other) => other > number).length).toBeGreaterThanOrEqual(window);
+              }
+            });
+          }
+        },
+      ),
       { numRuns: 60 },
     );
   });

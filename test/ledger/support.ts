@@ -28,11 +28,22 @@ export const baseTime = 1_700_000_000_000;
 export type LedgerSettings = Partial<Omit<LedgerOptions, "parameters">> & { parameters?: Partial<LedgerOptions["parameters"]> };
 
 export const open = (store: Store = createMemoryStore(), { parameters, ...options }: LedgerSettings = {}): Promise<Ledger> =>
-  openLedger({ store, application: createKeyValueStore(), genesisLogHash, ...options, parameters: { ...defaultParameters, checkpointInterval: 4, ...parameters } });
+  openLedger({
+    store,
+    application: createKeyValueStore(),
+    genesisLogHash,
+    ...options,
+    parameters: { ...defaultParameters, checkpointInterval: 4, ...parameters },
+  });
 
 export const request = (who: PublicKey, number: number, operations: readonly (KvOperation | Uint8Array)[]): OrderedRequest => {
   const encoded = operations.map((operation) => (operation instanceof Uint8Array ? operation : encodeOperation(operation)));
-  return { id: sha(Buffer.from(who, "hex"), bytes(String(number)), ...encoded).toString("hex") as Digest, client: who, sequence: number, operations: encoded };
+  return {
+    id: sha(Buffer.from(who, "hex"), bytes(String(number)), ...encoded).toString("hex") as Digest,
+    client: who,
+    sequence: number,
+    operations: encoded,
+  };
 };
 
 /** The batch that follows what the ledger has executed. */
@@ -67,7 +78,11 @@ export const naiveRoot = (entries: Iterable<readonly [Uint8Array, Uint8Array]>):
     const [only] = below;
     if (only === undefined) return empty;
     if (below.length === 1) return only.hash;
-    const side = (bit: string) => subtree(below.filter(({ bits }) => bits[depth] === bit), depth + 1);
+    const side = (bit: string) =>
+      subtree(
+        below.filter(({ bits }) => bits[depth] === bit),
+        depth + 1,
+      );
     return sha(Uint8Array.of(1), side("0"), side("1"));
   };
   return subtree(leaves, 0).toString("hex");

@@ -1,8 +1,7 @@
 /** What every implementation of `src/storage/port.ts` must do; each has a test file that runs this against it. */
 import { describe, expect, it } from "vitest";
 import fc from "fast-check";
-import { StoreError } from "../../src/storage/port.ts";
-import type { RangeOptions, Store, StoreEntry, StoreOperation } from "../../src/storage/port.ts";
+import type { RangeOptions, Store, StoreEntry, StoreError, StoreOperation } from "../../src/storage/port.ts";
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const put = (key: string | Uint8Array, value: string | Uint8Array): StoreOperation => ({
@@ -25,7 +24,8 @@ export const collect = async (entries: AsyncIterable<StoreEntry>): Promise<Store
 };
 
 const text = (value: Uint8Array | undefined): string | undefined => (value === undefined ? undefined : new TextDecoder().decode(value));
-const keysOf = async (store: Store, options: RangeOptions): Promise<string[]> => (await collect(store.range(options))).map(({ key }) => text(key) as string);
+const keysOf = async (store: Store, options: RangeOptions): Promise<string[]> =>
+  (await collect(store.range(options))).map(({ key }) => text(key) as string);
 
 export interface Harness {
   /** opens an empty store for one test; closed and removed afterwards by the harness */
@@ -136,7 +136,10 @@ export const testStore = (name: string, harness: Harness): void => {
   describe(`${name}: ranges`, () => {
     it("honours each bound, the direction and the limit", async () => {
       const store = await harness.open();
-      await write(store, ["a", "b", "c", "d", "e"].map((key) => put(key, key)));
+      await write(
+        store,
+        ["a", "b", "c", "d", "e"].map((key) => put(key, key)),
+      );
       expect(await keysOf(store, {})).toEqual(["a", "b", "c", "d", "e"]);
       expect(await keysOf(store, { gte: bytes("b"), lte: bytes("d") })).toEqual(["b", "c", "d"]);
       expect(await keysOf(store, { gt: bytes("b"), lt: bytes("d") })).toEqual(["c"]);
@@ -149,13 +152,19 @@ export const testStore = (name: string, harness: Harness): void => {
     it("orders keys as unsigned bytes, a prefix before what extends it", async () => {
       const store = await harness.open();
       const keys = [[0], [0, 0], [1], [0x7f], [0x80], [0xff], [0xff, 0]].map((key) => Uint8Array.from(key));
-      await write(store, [...keys].reverse().map((key) => put(key, "x")));
+      await write(
+        store,
+        [...keys].reverse().map((key) => put(key, "x")),
+      );
       expect((await collect(store.range({}))).map(({ key }) => hex(key))).toEqual(keys.map(hex));
     });
 
     it("shows the store as it was at the call, whatever is written while it is read", async () => {
       const store = await harness.open();
-      await write(store, Array.from({ length: 1000 }, (_, index) => put(String(index).padStart(4, "0"), "old")));
+      await write(
+        store,
+        Array.from({ length: 1000 }, (_, index) => put(String(index).padStart(4, "0"), "old")),
+      );
       const entries = store.range({});
       await write(store, [put("0500", "new"), del("0700"), put("x", "new")]);
       const seen = await collect(entries);
@@ -165,7 +174,10 @@ export const testStore = (name: string, harness: Harness): void => {
 
     it("can be left half-way", async () => {
       const store = await harness.open();
-      await write(store, Array.from({ length: 1000 }, (_, index) => put(String(index), "x")));
+      await write(
+        store,
+        Array.from({ length: 1000 }, (_, index) => put(String(index), "x")),
+      );
       for await (const { key } of store.range({})) {
         expect(text(key)).toBe("0");
         break;

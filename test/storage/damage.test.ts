@@ -37,7 +37,10 @@ const filled = async (): Promise<string> => {
   const options = { writeBufferBytes: 64 * 1024 };
   const store = await openLevelStore(path, options);
   for (let batch = 0; batch < 40; batch++) {
-    await write(store, Array.from({ length: 50 }, (_, index) => put(`key ${(batch * 37 + index * 11) % 900}`, `value ${batch} ${index}`.repeat(10))));
+    await write(
+      store,
+      Array.from({ length: 50 }, (_, index) => put(`key ${(batch * 37 + index * 11) % 900}`, `value ${batch} ${index}`.repeat(10))),
+    );
     await write(store, [del(`key ${batch}`), put("last", String(batch))], true);
   }
   await store.close();
@@ -49,13 +52,16 @@ const flipBit = async (file: string, bit: number): Promise<void> => {
   content[bit >>> 3] = (content[bit >>> 3] as number) ^ (1 << (bit & 7));
   await writeFile(file, content);
 };
-const filesOf = async (path: string, pattern: RegExp): Promise<string[]> => (await readdir(path)).filter((name) => pattern.test(name)).sort();
+const filesOf = async (path: string, pattern: RegExp): Promise<string[]> =>
+  (await readdir(path)).filter((name) => pattern.test(name)).sort();
 
 /** Opens, reads everything, closes; what it gives is everything the store says. */
 const readAll = async (path: string): Promise<string> => {
   const store = await openLevelStore(path);
   try {
-    return (await collect(store.range({}))).map(({ key, value }) => `${Buffer.from(key).toString()}=${Buffer.from(value).toString()}`).join("\n");
+    return (await collect(store.range({})))
+      .map(({ key, value }) => `${Buffer.from(key).toString()}=${Buffer.from(value).toString()}`)
+      .join("\n");
   } finally {
     await store.close();
   }
@@ -74,7 +80,9 @@ describe("kill -9 amid durable writes", () => {
     const path = join(folder, "killed");
     let acknowledged = 0;
     for (let round = 1; round <= 4; round++) {
-      const child = spawn(process.execPath, [join(import.meta.dirname, "writer-process.ts"), path], { stdio: ["ignore", "pipe", "inherit"] });
+      const child = spawn(process.execPath, [join(import.meta.dirname, "writer-process.ts"), path], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
       children.push(child);
       let output = "";
       child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
@@ -82,7 +90,13 @@ describe("kill -9 amid durable writes", () => {
       await waitFor(() => output.split("\n").length > 60 * round, "the writer to write");
       child.kill("SIGKILL");
       await exited;
-      acknowledged = Number(output.trimEnd().split("\n").filter((line) => /^\d+$/.test(line)).at(-2));
+      acknowledged = Number(
+        output
+          .trimEnd()
+          .split("\n")
+          .filter((line) => /^\d+$/.test(line))
+          .at(-2),
+      );
       const store = await openLevelStore(path);
       const last = Number(new TextDecoder().decode(store.get(bytes("last")) as Uint8Array));
       expect(last).toBeGreaterThanOrEqual(acknowledged);
@@ -222,7 +236,9 @@ describe("a failed write", () => {
       const later = await write("small", 1);
       console.log(JSON.stringify({ count, code: error.code, later: later?.code }));
       process.exit(0);`;
-    const child = spawn("bash", ["-c", `ulimit -f 200; exec "$0" --input-type=module-typescript -e "$1"`, process.execPath, script], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn("bash", ["-c", `ulimit -f 200; exec "$0" --input-type=module-typescript -e "$1"`, process.execPath, script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     children.push(child);
     let output = "";
     child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
@@ -239,7 +255,14 @@ describe("a failed write", () => {
     const cause = Object.assign(new Error("IO error: /x/000003.log: No space left on device"), { code: "LEVEL_IO_ERROR" });
     expect(toStoreError(cause).code).toBe("full");
     expect(toStoreError(Object.assign(new Error("IO error: x: Input/output error"), { code: "LEVEL_IO_ERROR" })).code).toBe("io");
-    expect(toStoreError(Object.assign(new Error("Database failed to open"), { code: "LEVEL_DATABASE_NOT_OPEN", cause: Object.assign(new Error("bad"), { code: "LEVEL_CORRUPTION" }) })).code).toBe("corrupt");
+    expect(
+      toStoreError(
+        Object.assign(new Error("Database failed to open"), {
+          code: "LEVEL_DATABASE_NOT_OPEN",
+          cause: Object.assign(new Error("bad"), { code: "LEVEL_CORRUPTION" }),
+        }),
+      ).code,
+    ).toBe("corrupt");
   });
 });
 

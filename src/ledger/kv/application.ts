@@ -119,7 +119,9 @@ export const createKeyValueStore = (): Application => ({
     if (operation.type === "barrier") return encodeResult({ type: "barrier" });
     const draft: Draft = { state, sequence: context.sequence, written: new Map() };
     const result =
-      operation.type === "txn" ? applyTransaction(draft, operation, context.resultBytesLeft) : applySimple(draft, operation, context.resultBytesLeft);
+      operation.type === "txn"
+        ? applyTransaction(draft, operation, context.resultBytesLeft)
+        : applySimple(draft, operation, context.resultBytesLeft);
     commit(draft);
     return encodeResult(result);
   },

@@ -78,7 +78,11 @@ export const createKvQueries = (ledger: LedgerReader): KvQueries => ({
  * @param proof from `KvQueries.prove`
  */
 export const verifyKvProof = (root: Digest, key: Uint8Array, entry: Entry | undefined, proof: Uint8Array): boolean => {
-  if (entry !== undefined && !(Number.isSafeInteger(entry.version) && entry.version > 0 && Number.isSafeInteger(entry.sequence) && entry.sequence >= 0)) return false;
+  if (
+    entry !== undefined &&
+    !(Number.isSafeInteger(entry.version) && entry.version > 0 && Number.isSafeInteger(entry.sequence) && entry.sequence >= 0)
+  )
+    return false;
   const value = entry === undefined ? undefined : encodeEntry(entry.version, entry.sequence, entry.value);
   return verifyStateProof(root, applicationKey(key), value, proof);
 };

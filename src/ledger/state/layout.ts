@@ -86,4 +86,3 @@ export const encodePageRecord = (sequence: number, page: Page): Uint8Array => {
 /** Undefined if the record is no page. */
 export const decodePageRecord = (record: Uint8Array): Page | undefined =>
   decodePage(Buffer.from(record.buffer, record.byteOffset, record.byteLength), sequenceBytes, modifiedBy(record));
-

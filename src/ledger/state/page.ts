@@ -5,7 +5,7 @@
  * Record: leaf mask u16 ‖ child mask u16 (bit i: slot i) ‖ for each slot in use, ascending: of a child its hash[32]; of leaves their number u8, the hash[32] of
  * their subtree if there are several, and each one's hash[32] and key (length u16, bytes), ascending by path.
  */
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { bitAt, emptyHash, hashKey, nodeHash } from "./hashing.ts";
 import type { RawHash } from "./hashing.ts";
 
@@ -101,7 +101,8 @@ export interface PlacedLeaf extends Leaf {
   readonly path: RawHash;
 }
 
-const sideOf = (leaves: readonly PlacedLeaf[], depth: number, bit: 0 | 1): PlacedLeaf[] => leaves.filter(({ path }) => bitAt(path, depth) === bit);
+const sideOf = (leaves: readonly PlacedLeaf[], depth: number, bit: 0 | 1): PlacedLeaf[] =>
+  leaves.filter(({ path }) => bitAt(path, depth) === bit);
 
 /** The hash of the subtree at `depth` (bits) that has exactly these leaves. */
 export const hashLeaves = (leaves: readonly PlacedLeaf[], depth: number): RawHash => {

@@ -98,4 +98,3 @@ export const verifyStateProof = (root: Digest, key: Uint8Array, value: Uint8Arra
   }
   return rawToDigest(hash) === root;
 };
-

@@ -35,7 +35,8 @@ const mergeSources = async function* (sources: readonly Source[]): AsyncGenerato
     await Promise.all(sources.map(advance));
     for (;;) {
       let least: Source | undefined;
-      for (const source of sources) if (source.head !== undefined && (least?.head === undefined || source.head.key < least.head.key)) least = source;
+      for (const source of sources)
+        if (source.head !== undefined && (least?.head === undefined || source.head.key < least.head.key)) least = source;
       if (least?.head === undefined) return;
       const { key, record } = least.head;
       yield { key, record };
@@ -52,7 +53,11 @@ const mergeSources = async function* (sources: readonly Source[]): AsyncGenerato
  * @param records where large values are read
  * @throws StoreError
  */
-export const rangeItems = (store: Store, records: Pick<Records, "get">, { prefix, after, checkpoints }: ItemRange): AsyncGenerator<StateItem> => {
+export const rangeItems = (
+  store: Store,
+  records: Pick<Records, "get">,
+  { prefix, after, checkpoints }: ItemRange,
+): AsyncGenerator<StateItem> => {
   const open = (lead: (key: Uint8Array) => Uint8Array, skip: number): Source => {
     const { gte, lt } = prefixRange(lead(stateRecordKey(prefix)));
     const bounds = after === undefined || after < prefix ? { gte } : { gt: lead(stateRecordKey(after)) };

@@ -33,7 +33,11 @@ const childPath = (path: PagePath, index: number): PagePath => path + String.fro
 const pathOf = (path: PagePath, index: number, access: PageAccess): { readonly at: PagePath; readonly page: Page } => {
   const at = childPath(path, index);
   const page = access.read(at);
-  if (page === undefined) throw new StoreError("corrupt", `the state's tree lacks the page ${Array.from(at, (slot) => slot.charCodeAt(0).toString(16)).join("")}`);
+  if (page === undefined)
+    throw new StoreError(
+      "corrupt",
+      `the state's tree lacks the page ${Array.from(at, (slot) => slot.charCodeAt(0).toString(16)).join("")}`,
+    );
   return { at, page };
 };
 
@@ -51,7 +55,7 @@ const toSlot = (leaves: readonly PlacedLeaf[], depth: number): Slot | undefined 
 /** Applies `changes`, all of which lead through this page. */
 const updatePage = (path: PagePath, page: Page, changes: readonly LeafChange[], access: PageAccess): void => {
   const depth = path.length;
-  for (let from = 0; from < changes.length; ) {
+  for (let from = 0; from < changes.length;) {
     const index = nibbleAt((changes[from] as LeafChange).path, depth);
     let to = from + 1;
     while (to < changes.length && nibbleAt((changes[to] as LeafChange).path, depth) === index) to++;
@@ -60,7 +64,13 @@ const updatePage = (path: PagePath, page: Page, changes: readonly LeafChange[], 
   }
 };
 
-const updateSlot = (path: PagePath, index: number, slot: Slot | undefined, changes: readonly LeafChange[], access: PageAccess): Slot | undefined => {
+const updateSlot = (
+  path: PagePath,
+  index: number,
+  slot: Slot | undefined,
+  changes: readonly LeafChange[],
+  access: PageAccess,
+): Slot | undefined => {
   if (slot !== undefined && slot.leaves === undefined) {
     const { at, page } = pathOf(path, index, access);
     access.keep(at, page);
@@ -74,7 +84,12 @@ const updateSlot = (path: PagePath, index: number, slot: Slot | undefined, chang
   if (leaves.length <= maxSlotLeaves) return toSlot(leaves, (path.length + 1) * 4);
   const at = childPath(path, index);
   const page = createPage(0);
-  updatePage(at, page, leaves.map(({ hash, ...leaf }) => ({ ...leaf, leaf: hash })), access);
+  updatePage(
+    at,
+    page,
+    leaves.map(({ hash, ...leaf }) => ({ ...leaf, leaf: hash })),
+    access,
+  );
   access.write(at, page);
   return { hash: hashPage(page), leaves: undefined };
 };
@@ -123,10 +138,15 @@ export const walkTree = (path: RawHash, read: (path: PagePath) => Page | undefin
  * @param expected the hash that the page at `path` must have: the root, at first
  * @throws StoreError `corrupt` if a page is missing or has another hash
  */
-export const walkLeaves = function* (read: (path: PagePath) => Page | undefined, expected: RawHash, path: PagePath = ""): Generator<string> {
+export const walkLeaves = function* (
+  read: (path: PagePath) => Page | undefined,
+  expected: RawHash,
+  path: PagePath = "",
+): Generator<string> {
   const page = read(path);
   const hash = page === undefined ? emptyHash : hashPage(page);
-  if (hash !== expected) throw new StoreError("corrupt", `a page of the state's tree at depth ${path.length} does not match the one above it`);
+  if (hash !== expected)
+    throw new StoreError("corrupt", `a page of the state's tree at depth ${path.length} does not match the one above it`);
   for (const [index, slot] of (page?.slots ?? []).entries()) {
     if (slot === undefined) continue;
     if (slot.leaves === undefined) yield* walkLeaves(read, slot.hash, childPath(path, index));

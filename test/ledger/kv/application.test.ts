@@ -6,7 +6,12 @@ import type { KvOperation, KvResult } from "../../../src/ledger/kv/operations.ts
 import { createMemoryStore } from "../../../src/storage/memory.ts";
 import { bytes, client, open, request, run } from "../support.ts";
 
-const put = (key: string, value: Uint8Array, expect?: number): KvOperation => ({ type: "put", key: bytes(key), value, ...(expect === undefined ? {} : { expect }) });
+const put = (key: string, value: Uint8Array, expect?: number): KvOperation => ({
+  type: "put",
+  key: bytes(key),
+  value,
+  ...(expect === undefined ? {} : { expect }),
+});
 const get = (key: string): KvOperation => ({ type: "get", key: bytes(key) });
 
 const opened = async (application?: Application) => {
@@ -30,35 +35,60 @@ describe("the key-value store", () => {
       conflict(2),
       conflict(0),
     ]);
-    expect(await send({ type: "delete", key: bytes("a"), expect: 1 }, { type: "delete", key: bytes("a"), expect: 2 }, { type: "delete", key: bytes("a") }, { type: "delete", key: bytes("a"), expect: 0 })).toEqual([
-      conflict(2),
-      { type: "delete", deleted: true },
-      { type: "delete", deleted: false },
-      { type: "delete", deleted: false },
-    ]);
+    expect(
+      await send(
+        { type: "delete", key: bytes("a"), expect: 1 },
+        { type: "delete", key: bytes("a"), expect: 2 },
+        { type: "delete", key: bytes("a") },
+        { type: "delete", key: bytes("a"), expect: 0 },
+      ),
+    ).toEqual([conflict(2), { type: "delete", deleted: true }, { type: "delete", deleted: false }, { type: "delete", deleted: false }]);
     expect(await send(put("a", bytes("again"), 0), get("a"))).toMatchObject([{ version: 1 }, { entry: { version: 1 } }]);
   });
 
   it("answers what is no operation, and what is too large", async () => {
     const { send } = await opened();
     const long = "k".repeat(1025);
-    expect(await send(Uint8Array.of(99), new Uint8Array(0), put("", bytes("x")), put(long, bytes("x")), get(long), put("a", new Uint8Array(1024 * 1024 + 1)))).toEqual([
-      { type: "malformed" },
-      { type: "malformed" },
-      ...Array.from({ length: 4 }, () => ({ type: "too-large" })),
+    expect(
+      await send(
+        Uint8Array.of(99),
+        new Uint8Array(0),
+        put("", bytes("x")),
+        put(long, bytes("x")),
+        get(long),
+        put("a", new Uint8Array(1024 * 1024 + 1)),
+      ),
+    ).toEqual([{ type: "malformed" }, { type: "malformed" }, ...Array.from({ length: 4 }, () => ({ type: "too-large" }))]);
+    expect(await send(put("k".repeat(1024), new Uint8Array(1024 * 1024)), { type: "barrier" })).toEqual([
+      { type: "put", version: 1 },
+      { type: "barrier" },
     ]);
-    expect(await send(put("k".repeat(1024), new Uint8Array(1024 * 1024)), { type: "barrier" })).toEqual([{ type: "put", version: 1 }, { type: "barrier" }]);
     expect(await send(get("k".repeat(1024)))).toMatchObject([{ type: "get", entry: { version: 1 } }]);
   });
 
   it("writes a transaction whole or not at all, and shows it its own writes", async () => {
     const { send } = await opened();
     const result = await send(
-      { type: "txn", compare: [{ type: "version", key: bytes("a"), version: 0 }], success: [put("a", bytes("1")) as never, put("a", bytes("2"), 1) as never, get("a") as never], failure: [] },
-      { type: "txn", compare: [{ type: "value", key: bytes("a"), value: bytes("2") }], success: [put("b", bytes("1")) as never, { type: "delete", key: bytes("a") }, put("a", bytes("x"), 5) as never], failure: [] },
+      {
+        type: "txn",
+        compare: [{ type: "version", key: bytes("a"), version: 0 }],
+        success: [put("a", bytes("1")) as never, put("a", bytes("2"), 1) as never, get("a") as never],
+        failure: [],
+      },
+      {
+        type: "txn",
+        compare: [{ type: "value", key: bytes("a"), value: bytes("2") }],
+        success: [put("b", bytes("1")) as never, { type: "delete", key: bytes("a") }, put("a", bytes("x"), 5) as never],
+        failure: [],
+      },
       get("a"),
       get("b"),
-      { type: "txn", compare: [{ type: "value", key: bytes("a"), value: bytes("other") }], success: [], failure: [{ type: "delete", key: bytes("a") }] },
+      {
+        type: "txn",
+        compare: [{ type: "value", key: bytes("a"), value: bytes("other") }],
+        success: [],
+        failure: [{ type: "delete", key: bytes("a") }],
+      },
       get("a"),
     );
     expect(result).toMatchObject([
@@ -83,7 +113,9 @@ describe("the key-value store", () => {
     expect(carried).toHaveLength(8);
     expect(results.filter((result) => result?.type === "too-large")).toHaveLength(40 - 8);
     expect(results.filter((result) => result?.type === "get" && result.entry?.value.length === 5)).toHaveLength(20);
-    expect(answers.flatMap((answer) => answer.results).reduce((sum, result) => sum + result.length, 0)).toBeLessThanOrEqual(maxResultBytesPerBatch + 60 * 64);
+    expect(answers.flatMap((answer) => answer.results).reduce((sum, result) => sum + result.length, 0)).toBeLessThanOrEqual(
+      maxResultBytesPerBatch + 60 * 64,
+    );
   });
 
   it("copies little when small writes go over large values that a checkpoint needs", async () => {

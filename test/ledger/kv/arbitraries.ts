@@ -20,7 +20,10 @@ export const operationsOn = (key: fc.Arbitrary<Uint8Array>): { simple: fc.Arbitr
   const transaction = fc
     .tuple(fc.array(comparison, { maxLength: 3 }), fc.array(simple, { maxLength: 5 }), fc.array(simple, { maxLength: 5 }))
     .map(([compare, success, failure]): KvOperation => ({ type: "txn", compare, success, failure }));
-  return { simple, any: fc.oneof({ weight: 4, arbitrary: simple }, { weight: 2, arbitrary: transaction }, fc.constant<KvOperation>({ type: "barrier" })) };
+  return {
+    simple,
+    any: fc.oneof({ weight: 4, arbitrary: simple }, { weight: 2, arbitrary: transaction }, fc.constant<KvOperation>({ type: "barrier" })),
+  };
 };
 
 export const anyOperation = operationsOn(fc.uint8Array({ maxLength: 8 })).any;
@@ -35,7 +38,9 @@ const simpleResult: fc.Arbitrary<SimpleResult> = fc.oneof(
 );
 export const anyResult: fc.Arbitrary<KvResult> = fc.oneof(
   simpleResult,
-  fc.tuple(fc.boolean(), fc.array(simpleResult, { maxLength: 5 })).map(([succeeded, results]): KvResult => ({ type: "txn", succeeded, results })),
+  fc
+    .tuple(fc.boolean(), fc.array(simpleResult, { maxLength: 5 }))
+    .map(([succeeded, results]): KvResult => ({ type: "txn", succeeded, results })),
   fc.tuple(fc.nat(9), simpleResult).map(([index, result]): KvResult => ({ type: "txn-refused", index, result })),
   fc.constant<KvResult>({ type: "barrier" }),
   fc.constant<KvResult>({ type: "malformed" }),

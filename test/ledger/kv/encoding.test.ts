@@ -10,7 +10,11 @@ const value = new TextEncoder().encode("v1");
 
 describe("operations", () => {
   it("come back as they were", () => {
-    fc.assert(fc.property(anyOperation, (operation) => void expect(decodeOperation(encodeOperation(operation))).toEqual(operation)));
+    fc.assert(
+      fc.property(anyOperation, (operation) => {
+        expect(decodeOperation(encodeOperation(operation))).toEqual(operation);
+      }),
+    );
   });
 
   it("have one encoding each: whatever decodes encodes to the same bytes", () => {
@@ -46,7 +50,15 @@ describe("operations", () => {
       [{ type: "get", key }, "0300016b"],
       [{ type: "barrier" }, "05"],
       [
-        { type: "txn", compare: [{ type: "version", key, version: 1 }, { type: "value", key, value }], success: [{ type: "get", key }], failure: [] },
+        {
+          type: "txn",
+          compare: [
+            { type: "version", key, version: 1 },
+            { type: "value", key, value },
+          ],
+          success: [{ type: "get", key }],
+          failure: [],
+        },
         "04" + "0002" + "0100016b0000000000000001" + "0200016b000000027631" + "0001" + "0300016b" + "0000",
       ],
     ];
@@ -71,7 +83,11 @@ describe("operations", () => {
 
 describe("results", () => {
   it("come back as they were", () => {
-    fc.assert(fc.property(anyResult, (result) => void expect(decodeResult(encodeResult(result))).toEqual(result)));
+    fc.assert(
+      fc.property(anyResult, (result) => {
+        expect(decodeResult(encodeResult(result))).toEqual(result);
+      }),
+    );
   });
 
   it("have one encoding each, and none of the rest decodes", () => {

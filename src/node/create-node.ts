@@ -2,49 +2,31 @@
 import { createApi, type Api } from "../api/create-api.ts";
 import { isLoopback } from "../api/guard.ts";
 import { loadOrCreateToken } from "../api/token.ts";
-import type { ReplicaSettings } from "../consensus/config.ts";
+import type { ReplicaConfig, ReplicaSettings } from "../consensus/config.ts";
 import { defaultSettings } from "../consensus/config.ts";
 import type { HaltReason } from "../consensus/effect.ts";
-import type { Application } from "../ledger/application.ts";
-import { createKeyValueStore } from "../ledger/kv/application.ts";
 import { decodeOperation, decodeResult } from "../ledger/kv/encoding.ts";
 import { createLibp2pNetwork } from "../network/libp2p/create-network.ts";
 import type { Network } from "../network/port.ts";
 import type { Committee } from "../protocol/committee.ts";
-import type { PeerName, ReplicaIndex } from "../protocol/ids.ts";
-import type { CheckpointCertificate, Request, Verified } from "../protocol/messages.ts";
-import { createSigner, signRequest } from "../signing/signer.ts";
-import { createVerifier } from "../signing/verifier.ts";
-import { createWorkerPool } from "../signing/worker-pool.ts";
+import type { PeerName } from "../protocol/ids.ts";
+import type { CheckpointCertificate } from "../protocol/messages.ts";
+import { createSigner } from "../signing/signer.ts";
+import { createVerifier, type Verifier } from "../signing/verifier.ts";
+import { createWorkerPool, type WorkerPool } from "../signing/worker-pool.ts";
 import { createBatch, emptyBatch } from "../wire/requests.ts";
-import { createSignBytes } from "../wire/sign-bytes.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { createCounters } from "./counters.ts";
+import { createDesk, type Desk } from "./desk.ts";
 import { createEngine, type Engine } from "./engine.ts";
-import type { Executed } from "./execution.ts";
-import { createGateway, type Gateway } from "./gateway.ts";
-import { gatewayKeyOf } from "./gateway-key.ts";
-import { type Genesis, genesisCommittee } from "./genesis.ts";
-import { type Home, loadNodeKey, loadOrCreateClientKey, loadValidatorKey, peerIdOf } from "./home.ts";
+import { identify, type Identity, type NodeOptions } from "./identity.ts";
 import { createKeyValueReads } from "./key-value-reads.ts";
 import { openNodeData, type NodeData } from "./node-data.ts";
 import { createNodeService } from "./node-service.ts";
 import { createObserve, type Logger } from "./observe.ts";
-import { createStanding } from "./standing.ts";
-import { createSubmission, verdictOf } from "./submission.ts";
-import { barrierOperation, createSubmitter } from "./submitter.ts";
-import { createWaiting } from "./waiting.ts";
+import { createSubmitter } from "./submitter.ts";
 import { packageVersion } from "./version.ts";
-
-export interface NodeOptions {
-  readonly home: Home;
-  readonly config: Config;
-  readonly genesis: Genesis;
-  readonly logger: Logger;
-  /** the built-in key-value store when absent; its name must be the genesis' */
-  readonly application?: Application;
-}
 
 /** Why a node stopped by itself. */
 export interface StopReason {
@@ -63,16 +45,6 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
-/** A node that can not be made of what it was given. */
-export class NodeError extends Error {
-  readonly code: "wrong-application" | "wrong-record";
-  constructor(code: NodeError["code"], message: string) {
-    super(message);
-    this.name = "NodeError";
-    this.code = code;
-  }
-}
-
 const replicaSettings = ({ consensus }: Config): ReplicaSettings => ({
   ...defaultSettings,
   pipelineDepth: consensus.pipelineDepth,
@@ -84,125 +56,86 @@ const replicaSettings = ({ consensus }: Config): ReplicaSettings => ({
   poolBytes: consensus.poolMaxBytes,
 });
 
-/** Our place among the validators: by validator key, on the peer id that the record binds it to. @throws NodeError */
-const placeOf = (committee: Committee, validatorKey: string | undefined, peer: PeerName): ReplicaIndex | undefined => {
-  const own = committee.validators.find(({ publicKey }) => publicKey === validatorKey);
-  if (own === undefined || own.peer === peer) return own?.index;
-  throw new NodeError("wrong-record", `the genesis binds this validator key to the node key of ${own.peer}, and this home's is ${peer}`);
-};
-
 /** How often what waits is looked at. */
 const TICK_MS = 100;
-const GRACE_WITHOUT_QUORUM_MS = 2_000;
-const MAX_WAITING = 16_384;
 
-/**
- * Makes a node and starts it; resolves once its channels and its HTTP interface listen.
- *
- * @throws NodeError, KeyFileError, HomeError, StoreError, RecordError, LedgerError: nothing is left running
- */
-export const createNode = async (options: NodeOptions): Promise<RunningNode> => {
-  const { home, config, genesis, logger } = options;
-  const application = options.application ?? createKeyValueStore();
-  if (application.name !== genesis.application) {
-    throw new NodeError("wrong-application", `the network runs the application ${genesis.application}, this node ${application.name}`);
-  }
-  const nodeKey = loadNodeKey(home);
-  const validatorKey = loadValidatorKey(home);
-  const gatewayKey = gatewayKeyOf(loadOrCreateClientKey(home));
-  const committee = genesisCommittee(genesis);
-  const self = placeOf(committee, validatorKey?.publicKey, peerIdOf(nodeKey));
-  const clock = systemClock;
-  const startedAt = clock.now();
-  const counters = createCounters();
-  const { promise: stopped, resolve: stopItself } = Promise.withResolvers<StopReason>();
+const replicaConfig = ({ genesis, config }: NodeOptions, { committee, self }: Identity, data: NodeData): ReplicaConfig => ({
+  committee,
+  ...(self === undefined ? {} : { self }),
+  parameters: genesis.parameters,
+  settings: replicaSettings(config),
+  emptyBatch,
+  epochRoot: data.genesisCheckpoint.epochRoot,
+  createBatch,
+});
 
-  const data = await openNodeData({
+const openData = ({ home, genesis, config }: NodeOptions, { committee, application, validatorKey }: Identity): Promise<NodeData> =>
+  openNodeData({
     home,
     genesis,
     committee,
     application,
-    validatorKey: self === undefined ? undefined : validatorKey?.publicKey,
+    validatorKey: validatorKey?.publicKey,
     retain: config.storage.retainSequences,
     cacheBytes: config.storage.cacheBytes,
   });
-  const { ledger, history, genesisCheckpoint } = data;
-  const signBytes = createSignBytes(genesis.hash);
-  const pool = createWorkerPool({ workers: config.verification.workers });
-  const verifier = createVerifier({
+
+const createNodeVerifier = (pool: WorkerPool, { genesis }: NodeOptions, { committee, signBytes }: Identity, data: NodeData): Verifier =>
+  createVerifier({
     pool,
     signBytes,
     limits: genesis.parameters,
     committee: (epoch) => (epoch === committee.epoch ? committee : undefined),
     checkpointInterval: genesis.parameters.checkpointInterval,
-    genesis: genesisCheckpoint,
+    genesis: data.genesisCheckpoint,
   });
-  const network = await openNetwork(options, committee, nodeKey.exportSeed()).catch(async (error: unknown) => {
+
+/**
+ * Makes a node and starts it; resolves once its channels and its HTTP interface listen.
+ *
+ * @throws NodeError, KeyFileError, HomeError, StoreError, RecordError, LedgerError, ListenError: nothing is left running
+ */
+export const createNode = async (options: NodeOptions): Promise<RunningNode> => {
+  const { config, genesis, logger } = options;
+  const identity = identify(options);
+  const { committee, self, validatorKey, signBytes } = identity;
+  const clock = systemClock;
+  const startedAt = clock.now();
+  const { promise: stopped, resolve: stopItself } = Promise.withResolvers<StopReason>();
+  const data = await openData(options, identity);
+  const { ledger, keeping, history, restored } = data;
+  const pool = createWorkerPool({ workers: config.verification.workers });
+  const verifier = createNodeVerifier(pool, options, identity, data);
+  const network = await openNetwork(options, committee, identity.nodeKey.exportSeed()).catch(async (error: unknown) => {
     await data.store.close();
     throw error;
   });
-
-  const standing = createStanding({ committee, self, checkpointInterval: genesis.parameters.checkpointInterval });
-  const waiting = createWaiting({
-    now: clock.now,
-    timeoutMs: config.api.answerTimeoutMs,
-    graceWithoutQuorumMs: GRACE_WITHOUT_QUORUM_MS,
-    maxWaiting: MAX_WAITING,
-  });
-  let stable: CheckpointCertificate | undefined = data.restored.stable.sequence > 0 ? data.restored.stable : undefined;
-  const refreshStanding = (): void => standing.update(engine.replica.describe(), engine.reachable(), { now: clock.now(), wall: clock.wall() });
-  const unavailable = (): ReturnType<typeof standing.unavailable> => {
-    refreshStanding();
-    return standing.unavailable();
-  };
-  const order = (request: Verified<Request>): void => engine.submit(request);
-  const submission = createSubmission({ ledger, history, verifier, waiting, unavailable, order, wall: clock.wall });
-  const gateway = createGateway({
-    sign: (sequence, operations) => signRequest(gatewayKey, signBytes, { sequence, operations }),
-    submit: (request) => order(request as Verified<Request>),
-    unavailable,
-    now: clock.now,
-    wall: clock.wall,
+  const desk = createDesk({
+    identity,
+    parameters: genesis.parameters,
+    data,
+    verifier,
+    clock,
+    engine: () => engine,
     defer: setImmediate,
-    barrierOperation,
-    sessionWindow: genesis.parameters.sessionWindow,
-    limits: { requestTimeoutMs: config.api.answerTimeoutMs },
+    timeoutMs: config.api.answerTimeoutMs,
   });
-
-  const executed = ({ sequence, answers, certificate }: Executed): void => {
-    answers.forEach((answer, index) => {
-      gateway.executed({ id: answer.id, sequence, verdict: verdictOf(answer.outcome), results: answer.results });
-      submission.executed(answer, sequence, index, certificate);
-    });
-  };
+  const counters = createCounters();
+  let stable: CheckpointCertificate | undefined = restored.stable.sequence > 0 ? restored.stable : undefined;
   const engine: Engine = createEngine({
-    replica: {
-      committee,
-      ...(self === undefined ? {} : { self }),
-      parameters: genesis.parameters,
-      settings: replicaSettings(config),
-      emptyBatch,
-      epochRoot: genesisCheckpoint.epochRoot,
-      createBatch,
-    },
-    restored: data.restored,
-    store: data.store,
-    keeping: data.keeping,
-    history,
+    replica: replicaConfig(options, identity, data),
+    ...data,
+    ...desk,
     network,
     verifier,
-    ...(self === undefined || validatorKey === undefined ? {} : { signer: createSigner(validatorKey, signBytes) }),
+    ...(validatorKey === undefined ? {} : { signer: createSigner(validatorKey, signBytes) }),
     clock,
     counters,
     heartbeatMs: config.network.heartbeatIntervalMs,
     observe: createObserve(logger, clock.now),
     isSettled: (client, sequence) => ledger.lookup(client, sequence).status !== "new",
-    execution: { ledger, keeping: data.keeping, executed, stabilised: (certificate) => (stable = certificate) },
+    execution: { ledger, keeping, executed: desk.executed, stabilised: (certificate) => (stable = certificate) },
     evidence: (evidence) => counters.count(`evidence.${evidence.kind}`),
-    refused: (id, reason) => {
-      gateway.refused(id, reason);
-      submission.refused(id, reason);
-    },
     halted: (reason, detail) => {
       // a replica whose state diverged still serves reads and says so; the others must not go on
       if (reason !== "state-diverged") stopItself({ reason, detail });
@@ -222,34 +155,37 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     history,
     network,
     replica: engine.replica,
-    submitter: createSubmitter(gateway),
-    submission,
-    standing,
+    submitter: createSubmitter(desk.gateway),
+    ...desk,
     reads: createKeyValueReads(ledger, () => stable),
     isReachable: (index) => engine.reachable().includes(index),
     uptime: () => Math.floor((clock.now() - startedAt) / 1000),
-    refreshStanding,
   });
-
-  const parts: Parts = { data, network, engine, gateway, pool, logger, ticker: undefined, api: undefined, waiting };
+  const parts: Parts = { data, network, engine, desk, pool, logger, ticker: undefined, api: undefined };
   try {
-    await network.start(engine.handlers);
-    engine.start();
-    refreshStanding();
-    parts.ticker = setInterval(() => {
-      refreshStanding();
-      gateway.tick();
-      waiting.tick(standing.unavailable() !== undefined);
-    }, TICK_MS);
-    parts.api = await openApi(options, service);
-    const apiUrl = await parts.api.listen();
-    const stop = once(() => shutDown(parts));
-    logger.info({ peerId: network.self, role: self === undefined ? "observer" : "validator", api: apiUrl, addresses: network.addresses() }, "running");
-    return { peerId: network.self, apiUrl, addresses: () => network.addresses(), stopped, stop };
+    const apiUrl = await bringUp(parts, await openApi(options, service));
+    const role = self === undefined ? "observer" : "validator";
+    logger.info({ peerId: network.self, role, api: apiUrl, addresses: network.addresses() }, "running");
+    return { peerId: network.self, apiUrl, addresses: () => network.addresses(), stopped, stop: once(() => shutDown(parts)) };
   } catch (error) {
     await shutDown(parts);
     throw error;
   }
+};
+
+/** Channels, consensus, answers; in this order. @returns the API's URL */
+const bringUp = async (parts: Parts, api: Api): Promise<string> => {
+  const { network, engine, desk } = parts;
+  parts.api = api;
+  await network.start(engine.handlers);
+  engine.start();
+  desk.refreshStanding();
+  parts.ticker = setInterval(() => {
+    desk.refreshStanding();
+    desk.gateway.tick();
+    desk.waiting.tick(desk.standing.unavailable() !== undefined);
+  }, TICK_MS);
+  return api.listen();
 };
 
 const openNetwork = ({ config, genesis, home, logger }: NodeOptions, committee: Committee, nodeKey: Uint8Array): Promise<Network> =>
@@ -287,19 +223,18 @@ interface Parts {
   readonly data: NodeData;
   readonly network: Network;
   readonly engine: Engine;
-  readonly gateway: Gateway;
-  readonly waiting: ReturnType<typeof createWaiting>;
-  readonly pool: ReturnType<typeof createWorkerPool>;
+  readonly desk: Desk;
+  readonly pool: WorkerPool;
   readonly logger: Logger;
   ticker: NodeJS.Timeout | undefined;
   api: Api | undefined;
 }
 
 /** In this order: no more questions; what was promised is answered; silence; the disk. */
-const shutDown = async ({ data, network, engine, gateway, waiting, pool, ticker, api, logger }: Parts): Promise<void> => {
+const shutDown = async ({ data, network, engine, desk, pool, ticker, api, logger }: Parts): Promise<void> => {
   await api?.close();
-  gateway.close();
-  waiting.close();
+  desk.gateway.close();
+  desk.waiting.close();
   clearInterval(ticker);
   engine.stop();
   await network.stop();
@@ -312,4 +247,3 @@ const once = (work: () => Promise<void>): (() => Promise<void>) => {
   let running: Promise<void> | undefined;
   return () => (running ??= work());
 };
-

@@ -6,30 +6,24 @@ import type { Restored } from "../consensus/config.ts";
 import type { Effect } from "../consensus/effect.ts";
 import type { Input } from "../consensus/input.ts";
 import { createReplica, type Replica } from "../consensus/replica.ts";
-import type { PeerName, PublicKey, ReplicaIndex } from "../protocol/ids.ts";
+import type { PublicKey, ReplicaIndex } from "../protocol/ids.ts";
 import type { Request, Verified } from "../protocol/messages.ts";
 import type { Network, NetworkHandlers } from "../network/port.ts";
 import type { Signer } from "../signing/signer.ts";
 import type { Verifier } from "../signing/verifier.ts";
 import type { StoreError } from "../storage/port.ts";
 import { encodeFrame } from "../wire/frames.ts";
+import { createAlarm } from "./alarm.ts";
+import type { Clock } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import { createExecution, type ExecutionOptions } from "./execution.ts";
 import { createFetcher } from "./fetcher.ts";
+import { createHeartbeat } from "./heartbeat.ts";
 import type { History } from "./history.ts";
 import { createInbound } from "./inbound.ts";
 import { createJournal } from "./journal.ts";
 import { createPerform, type PerformOptions } from "./perform.ts";
 import { createServing } from "./serving.ts";
-
-export interface Clock {
-  /** monotonic milliseconds */
-  now(): number;
-  /** Unix milliseconds */
-  wall(): number;
-  /** runs `callback` once, after `delayMs`; returns what cancels it */
-  after(delayMs: number, callback: () => void): () => void;
-}
 
 /** Reads (input, effects) in one place: logs, metrics and events come from here, and from nowhere else. */
 export type Observe = (input: Input, effects: readonly Effect[], replica: Replica) => void;
@@ -66,6 +60,9 @@ export interface Engine {
   stop(): void;
 }
 
+const earliest = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+
 export const createEngine = (options: EngineOptions): Engine => {
   const { network, clock, counters, verifier, history } = options;
   const { committee, self } = options.replica;
@@ -73,28 +70,24 @@ export const createEngine = (options: EngineOptions): Engine => {
   const inputs: Input[] = [];
   let stepping = false;
   let stopped = false;
-  let cancelTimer: (() => void) | undefined;
-  let cancelHeartbeat: (() => void) | undefined;
 
-  const peerOf = (index: ReplicaIndex): PeerName | undefined => committee.validators[index]?.peer;
   const journal = createJournal(options.store, options.storeFailed);
   const fetcher = createFetcher({
     local: (digest) => history.batch(digest),
     found: (batch) => step({ type: "batch", batch: batch as Verified<typeof batch> }),
     ask: (index, digest) => {
-      const peer = peerOf(index);
+      const peer = committee.validators[index]?.peer;
       if (peer !== undefined) network.send(peer, "sync", encodeFrame({ kind: "fetch-batch", digest }));
     },
     now: clock.now,
     timeoutMs: options.replica.settings.fetchTimeoutMs,
   });
 
-  const sendStatus = (to?: PeerName): void => {
-    const frame = encodeFrame(replica.status());
-    if (to !== undefined) network.send(to, "sync", frame);
-    else for (const { peer } of network.peers()) network.send(peer, "sync", frame);
-  };
-
+  const alarm = createAlarm(clock, () => {
+    fetcher.tick();
+    step({ type: "tick" });
+  });
+  const heartbeat = createHeartbeat(replica, network, clock, options.heartbeatMs);
   /** blocks that were asked of a peer and did not come yet */
   const asked = new Set<ReplicaIndex>();
   const performer = createPerform({
@@ -103,7 +96,7 @@ export const createEngine = (options: EngineOptions): Engine => {
     step: (input) => step(input),
     journal,
     fetcher,
-    sendStatus,
+    sendStatus: () => heartbeat.send(),
     asked,
   });
 
@@ -120,22 +113,7 @@ export const createEngine = (options: EngineOptions): Engine => {
     stepping = false;
     performer.endTurn();
     journal.flush();
-    arm();
-  };
-
-  const arm = (): void => {
-    cancelTimer?.();
-    const due = [replica.deadline(), fetcher.deadline()].filter((at) => at !== undefined);
-    if (due.length === 0 || stopped) return void (cancelTimer = undefined);
-    cancelTimer = clock.after(Math.max(0, Math.min(...due) - clock.now()), () => {
-      fetcher.tick();
-      step({ type: "tick" });
-    });
-  };
-
-  const heartbeat = (): void => {
-    sendStatus();
-    cancelHeartbeat = clock.after(options.heartbeatMs, heartbeat);
+    alarm.set(earliest(replica.deadline(), fetcher.deadline()));
   };
 
   const reachable = (): ReplicaIndex[] =>
@@ -164,13 +142,13 @@ export const createEngine = (options: EngineOptions): Engine => {
       onPeer: (peer, up) => {
         if (stopped) return;
         step({ type: "reachable", peers: reachable() });
-        if (up) sendStatus(peer);
+        if (up) heartbeat.send(peer);
       },
     },
     start() {
       step({ type: "start" });
       step({ type: "reachable", peers: reachable() });
-      heartbeat();
+      heartbeat.start();
     },
     submit: (request) => step({ type: "request", request, local: true }),
     reachable,
@@ -179,8 +157,8 @@ export const createEngine = (options: EngineOptions): Engine => {
     },
     stop() {
       stopped = true;
-      cancelTimer?.();
-      cancelHeartbeat?.();
+      alarm.stop();
+      heartbeat.stop();
     },
   };
 };

@@ -60,7 +60,11 @@ export const createHistory = (store: Pick<Store, "get">): History => {
     forget(sequence) {
       const old = block(sequence);
       if (old === undefined) return [];
-      const operations = [del(keys.block(sequence)), del(keys.results(sequence)), ...old.batch.requests.map(({ id }) => del(keys.request(id)))];
+      const operations = [
+        del(keys.block(sequence)),
+        del(keys.results(sequence)),
+        ...old.batch.requests.map(({ id }) => del(keys.request(id))),
+      ];
       if (old.batch.requests.length > 0) operations.push(del(keys.batch(old.batch.digest)));
       return operations;
     },

@@ -122,7 +122,8 @@ export const createInbound = (options: InboundOptions): Inbound => {
   };
 
   const onConsensus = (from: PeerName, frame: ConsensusFrame): void => {
-    if ((frame.kind === "prepare" || frame.kind === "commit") && !replica.isTimely(frame.signed.message)) return counters.count("dropped.untimely");
+    if ((frame.kind === "prepare" || frame.kind === "commit") && !replica.isTimely(frame.signed.message))
+      return counters.count("dropped.untimely");
     switch (frame.kind) {
       case "proposal":
         return onProposal(from, frame);

@@ -3,7 +3,16 @@ import { decodeEntry } from "../ledger/kv/entry.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { CheckpointCertificate } from "../protocol/messages.ts";
 import type { Sequence } from "../protocol/ids.ts";
-import { done, failed, type KvEntry, type KvPage, type KvRead, type ListQuery, type Outcome, type UnorderedConsistency } from "./service.ts";
+import {
+  done,
+  failed,
+  type KvEntry,
+  type KvPage,
+  type KvRead,
+  type ListQuery,
+  type Outcome,
+  type UnorderedConsistency,
+} from "./service.ts";
 
 export interface KeyValueReads {
   get(key: Uint8Array, consistency: UnorderedConsistency): Outcome<KvRead>;

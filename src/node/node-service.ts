@@ -32,7 +32,6 @@ export interface NodeServiceOptions {
   readonly refreshStanding: () => void;
 }
 
-
 export const createNodeService = (options: NodeServiceOptions): NodeService => {
   const { committee, self, genesis, ledger, history, network, replica, standing } = options;
   const own = self === undefined ? undefined : committee.validators[self];
@@ -119,4 +118,3 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
     list: (query) => options.reads.list(query),
   };
 };
-

@@ -31,7 +31,10 @@ export const createObserve = (logger: Logger, now: () => number): Observe => {
       switch (effect.type) {
         case "announce": {
           const { kind, view, epoch } = effect.message;
-          logger.info({ kind, epoch, view, reason: input.type }, kind === "view-change" ? "leaving the view" : "opening the view as its primary");
+          logger.info(
+            { kind, epoch, view, reason: input.type },
+            kind === "view-change" ? "leaving the view" : "opening the view as its primary",
+          );
           break;
         }
         case "save":
@@ -52,7 +55,9 @@ export const createObserve = (logger: Logger, now: () => number): Observe => {
         case "reject": {
           const { reason, action } = effect.rejection;
           if (action === "blame") {
-            sample(`reject.${reason}`, (suppressed) => logger.warn({ input: effect.input, reason, from: effect.from, suppressed }, "refused"));
+            sample(`reject.${reason}`, (suppressed) =>
+              logger.warn({ input: effect.input, reason, from: effect.from, suppressed }, "refused"),
+            );
           }
           break;
         }

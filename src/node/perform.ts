@@ -41,7 +41,6 @@ export interface PerformOptions {
   readonly halted: (reason: HaltReason, detail: string) => void;
 }
 
-
 export interface Performer {
   perform(effects: readonly Effect[]): void;
   /** sends what gathered during the turn */
@@ -208,4 +207,3 @@ const inParts = (requests: readonly Request[]): Request[][] => {
   if (part.length > 0) parts.push(part);
   return parts;
 };
-

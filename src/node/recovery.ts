@@ -40,7 +40,10 @@ const all = async <T>(entries: AsyncIterable<StoreEntry>, decode: (entry: StoreE
 
 const tableRange = (table: number): ReturnType<typeof prefixRange> => prefixRange(Uint8Array.of(table));
 
-const decoded = <T>(result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: { readonly reason: string } }, table: string): T => {
+const decoded = <T>(
+  result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: { readonly reason: string } },
+  table: string,
+): T => {
   if (result.ok) return result.value;
   throw new RecordError(table, result.error.reason);
 };
@@ -95,7 +98,10 @@ const checkNetwork = (store: Store, genesisHash: Digest): void => {
 /** Marks a store as this network's; `mayVote` only for a validator that was born in it, never for one whose data was lost. */
 export const found = (store: Store, genesisHash: Digest, mayVote: boolean): Promise<void> =>
   new Promise((resolve, reject) => {
-    const operations = [put(keys.meta("genesis"), new TextEncoder().encode(genesisHash)), put(keys.meta("voter"), Uint8Array.of(mayVote ? 1 : 0))];
+    const operations = [
+      put(keys.meta("genesis"), new TextEncoder().encode(genesisHash)),
+      put(keys.meta("voter"), Uint8Array.of(mayVote ? 1 : 0)),
+    ];
     store.write(operations, { durable: true }, (error) => (error === undefined ? resolve() : reject(error)));
   });
 
@@ -117,7 +123,13 @@ const batchUnlessExecuted = (history: History, executed: Sequence, sequence: Seq
 const withBatch = (history: History, executed: Sequence, record: AcceptedRecord): AcceptedProposal => {
   const { view, sequence, digest, proposalSignature } = record;
   const batch = batchUnlessExecuted(history, executed, sequence, digest);
-  return { view, sequence, digest, ...(proposalSignature === undefined ? {} : { proposalSignature }), ...(batch === undefined ? {} : { batch }) };
+  return {
+    view,
+    sequence,
+    digest,
+    ...(proposalSignature === undefined ? {} : { proposalSignature }),
+    ...(batch === undefined ? {} : { batch }),
+  };
 };
 
 const preparedWithBatch = (

@@ -1,5 +1,6 @@
 /** Every key of `config.toml`: its section, rule, default and meaning. `docs/operators.md` and the file's comments are made of it. */
 import { z } from "zod";
+import { limits } from "../protocol/limits.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -73,7 +74,7 @@ export const hostPortRule = (value: string): string | undefined => {
 
 /** What a moniker may be: the complaint, or undefined. */
 export const monikerRule = (value: string): string | undefined => {
-  if (Buffer.byteLength(value) > 64) return "must be at most 64 bytes";
+  if (Buffer.byteLength(value) > limits.maxMonikerBytes) return `must be at most ${limits.maxMonikerBytes} bytes`;
   return /^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u.test(value) ? undefined : "must be letters, digits, spaces and . _ -";
 };
 
@@ -126,7 +127,7 @@ export const settings = {
       0,
       Number.MAX_SAFE_INTEGER,
       100_000,
-      "Blocks kept for peers that fell behind and for `byz blocks`; 0 keeps all.",
+      "Blocks kept for peers that fell behind and for `byz blocks`, at least 2048; 0 keeps all.",
     ),
     cacheBytes: integer(1 * MiB, 4096 * MiB, 8 * MiB, "Memory for the store's cache."),
   },
@@ -158,6 +159,11 @@ export interface Relation {
 
 /** What must hold between settings. */
 export const relations: readonly Relation[] = [
+  {
+    key: "storage.retain_sequences",
+    holds: ({ storage }) => storage.retainSequences === 0 || storage.retainSequences >= 2 * limits.maxCheckpointInterval,
+    problem: `must be 0 or at least ${2 * limits.maxCheckpointInterval}: a peer at the window's other end needs them`,
+  },
   {
     key: "network.dead_peer_ms",
     holds: ({ network }) => network.deadPeerMs >= 3 * network.heartbeatIntervalMs,

@@ -56,7 +56,9 @@ export const createSubmission = (options: SubmissionOptions): Submission => {
     if (failure !== undefined) return settle(failed(failure));
     verifier.verifyRequests([request], ([verified]) => {
       if (verified === undefined) {
-        return settle(failed({ code: "invalid_request", message: "the request's signature is not its client's", details: { requestId: request.id } }));
+        return settle(
+          failed({ code: "invalid_request", message: "the request's signature is not its client's", details: { requestId: request.id } }),
+        );
       }
       waiting.wait(request.id, settle);
       options.order(verified);

@@ -1,0 +1,88 @@
+/** What turns operations and signed requests into answers, around the engine (PROTOCOL §3.6, §9). */
+import type { Digest } from "../protocol/ids.ts";
+import type { Verified, Request } from "../protocol/messages.ts";
+import type { RejectionReason } from "../protocol/rejections.ts";
+import { signRequest } from "../signing/signer.ts";
+import type { Verifier } from "../signing/verifier.ts";
+import type { Clock } from "./clock.ts";
+import type { Engine } from "./engine.ts";
+import type { Executed } from "./execution.ts";
+import { createGateway, type Gateway } from "./gateway.ts";
+import type { Identity } from "./identity.ts";
+import type { NodeData } from "./node-data.ts";
+import type { Failure } from "./service.ts";
+import { createStanding, type Standing } from "./standing.ts";
+import { createSubmission, type Submission, verdictOf } from "./submission.ts";
+import { barrierOperation } from "./submitter.ts";
+import { createWaiting, type Waiting } from "./waiting.ts";
+import type { Parameters } from "../protocol/limits.ts";
+
+const GRACE_WITHOUT_QUORUM_MS = 2_000;
+const MAX_WAITING = 16_384;
+
+export interface Desk {
+  readonly gateway: Gateway;
+  readonly submission: Submission;
+  readonly waiting: Waiting;
+  readonly standing: Standing;
+  refreshStanding(): void;
+  executed(batch: Executed): void;
+  refused(id: Digest, reason: RejectionReason): void;
+}
+
+export interface DeskOptions {
+  readonly identity: Identity;
+  readonly parameters: Parameters;
+  readonly data: NodeData;
+  readonly verifier: Verifier;
+  readonly clock: Clock;
+  /** asked only once the engine exists */
+  readonly engine: () => Engine;
+  /** runs a callback after what this turn of the event loop still brings */
+  readonly defer: (callback: () => void) => void;
+  /** how long a client's answer is waited for, milliseconds */
+  readonly timeoutMs: number;
+}
+
+export const createDesk = ({ identity, parameters, data, verifier, clock, engine, defer, timeoutMs }: DeskOptions): Desk => {
+  const { committee, self, gatewayKey, signBytes } = identity;
+  const { checkpointInterval, sessionWindow } = parameters;
+  const standing = createStanding({ committee, self, checkpointInterval });
+  const refreshStanding = (): void =>
+    standing.update(engine().replica.describe(), engine().reachable(), { now: clock.now(), wall: clock.wall() });
+  const unavailable = (): Failure | undefined => {
+    refreshStanding();
+    return standing.unavailable();
+  };
+  const order = (request: Verified<Request>): void => engine().submit(request);
+  const waiting = createWaiting({ now: clock.now, timeoutMs, graceWithoutQuorumMs: GRACE_WITHOUT_QUORUM_MS, maxWaiting: MAX_WAITING });
+  const submission = createSubmission({ ...data, verifier, waiting, unavailable, order, wall: clock.wall });
+  const gateway = createGateway({
+    sign: (sequence, operations) => signRequest(gatewayKey, signBytes, { sequence, operations }),
+    submit: order,
+    unavailable,
+    now: clock.now,
+    wall: clock.wall,
+    defer,
+    barrierOperation,
+    sessionWindow,
+    limits: { requestTimeoutMs: timeoutMs },
+  });
+  return {
+    gateway,
+    submission,
+    waiting,
+    standing,
+    refreshStanding,
+    executed({ sequence, answers, certificate }) {
+      for (const [index, answer] of answers.entries()) {
+        gateway.executed({ id: answer.id, sequence, verdict: verdictOf(answer.outcome), results: answer.results });
+        submission.executed(answer, sequence, index, certificate);
+      }
+    },
+    refused(id, reason) {
+      gateway.refused(id, reason);
+      submission.refused(id, reason);
+    },
+  };
+};

@@ -1,0 +1,64 @@
+/** Who a node is, and in which network, before anything is opened. */
+import type { Application } from "../ledger/application.ts";
+import { createKeyValueStore } from "../ledger/kv/application.ts";
+import type { Committee } from "../protocol/committee.ts";
+import type { PeerName, ReplicaIndex } from "../protocol/ids.ts";
+import type { KeyPair } from "../signing/keys.ts";
+import { createSignBytes, type SignBytes } from "../wire/sign-bytes.ts";
+import type { Config } from "./config.ts";
+import { gatewayKeyOf } from "./gateway-key.ts";
+import { type Genesis, genesisCommittee } from "./genesis.ts";
+import { type Home, loadNodeKey, loadOrCreateClientKey, loadValidatorKey, peerIdOf } from "./home.ts";
+import type { Logger } from "./observe.ts";
+
+export interface NodeOptions {
+  readonly home: Home;
+  readonly config: Config;
+  readonly genesis: Genesis;
+  readonly logger: Logger;
+  /** the built-in key-value store when absent; its name must be the genesis' */
+  readonly application?: Application;
+}
+
+/** A node that can not be made of what it was given. */
+export class NodeError extends Error {
+  readonly code: "wrong-application" | "wrong-record";
+  constructor(code: NodeError["code"], message: string) {
+    super(message);
+    this.name = "NodeError";
+    this.code = code;
+  }
+}
+
+/** Our place among the validators: by validator key, on the peer id that the record binds it to. @throws NodeError */
+const placeOf = (committee: Committee, validatorKey: string | undefined, peer: PeerName): ReplicaIndex | undefined => {
+  const own = committee.validators.find(({ publicKey }) => publicKey === validatorKey);
+  if (own === undefined || own.peer === peer) return own?.index;
+  throw new NodeError("wrong-record", `the genesis binds this validator key to the node key of ${own.peer}, and this home's is ${peer}`);
+};
+
+/** What a node is before anything is opened: who it is, and in which network. */
+export interface Identity {
+  readonly nodeKey: KeyPair;
+  readonly gatewayKey: KeyPair;
+  readonly committee: Committee;
+  readonly self: ReplicaIndex | undefined;
+  /** only of a validator in the committee */
+  readonly validatorKey: KeyPair | undefined;
+  readonly signBytes: SignBytes;
+  readonly application: Application;
+}
+
+/** @throws NodeError, KeyFileError, HomeError */
+export const identify = ({ home, genesis, application = createKeyValueStore() }: NodeOptions): Identity => {
+  if (application.name !== genesis.application) {
+    throw new NodeError("wrong-application", `the network runs the application ${genesis.application}, this node ${application.name}`);
+  }
+  const nodeKey = loadNodeKey(home);
+  const key = loadValidatorKey(home);
+  const committee = genesisCommittee(genesis);
+  const self = placeOf(committee, key?.publicKey, peerIdOf(nodeKey));
+  const validatorKey = self === undefined ? undefined : key;
+  const gatewayKey = gatewayKeyOf(loadOrCreateClientKey(home));
+  return { nodeKey, gatewayKey, committee, self, validatorKey, signBytes: createSignBytes(genesis.hash), application };
+};

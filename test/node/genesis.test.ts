@@ -41,7 +41,7 @@ describe("a genesis", () => {
       chainId: "test-1",
       createdAt: founding.createdAt,
       testnet: false,
-      application: "kv/1",
+      application: "kv",
       parameters: defaultParameters,
     });
     const committee = genesisCommittee(genesis);
@@ -61,12 +61,12 @@ describe("a genesis", () => {
     expect(bytes.subarray(14, 21).toString("latin1")).toBe("\u0006test-1");
     expect(bytes.readBigUInt64BE(21)).toBe(BigInt(founding.createdAt));
     expect(bytes[29]).toBe(0);
-    expect(bytes.subarray(30, 35).toString("latin1")).toBe("\u0004kv/1");
-    const numbers = Array.from({ length: 6 }, (_, index) => Number(bytes.readBigUInt64BE(35 + 8 * index)));
+    expect(bytes.subarray(30, 33).toString("latin1")).toBe("\u0002kv");
+    const numbers = Array.from({ length: 6 }, (_, index) => Number(bytes.readBigUInt64BE(33 + 8 * index)));
     const { checkpointInterval, maxBatchBytes, maxBatchRequests, maxClockDriftMs, maxSessions, sessionWindow } = defaultParameters;
     expect(numbers).toEqual([checkpointInterval, maxBatchBytes, maxBatchRequests, maxClockDriftMs, maxSessions, sessionWindow]);
-    expect(bytes.readUInt16BE(83)).toBe(4);
-    expect(bytes.subarray(85, 117).toString("hex")).toBe(records[0]?.validatorKey);
+    expect(bytes.readUInt16BE(81)).toBe(4);
+    expect(bytes.subarray(83, 115).toString("hex")).toBe(records[0]?.validatorKey);
   });
 
   it("has another hash when anything in it is another", () => {

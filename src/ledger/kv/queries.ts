@@ -23,6 +23,8 @@ export interface ListOptions {
   readonly after?: Uint8Array;
   /** 1…1,000 items; 100 when absent; what lies outside is brought to the nearest bound */
   readonly limit?: number;
+  /** keys and values of the answer, at most `maxListBytes`, which is the default */
+  readonly maxBytes?: number;
   /** as of this checkpoint; as of the last written batch when absent */
   readonly checkpoint?: Sequence;
 }
@@ -59,14 +61,15 @@ export const createKvQueries = (ledger: LedgerReader): KvQueries => ({
     const { value, ...proven } = ledger.prove(key, checkpoint);
     return { checkpoint: proven.checkpoint, proof: proven.proof, ...(value === undefined ? {} : { entry: decodeEntry(value) }) };
   },
-  list: async ({ limit, ...range }) => {
+  list: async ({ limit, maxBytes, ...range }) => {
     const most = Math.min(Math.max(Math.trunc(limit ?? defaultListLimit), 1), maxListLimit);
+    const mostBytes = Math.min(maxBytes ?? maxListBytes, maxListBytes);
     const items: KvItem[] = [];
     let bytes = 0;
     for await (const { key, value } of ledger.range(range)) {
       bytes += key.length + value.length;
       const last = items.at(-1);
-      if (last !== undefined && (items.length >= most || bytes > maxListBytes)) return { items, next: last.key };
+      if (last !== undefined && (items.length >= most || bytes > mostBytes)) return { items, next: last.key };
       items.push({ key, ...decodeEntry(value) });
     }
     return { items };

@@ -1,6 +1,6 @@
 /** Lies, as wrappers on what an honest node sends. A liar signs with its own key only. */
 import type { Digest, ReplicaIndex, Sequence, View } from "../../../src/protocol/ids.ts";
-import type { Batch, Commit, Prepare, PrePrepare, Signed, SignedNewView, ViewChange } from "../../../src/protocol/messages.ts";
+import type { Batch, Commit, Prepare, PrePrepare, Request, Signed, SignedNewView, ViewChange } from "../../../src/protocol/messages.ts";
 import type { Behaviour, WorldNode } from "./node.ts";
 import type { Packet } from "./packets.ts";
 import type { Random } from "./random.ts";
@@ -164,6 +164,23 @@ const slowPrimary: Maker = (_world, _self, random) => ({
   outgoing: (packet: Packet, _to: ReplicaIndex) => (packet.type === "proposal" && random.chance(0.7) ? [] : [packet]),
 });
 
+/** As primary: proposes requests again that were executed long ago. */
+const replayRequests: Maker = (world) => {
+  const seen: Request[] = [];
+  return {
+    name: "replay-requests",
+    outgoing(packet) {
+      if (packet.type !== "proposal") return [packet];
+      const { timestamp, requests } = packet.batch;
+      const old = seen.find((one) => !requests.includes(one) && world.honest.every((node) => node.hasExecuted(one.id)));
+      for (const one of requests) if (!seen.includes(one)) seen.push(one);
+      if (old === undefined) return [packet];
+      const batch = world.notary.createBatch(timestamp, [...requests, old]);
+      return [{ type: "proposal", batch, signed: signed(world, { ...packet.signed.message, digest: batch.digest }) }];
+    },
+  };
+};
+
 export const behaviours: readonly Maker[] = [
   silent,
   mute,
@@ -176,6 +193,7 @@ export const behaviours: readonly Maker[] = [
   viewChangeSpam,
   emptyAnswers,
   slowPrimary,
+  replayRequests,
 ];
 
 export const behaviourByName = {
@@ -190,4 +208,5 @@ export const behaviourByName = {
   viewChangeSpam,
   emptyAnswers,
   slowPrimary,
+  replayRequests,
 };

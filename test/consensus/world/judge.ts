@@ -3,7 +3,7 @@ import type { Restored } from "../../../src/consensus/config.ts";
 import type { Effect } from "../../../src/consensus/effect.ts";
 import { EARLY_PER_SENDER } from "../../../src/consensus/state.ts";
 import type { Digest, ReplicaIndex, Sequence } from "../../../src/protocol/ids.ts";
-import type { Batch, CommitCertificate, ConsensusMessage, ViewChange } from "../../../src/protocol/messages.ts";
+import type { Batch, CommitCertificate, ConsensusMessage, NewView, ViewChange } from "../../../src/protocol/messages.ts";
 import type { RejectionReason } from "../../../src/protocol/rejections.ts";
 import type { Roots } from "./disk.ts";
 import type { WorldNode } from "./node.ts";
@@ -29,6 +29,8 @@ export interface Judge {
   readonly reasons: ReadonlyMap<RejectionReason, number>;
   readonly evidence: ReadonlyMap<string, number>;
   readonly viewChanges: number;
+  /** how often one was made or entered */
+  readonly newViews: number;
   readonly top: number;
   readonly requests: number;
 }
@@ -50,6 +52,7 @@ export const createJudge = (n: number, poolRequests: number, verifier: Verifier,
   const reasons = new Map<RejectionReason, number>();
   const evidence = new Map<string, number>();
   let viewChanges = 0;
+  let newViews = 0;
   let top = 0;
 
   const violation = (invariant: string, detail: string): never => {
@@ -70,6 +73,12 @@ export const createJudge = (n: number, poolRequests: number, verifier: Verifier,
     }
   };
 
+  const judgeNewView = (self: ReplicaIndex, message: NewView): void => {
+    newViews += 1;
+    require(verifier.implied(message), "new-view-is-implied", () =>
+      `#${self} takes a NEW-VIEW for ${message.view} that does not follow from its VIEW-CHANGEs`);
+  };
+
   const contentOf = (message: ConsensusMessage): string => {
     switch (message.kind) {
       case "pre-prepare":
@@ -86,6 +95,7 @@ export const createJudge = (n: number, poolRequests: number, verifier: Verifier,
   };
 
   const isDurable = ({ disk }: WorldNode, message: ConsensusMessage): boolean => {
+    if ("view" in message && message.view > disk.view) return false;
     if (message.kind === "pre-prepare" || message.kind === "prepare") {
       return message.sequence <= disk.stable.sequence || disk.accepted(message.view, message.sequence) === message.digest;
     }
@@ -114,6 +124,7 @@ export const createJudge = (n: number, poolRequests: number, verifier: Verifier,
             require(verifier.prepared(record.certificate), "certificates", () => `#${self} made a bad prepared certificate`);
             lifeOf(self).prepared.set(record.certificate.sequence, record.certificate.view);
           }
+          if (record.type === "entered-view") judgeNewView(self, record.newView.message);
           if (record.type === "stable")
             require(verifier.stable(record.certificate), "certificates", () => `#${self} made a bad stable checkpoint`);
           return;
@@ -122,7 +133,7 @@ export const createJudge = (n: number, poolRequests: number, verifier: Verifier,
           return require(verifier.block({ certificate: effect.certificate, batch: effect.batch }), "certificates", () =>
             `#${self} executes ${effect.certificate.sequence} on a bad commit certificate`);
         case "announce":
-          return effect.message.kind === "view-change" ? judgeViewChange(self, effect.message) : undefined;
+          return effect.message.kind === "view-change" ? judgeViewChange(self, effect.message) : judgeNewView(self, effect.message);
         case "broadcast":
           if (effect.message.kind === "checkpoint") return;
           return require(effect.message.view >= (askedView.get(self) ?? 0), "left-views-are-left", () =>
@@ -188,6 +199,9 @@ export const createJudge = (n: number, poolRequests: number, verifier: Verifier,
     evidence,
     get viewChanges() {
       return viewChanges;
+    },
+    get newViews() {
+      return newViews;
     },
     get top() {
       return top;

@@ -3,7 +3,7 @@ import type { ReplicaConfig } from "../../../src/consensus/config.ts";
 import type { Effect, UnsignedMessage } from "../../../src/consensus/effect.ts";
 import type { Input } from "../../../src/consensus/input.ts";
 import { createReplica, type Replica } from "../../../src/consensus/replica.ts";
-import type { Digest, ReplicaIndex, Sequence } from "../../../src/protocol/ids.ts";
+import type { Digest, ReplicaIndex } from "../../../src/protocol/ids.ts";
 import { limits } from "../../../src/protocol/limits.ts";
 import type {
   Batch,

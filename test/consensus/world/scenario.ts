@@ -36,6 +36,8 @@ export interface ScenarioReport {
   readonly reasons: ReadonlyMap<RejectionReason, number>;
   /** equal for equal seeds */
   readonly fingerprint: string;
+  /** kinds of proof that honest nodes found */
+  readonly evidence: ReadonlyMap<string, number>;
 }
 
 const sizes = [1, 2, 3, 4, 4, 4, 5, 6, 7, 10];
@@ -48,6 +50,8 @@ interface Plan {
   readonly n: number;
   readonly f: number;
   readonly liars: readonly number[];
+  /** loses its data, once, and counts among the f faulty */
+  readonly amnesiac: number | undefined;
   readonly ceilingMs: number;
   readonly faultsMs: number;
   readonly loadMs: number;
@@ -57,15 +61,20 @@ interface Plan {
 const draw = (random: Random, options: ScenarioOptions): Plan => {
   const n = options.n ?? random.pick(sizes);
   const { f } = arithmetic(n);
-  const drawn = random.shuffled(indexes(n)).slice(0, random.int(f + 1));
+  // liars are often the first primaries: that is where they can do most
+  const candidates = random.chance(0.5) ? random.shuffled(indexes(n)) : indexes(n).slice(random.int(2));
+  const drawn = candidates.slice(0, random.chance(0.5) ? f : random.int(f + 1));
+  const liars = options.liars === false ? [] : drawn;
+  const forgetful = indexes(n).filter((index) => !liars.includes(index));
   return {
     n,
     f,
-    liars: options.liars === false ? [] : drawn,
+    liars,
+    amnesiac: liars.length < f && random.chance(0.3) ? random.pick(forgetful) : undefined,
     ceilingMs: random.pick(ceilings),
     faultsMs: options.faultsMs ?? random.between(5_000, 20_000),
-    loadMs: random.pick([10, 50, 300]),
-    faultMs: random.pick([500, 1_500, 4_000]),
+    loadMs: random.pick([10, 50, 300]) * (n > 7 ? 3 : 1),
+    faultMs: random.pick([150, 500, 1_500, 4_000]),
   };
 };
 
@@ -120,10 +129,17 @@ const createClients = (
   };
 };
 
+/** of the highest view that anybody is active in */
+const primaryNow = (world: World): WorldNode => {
+  const views = world.honest.filter((node) => node.isUp).map((node) => node.replica.status());
+  const view = Math.max(0, ...views.filter((status) => status.active).map((status) => status.view));
+  return world.node(view % world.n);
+};
+
 const breakSomething = (world: World, random: Random): void => {
   const all = indexes(world.n);
   const node = random.pick(world.nodes);
-  switch (random.int(7)) {
+  switch (random.int(9)) {
     case 0:
       return node.crash();
     case 1:
@@ -142,6 +158,10 @@ const breakSomething = (world: World, random: Random): void => {
       return world.links.cut(node.index, random.pick(all));
     case 5:
       return world.links.heal();
+    case 6:
+      return primaryNow(world).crash();
+    case 7:
+      return world.links.split([[primaryNow(world).index], all.filter((index) => index !== primaryNow(world).index)]);
     default:
       for (const one of world.nodes) if (random.chance(0.5)) one.start();
   }
@@ -152,14 +172,14 @@ const agreeOnTheEnd = (world: World, plan: Plan, requests: readonly Request[]): 
   const told = world.honest.map((node) => node.replica.describe());
   const first = told[0];
   if (first === undefined) return true;
-  const active = told.filter(
-    (one) => one.active && one.view === Math.max(...told.filter((other) => other.active).map((other) => other.view)),
-  );
+  const voters = told.filter((one) => !one.passive);
+  const view = Math.max(...voters.filter((one) => one.active).map((one) => one.view));
+  const active = voters.filter((one) => one.active && one.view === view);
   return (
     told.every((one) => one.executed === first.executed && one.stable.sequence === first.stable.sequence) &&
     told.every((one) => one.pool.requests === 0) &&
     active.length >= told.length - plan.f &&
-    told.every((one) => active.includes(one) || !one.active)
+    voters.every((one) => active.includes(one) || !one.active)
   );
 };
 
@@ -199,6 +219,13 @@ export const runScenario = (options: ScenarioOptions): ScenarioReport => {
     every(plan.loadMs, plan.faultsMs, clients.submit);
     every(2_000, plan.faultsMs, clients.resubmit);
     every(plan.faultMs, plan.faultsMs, () => breakSomething(world, faults));
+    if (plan.amnesiac !== undefined) {
+      const forgetful = world.node(plan.amnesiac);
+      schedule.after(random.between(0, plan.faultsMs), () => {
+        forgetful.loseData();
+        forgetful.start();
+      });
+    }
     world.run(plan.faultsMs);
     links.heal();
     links.quality = { ...links.quality, loss: Math.min(links.quality.loss, 0.02) };
@@ -235,6 +262,7 @@ export const runScenario = (options: ScenarioOptions): ScenarioReport => {
     viewChanges: judge.viewChanges,
     recoveryMs,
     reasons: judge.reasons,
+    evidence: judge.evidence,
     fingerprint: `${world.steps}/${links.delivered}/${judge.top}/${schedule.now.toFixed(3)}`,
   };
 };

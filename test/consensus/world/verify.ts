@@ -28,6 +28,8 @@ export interface Verifier {
   viewChange(signed: Signed<ViewChange>): boolean;
   newView(signed: SignedNewView): boolean;
   block(block: CertifiedBatch): boolean;
+  /** O is what the VIEW-CHANGEs imply, no more and no less (Castro & Liskov, §4.4) */
+  implied(newView: NewView): boolean;
 }
 
 /** 3f+1 ≤ n, and the smallest q of which any two share f+1 of n. */
@@ -133,7 +135,19 @@ export const createVerifier = (notary: Notary, committee: Committee, checkpointI
       );
     });
 
+  const implied = ({ viewChanges, proposals }: NewView): boolean => {
+    const low = Math.max(...viewChanges.map(({ message }) => message.stable.sequence));
+    const certificates = viewChanges.flatMap(({ message }) => message.prepared).filter(({ sequence }) => sequence > low);
+    const high = certificates.reduce((top, { sequence }) => Math.max(top, sequence), low);
+    if (proposals.length !== high - low) return false;
+    return proposals.every(({ sequence, digest }, index) => {
+      const claims = certificates.filter((one) => one.sequence === sequence).sort((a, b) => b.view - a.view);
+      return sequence === low + 1 + index && digest === (claims[0]?.digest ?? notary.emptyBatch.digest);
+    });
+  };
+
   return {
+    implied,
     signed,
     carriedProposal({ message }) {
       const { epoch, view, sequence, digest, proposalSignature } = message;

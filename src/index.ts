@@ -1,0 +1,27 @@
+/**
+ * The library: found a network, run a node in your own process, replicate your own application.
+ *
+ * Also: `byzantine-coordinator/client` (talk to nodes over HTTP) and `byzantine-coordinator/testnet` (local networks of real processes).
+ */
+export { createNode } from "./node/create-node.ts";
+export type { RunningNode, StopReason } from "./node/create-node.ts";
+export { NodeError } from "./node/identity.ts";
+export type { NodeOptions } from "./node/identity.ts";
+export type { Logger } from "./node/observe.ts";
+export type { NodeService } from "./node/service.ts";
+
+export { ConfigError, createConfig, loadConfig } from "./node/config.ts";
+export type { Config } from "./node/config.ts";
+export { GenesisError, loadGenesis, loadRecord, parseGenesis, parseRecord, renderGenesis } from "./node/genesis.ts";
+export type { Genesis } from "./node/genesis.ts";
+export { exportRecord, homeAt, HomeError, initHome } from "./node/home.ts";
+export type { Home } from "./node/home.ts";
+export type { PublicRecord } from "./node/record.ts";
+
+export type { Application, OperationContext, State, ValueHead } from "./ledger/application.ts";
+export { createKeyValueStore } from "./ledger/kv/application.ts";
+export { decodeOperation, decodeResult, encodeOperation, encodeResult } from "./ledger/kv/encoding.ts";
+export type { Comparison, KvOperation, KvResult, SimpleOperation, SimpleResult } from "./ledger/kv/operations.ts";
+
+export { defaultParameters, limits } from "./protocol/limits.ts";
+export type { Parameters } from "./protocol/limits.ts";

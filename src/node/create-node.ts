@@ -25,6 +25,7 @@ import { createKeyValueReads } from "./key-value-reads.ts";
 import { openNodeData, type NodeData } from "./node-data.ts";
 import { createNodeService } from "./node-service.ts";
 import { createObserve, type Logger } from "./observe.ts";
+import type { NodeService } from "./service.ts";
 import { createSubmitter } from "./submitter.ts";
 import { packageVersion } from "./version.ts";
 
@@ -37,6 +38,8 @@ export interface StopReason {
 export interface RunningNode {
   readonly peerId: PeerName;
   readonly apiUrl: string;
+  /** the same as the HTTP interface offers, in process */
+  readonly service: NodeService;
   /** where other nodes can reach this one, with its peer id at the end */
   addresses(): readonly string[];
   /** resolves only when the node stops by itself */
@@ -166,7 +169,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     const apiUrl = await bringUp(parts, await openApi(options, service));
     const role = self === undefined ? "observer" : "validator";
     logger.info({ peerId: network.self, role, api: apiUrl, addresses: network.addresses() }, "running");
-    return { peerId: network.self, apiUrl, addresses: () => network.addresses(), stopped, stop: once(() => shutDown(parts)) };
+    return { peerId: network.self, apiUrl, service, addresses: () => network.addresses(), stopped, stop: once(() => shutDown(parts)) };
   } catch (error) {
     await shutDown(parts);
     throw error;

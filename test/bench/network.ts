@@ -128,7 +128,8 @@ const verificationsPerSecond = (seconds: number): Promise<number> => {
   const message = Buffer.alloc(128, 1);
   const signature = key.sign(message);
   return perSecond(seconds, () => {
-    for (let turn = 0; turn < 16; turn += 1) if (!verifySignature(publicKey, message, signature)) throw new Error("an honest signature was refused");
+    for (let turn = 0; turn < 16; turn += 1)
+      if (!verifySignature(publicKey, message, signature)) throw new Error("an honest signature was refused");
   }).then((turns) => turns * 16);
 };
 
@@ -214,7 +215,13 @@ const measure = async (options: { nodes: number; clients: number; seconds: numbe
     const idleRss = rss();
     const run = async (clients: number, seconds: number) => {
       const before = pids.map(cpuOf);
-      const measured = await order(generator, { urls: nodes.map(({ api }) => api), genesisHash, clients, seconds, payload: options.payload });
+      const measured = await order(generator, {
+        urls: nodes.map(({ api }) => api),
+        genesisHash,
+        clients,
+        seconds,
+        payload: options.payload,
+      });
       return summary(
         measured,
         pids.map((pid, index) => cpuOf(pid) - (before[index] ?? 0)),
@@ -224,7 +231,15 @@ const measure = async (options: { nodes: number; clients: number; seconds: numbe
     const many = await run(options.clients, options.seconds);
     const one = await run(1, options.seconds);
     const status = await testnet.client(0).status();
-    return { ...options, floor, many, one, sequences: status.sequence.executed, view: status.view, rssMiB: { idle: idleRss, after: rss() } };
+    return {
+      ...options,
+      floor,
+      many,
+      one,
+      sequences: status.sequence.executed,
+      view: status.view,
+      rssMiB: { idle: idleRss, after: rss() },
+    };
   } finally {
     generator.disconnect();
     await testnet?.down();
@@ -248,12 +263,20 @@ if (values.generate) runGenerator();
 else if (!existsSync("/proc/self/stat")) throw new Error("this measurement needs /proc");
 else {
   const { nodes, clients, seconds, payload } = values;
-  const result = await measure({ nodes: Number(nodes), clients: Number(clients), seconds: Number(seconds), payload: Number(payload), prof: values.prof });
+  const result = await measure({
+    nodes: Number(nodes),
+    clients: Number(clients),
+    seconds: Number(seconds),
+    payload: Number(payload),
+    prof: values.prof,
+  });
   const { many, one, floor, rssMiB } = result;
   const latency = ({ latencyMs: { p50, p90, p99 } }: typeof many): string => `p50 ${p50} ms  p90 ${p90} ms  p99 ${p99} ms`;
   if (!values.json) {
     console.log(`${clients} clients  ${many.perSecond} requests/s  ${latency(many)}  failed ${many.failed}`);
-    console.log(`           CPU per request: nodes ${many.cpuPerRequest.allNodes} µs (${many.cpuPerRequest.eachNode.join(", ")}), generator ${many.cpuPerRequest.generator} µs`);
+    console.log(
+      `           CPU per request: nodes ${many.cpuPerRequest.allNodes} µs (${many.cpuPerRequest.eachNode.join(", ")}), generator ${many.cpuPerRequest.generator} µs`,
+    );
     console.log(`1 client    ${one.perSecond} requests/s  ${latency(one)}  failed ${one.failed}`);
     console.log(`           CPU per request: nodes ${one.cpuPerRequest.allNodes} µs, generator ${one.cpuPerRequest.generator} µs`);
     console.log(

@@ -45,7 +45,13 @@ describe("HTTP", () => {
     const put = await http(0, "PUT", "/v1/kv/greeting", { body: "hello" });
     expect(put).toMatchObject({ status: 200, json: { key: "greeting", version: 1 } });
     const got = await http(3, "GET", "/v1/kv/greeting");
-    expect(got.json).toMatchObject({ value: "hello", encoding: "utf8", version: 1, sequence: put.json["sequence"], consistency: "linearizable" });
+    expect(got.json).toMatchObject({
+      value: "hello",
+      encoding: "utf8",
+      version: 1,
+      sequence: put.json["sequence"],
+      consistency: "linearizable",
+    });
     expect((await http(2, "GET", "/v1/kv/greeting?raw=1")).text).toBe("hello");
   });
 
@@ -72,7 +78,11 @@ describe("HTTP", () => {
   });
 
   it("does all of a transaction or nothing", async () => {
-    const lock = { compare: [{ key: "lock", version: 0 }], success: [{ type: "put", key: "lock", value: "me" }], failure: [{ type: "get", key: "lock" }] };
+    const lock = {
+      compare: [{ key: "lock", version: 0 }],
+      success: [{ type: "put", key: "lock", value: "me" }],
+      failure: [{ type: "get", key: "lock" }],
+    };
     const post = (index: number) =>
       http(index, "POST", "/v1/txn", { body: JSON.stringify(lock), headers: { "content-type": "application/json" } });
     expect((await post(0)).json).toMatchObject({ succeeded: true, results: [{ type: "put", version: 1 }] });
@@ -107,7 +117,12 @@ describe("HTTP", () => {
 
   it("tells of the network: status, validators, peers, blocks, health", async () => {
     const status = await testnet.client(2).status();
-    expect(status).toMatchObject({ role: "validator", moniker: "node-2", quorum: { n: 4, f: 1, size: 3, reachable: 4 }, connectivity: "whole" });
+    expect(status).toMatchObject({
+      role: "validator",
+      moniker: "node-2",
+      quorum: { n: 4, f: 1, size: 3, reachable: 4 },
+      connectivity: "whole",
+    });
     expect((await testnet.client(0).validators()).map(({ reachable }) => reachable)).toEqual([true, true, true, true]);
     const peers = await testnet.client(0).peers();
     expect(peers.filter(({ role }) => role === "validator").length).toBeGreaterThanOrEqual(3);
@@ -142,7 +157,10 @@ describe("the command line", () => {
     expect(await byz(["get", "cli/key", "--raw", ...api(3)])).toMatchObject({ status: 0, stdout: "value" });
     expect((await byz(["list", "cli/", ...api(2)])).stdout).toContain("cli/key");
     expect(await byz(["del", "cli/key", ...api(1)])).toMatchObject({ status: 0 });
-    expect(await byz(["get", "cli/key", "--json", ...api(2)])).toMatchObject({ status: 1, stdout: expect.stringContaining("not_found") as unknown });
+    expect(await byz(["get", "cli/key", "--json", ...api(2)])).toMatchObject({
+      status: 1,
+      stdout: expect.stringContaining("not_found") as unknown,
+    });
   });
 
   it("shows what a node knows, and exits with 4 when none answers", async () => {
@@ -229,7 +247,11 @@ describe("wrong input", () => {
     ];
     for (const [args, status] of wrong) {
       const ran = await byz([...args, ...at]);
-      expect({ args, status: ran.status, stderr: ran.stderr }).toEqual({ args, status, stderr: expect.stringMatching(/^byz: .+\n$/) as unknown });
+      expect({ args, status: ran.status, stderr: ran.stderr }).toEqual({
+        args,
+        status,
+        stderr: expect.stringMatching(/^byz: .+\n$/) as unknown,
+      });
     }
   });
 

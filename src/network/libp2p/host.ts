@@ -12,6 +12,7 @@ import { createLibp2p } from "libp2p";
 import type { PeerName } from "../../protocol/ids.ts";
 import { limits as protocolLimits } from "../../protocol/limits.ts";
 import type { NetworkLimits } from "../options.ts";
+import { gatheringTransport, thriftyMuxer } from "./economy.ts";
 import { gossipService } from "./gossip.ts";
 
 export type Host = Libp2p<{ dht: KadDHT; pubsub: GossipSub }>;
@@ -45,9 +46,9 @@ export const createHost = ({ key, listen, announce, gater, limits, kadProtocol, 
     logger: silence,
     nodeInfo: { name: "byzantine-coordinator", version: "1", userAgent: "byzantine-coordinator" },
     addresses: { listen: [...listen], announce: [...announce] },
-    transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true }, backlog: 128 })],
+    transports: [gatheringTransport(tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true }, backlog: 128 }))],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ enableKeepAlive: false })],
+    streamMuxers: [thriftyMuxer(yamux({ enableKeepAlive: false }))],
     connectionGater: gater,
     connectionManager: {
       // admission gives out the places; this bound only has to stay above them, so that libp2p never prunes by itself

@@ -122,15 +122,20 @@ const perSecond = async (seconds: number, once: () => Promise<void> | void): Pro
   return (count / (performance.now() - began)) * 1000;
 };
 
-const verificationsPerSecond = (seconds: number): Promise<number> => {
+/** The CPU of one verification tells how slow this machine's CPU is just now: costs are best read as multiples of it. */
+const measureVerifications = async (seconds: number): Promise<{ readonly rate: number; readonly cpuMicros: number }> => {
   const key = createKey();
   const publicKey = fromHex(key.publicKey);
   const message = Buffer.alloc(128, 1);
   const signature = key.sign(message);
-  return perSecond(seconds, () => {
-    for (let turn = 0; turn < 16; turn += 1)
-      if (!verifySignature(publicKey, message, signature)) throw new Error("an honest signature was refused");
-  }).then((turns) => turns * 16);
+  let count = 0;
+  const cpu = process.cpuUsage();
+  const rate = await perSecond(seconds, () => {
+    if (!verifySignature(publicKey, message, signature)) throw new Error("an honest signature was refused");
+    count += 1;
+  });
+  const { user, system } = process.cpuUsage(cpu);
+  return { rate, cpuMicros: (user + system) / count };
 };
 
 const durableWritesPerSecond = async (folder: string, seconds: number): Promise<number> => {
@@ -173,8 +178,9 @@ const percentile = (ascending: readonly number[], part: number): number =>
   ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * part))] ?? Number.NaN;
 const rounded = (value: number, digits = 0): number => Number(value.toFixed(digits));
 
-const summary = ({ committed, failed, seconds, latencies, cpuMicros }: Measured, nodeMicros: readonly number[]) => ({
+const summary = ({ committed, failed, seconds, latencies, cpuMicros }: Measured, sequences: number, nodeMicros: readonly number[]) => ({
   committed,
+  perBatch: rounded(committed / sequences, 1),
   failed,
   perSecond: rounded(committed / seconds),
   latencyMs: {
@@ -197,8 +203,11 @@ const measure = async (options: { nodes: number; clients: number; seconds: numbe
   const generator = fork(fileURLToPath(import.meta.url), ["--generate"]);
   let testnet: Testnet | undefined;
   try {
+    const verifications = await measureVerifications(1);
     const floor = {
-      verificationsPerSecond: rounded(await verificationsPerSecond(1)),
+      verificationsPerSecond: rounded(verifications.rate),
+      /** microseconds */
+      cpuPerVerification: rounded(verifications.cpuMicros, 1),
       durableWritesPerSecond: rounded(await durableWritesPerSecond(folder, 1)),
       roundTripsPerSecond: rounded(await roundTripsPerSecond(1)),
     };
@@ -213,7 +222,10 @@ const measure = async (options: { nodes: number; clients: number; seconds: numbe
     const { genesisHash } = await testnet.client(0).status();
     const rss = (): number[] => pids.map((pid) => rounded(rssOf(pid) / 2 ** 20));
     const idleRss = rss();
+    const client = testnet.client(0);
+    const executed = async (): Promise<number> => (await client.status()).sequence.executed;
     const run = async (clients: number, seconds: number) => {
+      const first = await executed();
       const before = pids.map(cpuOf);
       const measured = await order(generator, {
         urls: nodes.map(({ api }) => api),
@@ -224,6 +236,7 @@ const measure = async (options: { nodes: number; clients: number; seconds: numbe
       });
       return summary(
         measured,
+        (await executed()) - first,
         pids.map((pid, index) => cpuOf(pid) - (before[index] ?? 0)),
       );
     };
@@ -273,14 +286,14 @@ else {
   const { many, one, floor, rssMiB } = result;
   const latency = ({ latencyMs: { p50, p90, p99 } }: typeof many): string => `p50 ${p50} ms  p90 ${p90} ms  p99 ${p99} ms`;
   if (!values.json) {
-    console.log(`${clients} clients  ${many.perSecond} requests/s  ${latency(many)}  failed ${many.failed}`);
+    console.log(`${clients} clients  ${many.perSecond} requests/s  ${latency(many)}  ${many.perBatch} a batch  failed ${many.failed}`);
     console.log(
       `           CPU per request: nodes ${many.cpuPerRequest.allNodes} µs (${many.cpuPerRequest.eachNode.join(", ")}), generator ${many.cpuPerRequest.generator} µs`,
     );
     console.log(`1 client    ${one.perSecond} requests/s  ${latency(one)}  failed ${one.failed}`);
     console.log(`           CPU per request: nodes ${one.cpuPerRequest.allNodes} µs, generator ${one.cpuPerRequest.generator} µs`);
     console.log(
-      `floor       ${floor.verificationsPerSecond} verifications/s  ${floor.durableWritesPerSecond} durable writes/s  ${floor.roundTripsPerSecond} round trips/s`,
+      `floor       ${floor.verificationsPerSecond} verifications/s (${floor.cpuPerVerification} µs CPU)  ${floor.durableWritesPerSecond} durable writes/s  ${floor.roundTripsPerSecond} round trips/s`,
     );
     console.log(`RSS         idle ${rssMiB.idle.join(", ")} MiB  after ${rssMiB.after.join(", ")} MiB`);
   }

@@ -2,7 +2,7 @@
 import { createApi, type Api } from "../api/create-api.ts";
 import { isLoopback } from "../api/guard.ts";
 import { loadOrCreateToken } from "../api/token.ts";
-import type { ReplicaConfig, ReplicaSettings } from "../consensus/config.ts";
+import type { ReplicaSettings } from "../consensus/config.ts";
 import { defaultSettings } from "../consensus/config.ts";
 import type { HaltReason } from "../consensus/effect.ts";
 import { decodeOperation, decodeResult } from "../ledger/kv/encoding.ts";
@@ -10,16 +10,12 @@ import { createLibp2pNetwork } from "../network/libp2p/create-network.ts";
 import type { Network } from "../network/port.ts";
 import type { Committee } from "../protocol/committee.ts";
 import type { PeerName } from "../protocol/ids.ts";
-import type { CheckpointCertificate } from "../protocol/messages.ts";
-import { createSigner } from "../signing/signer.ts";
-import { createVerifier, type Verifier } from "../signing/verifier.ts";
 import { createWorkerPool, type WorkerPool } from "../signing/worker-pool.ts";
-import { createBatch, emptyBatch } from "../wire/requests.ts";
+import { assembleNode } from "./assemble.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
-import { createCounters } from "./counters.ts";
-import { createDesk, type Desk } from "./desk.ts";
-import { createEngine, type Engine } from "./engine.ts";
+import type { Desk } from "./desk.ts";
+import type { Engine } from "./engine.ts";
 import { identify, type Identity, type NodeOptions } from "./identity.ts";
 import { createKeyValueReads } from "./key-value-reads.ts";
 import { openNodeData, type NodeData } from "./node-data.ts";
@@ -62,16 +58,6 @@ const replicaSettings = ({ consensus }: Config): ReplicaSettings => ({
 /** How often what waits is looked at. */
 const TICK_MS = 100;
 
-const replicaConfig = ({ genesis, config }: NodeOptions, { committee, self }: Identity, data: NodeData): ReplicaConfig => ({
-  committee,
-  ...(self === undefined ? {} : { self }),
-  parameters: genesis.parameters,
-  settings: replicaSettings(config),
-  emptyBatch,
-  epochRoot: data.genesisCheckpoint.epochRoot,
-  createBatch,
-});
-
 const openData = ({ home, genesis, config }: NodeOptions, { committee, application, validatorKey }: Identity): Promise<NodeData> =>
   openNodeData({
     home,
@@ -83,16 +69,6 @@ const openData = ({ home, genesis, config }: NodeOptions, { committee, applicati
     cacheBytes: config.storage.cacheBytes,
   });
 
-const createNodeVerifier = (pool: WorkerPool, { genesis }: NodeOptions, { committee, signBytes }: Identity, data: NodeData): Verifier =>
-  createVerifier({
-    pool,
-    signBytes,
-    limits: genesis.parameters,
-    committee: (epoch) => (epoch === committee.epoch ? committee : undefined),
-    checkpointInterval: genesis.parameters.checkpointInterval,
-    genesis: data.genesisCheckpoint,
-  });
-
 /**
  * Makes a node and starts it; resolves once its channels and its HTTP interface listen.
  *
@@ -101,44 +77,29 @@ const createNodeVerifier = (pool: WorkerPool, { genesis }: NodeOptions, { commit
 export const createNode = async (options: NodeOptions): Promise<RunningNode> => {
   const { config, genesis, logger } = options;
   const identity = identify(options);
-  const { committee, self, validatorKey, signBytes } = identity;
+  const { committee, self } = identity;
   const clock = systemClock;
   const startedAt = clock.now();
   const { promise: stopped, resolve: stopItself } = Promise.withResolvers<StopReason>();
   const data = await openData(options, identity);
-  const { ledger, keeping, history, restored } = data;
+  const { ledger, history } = data;
   const pool = createWorkerPool({ workers: config.verification.workers });
-  const verifier = createNodeVerifier(pool, options, identity, data);
   const network = await openNetwork(options, committee, identity.nodeKey.exportSeed()).catch(async (error: unknown) => {
     await data.store.close();
     throw error;
   });
-  const desk = createDesk({
+  const { engine, desk, stable } = assembleNode({
     identity,
     parameters: genesis.parameters,
+    settings: replicaSettings(config),
     data,
-    verifier,
-    clock,
-    engine: () => engine,
-    defer: setImmediate,
-    timeoutMs: config.api.answerTimeoutMs,
-  });
-  const counters = createCounters();
-  let stable: CheckpointCertificate | undefined = restored.stable.sequence > 0 ? restored.stable : undefined;
-  const engine: Engine = createEngine({
-    replica: replicaConfig(options, identity, data),
-    ...data,
-    ...desk,
     network,
-    verifier,
-    ...(validatorKey === undefined ? {} : { signer: createSigner(validatorKey, signBytes) }),
+    pool,
     clock,
-    counters,
+    defer: setImmediate,
     heartbeatMs: config.network.heartbeatIntervalMs,
+    answerTimeoutMs: config.api.answerTimeoutMs,
     observe: createObserve(logger, clock.now),
-    isSettled: (client, sequence) => ledger.lookup(client, sequence).status !== "new",
-    execution: { ledger, keeping, executed: desk.executed, stabilised: (certificate) => (stable = certificate) },
-    evidence: (evidence) => counters.count(`evidence.${evidence.kind}`),
     halted: (reason, detail) => {
       // a replica whose state diverged still serves reads and says so; the others must not go on
       if (reason !== "state-diverged") stopItself({ reason, detail });
@@ -160,7 +121,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     replica: engine.replica,
     submitter: createSubmitter(desk.gateway),
     ...desk,
-    reads: createKeyValueReads(ledger, () => stable),
+    reads: createKeyValueReads(ledger, stable),
     isReachable: (index) => engine.reachable().includes(index),
     uptime: () => Math.floor((clock.now() - startedAt) / 1000),
   });

@@ -7,6 +7,7 @@ import { openLedger, type Ledger } from "../ledger/ledger.ts";
 import { emptyStateRoot } from "../ledger/state/hashing.ts";
 import type { Committee } from "../protocol/committee.ts";
 import { toSequence, type Digest, type PublicKey } from "../protocol/ids.ts";
+import type { Parameters } from "../protocol/limits.ts";
 import type { CheckpointCertificate } from "../protocol/messages.ts";
 import { openLevelStore } from "../storage/level.ts";
 import type { Store } from "../storage/port.ts";
@@ -48,12 +49,47 @@ export const genesisCheckpointOf = (genesisHash: Digest, committee: Committee): 
   signatures: [],
 });
 
+/** What `openDataIn` needs beside a founded store. */
+export interface StoredDataOptions {
+  readonly genesisHash: Digest;
+  readonly parameters: Parameters;
+  readonly committee: Committee;
+  readonly application: Application;
+  readonly retain: number;
+}
+
+/**
+ * Opens the ledger, and what consensus left, in any store that was founded for this network. The store stays the caller's.
+ *
+ * @throws StoreError `corrupt` when the data is damaged
+ * @throws RecordError, LedgerError when the data belongs to another network or does not say what it should
+ */
+export const openDataIn = async (store: Store, options: StoredDataOptions): Promise<NodeData> => {
+  const { genesisHash, parameters, committee } = options;
+  const genesisCheckpoint = genesisCheckpointOf(genesisHash, committee);
+  const ledger = await openLedger({ store, application: options.application, parameters, genesisLogHash: genesisCheckpoint.logHash });
+  const history = createHistory(store);
+  const { sequence, logHash, timeMs } = ledger.position();
+  const recovered = await recover({
+    store,
+    history,
+    genesisHash,
+    epoch: committee.epoch,
+    genesis: genesisCheckpoint,
+    checkpointInterval: parameters.checkpointInterval,
+    executed: { sequence, logHash, timestamp: timeMs },
+    recentRequests: RECENT_REQUESTS,
+  });
+  const keeping = createKeeping({ ...recovered, history, retain: options.retain });
+  return { store, ledger, history, keeping, restored: recovered.restored, genesisCheckpoint };
+};
+
 /**
  * @throws StoreError `locked` when another process has the home, `corrupt` when the data is damaged
  * @throws RecordError, LedgerError when the data belongs to another network or does not say what it should
  */
 export const openNodeData = async (options: NodeDataOptions): Promise<NodeData> => {
-  const { home, genesis, committee, validatorKey } = options;
+  const { home, genesis, validatorKey } = options;
   const store = await openLevelStore(join(home.data, "store"), { cacheBytes: options.cacheBytes });
   try {
     if (!isFounded(store)) {
@@ -61,23 +97,7 @@ export const openNodeData = async (options: NodeDataOptions): Promise<NodeData> 
       await found(store, genesis.hash, validatorKey !== undefined && readBirth(home, validatorKey));
     }
     consumeBirth(home);
-    const genesisCheckpoint = genesisCheckpointOf(genesis.hash, committee);
-    const { parameters } = genesis;
-    const ledger = await openLedger({ store, application: options.application, parameters, genesisLogHash: genesisCheckpoint.logHash });
-    const history = createHistory(store);
-    const { sequence, logHash, timeMs } = ledger.position();
-    const recovered = await recover({
-      store,
-      history,
-      genesisHash: genesis.hash,
-      epoch: committee.epoch,
-      genesis: genesisCheckpoint,
-      checkpointInterval: parameters.checkpointInterval,
-      executed: { sequence, logHash, timestamp: timeMs },
-      recentRequests: RECENT_REQUESTS,
-    });
-    const keeping = createKeeping({ ...recovered, history, retain: options.retain });
-    return { store, ledger, history, keeping, restored: recovered.restored, genesisCheckpoint };
+    return await openDataIn(store, { ...options, genesisHash: genesis.hash, parameters: genesis.parameters });
   } catch (error) {
     await store.close();
     throw error;

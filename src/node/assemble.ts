@@ -1,0 +1,99 @@
+/**
+ * A node between its ports: verifier, engine and desk around opened data. The system's ports are given by `create-node`, virtual ones by the
+ * simulator: what runs between them is the same.
+ */
+import type { ReplicaSettings } from "../consensus/config.ts";
+import type { HaltReason } from "../consensus/effect.ts";
+import type { Evidence } from "../protocol/evidence.ts";
+import type { Parameters } from "../protocol/limits.ts";
+import type { CheckpointCertificate } from "../protocol/messages.ts";
+import type { Network } from "../network/port.ts";
+import type { VerificationPool } from "../signing/pool.ts";
+import { createSigner } from "../signing/signer.ts";
+import { createVerifier } from "../signing/verifier.ts";
+import type { StoreError } from "../storage/port.ts";
+import { createBatch, emptyBatch } from "../wire/requests.ts";
+import type { Clock } from "./clock.ts";
+import { type Counters, createCounters } from "./counters.ts";
+import { createDesk, type Desk } from "./desk.ts";
+import { createEngine, type Engine, type Observe } from "./engine.ts";
+import type { Identity } from "./identity.ts";
+import type { NodeData } from "./node-data.ts";
+
+export interface AssemblyOptions {
+  readonly identity: Identity;
+  readonly parameters: Parameters;
+  readonly settings: ReplicaSettings;
+  readonly data: NodeData;
+  readonly network: Network;
+  readonly pool: VerificationPool;
+  /** valid signatures remembered, a power of two; the verifier's default when absent */
+  readonly seenEntries?: number;
+  readonly clock: Clock;
+  /** runs a callback after what this turn of the event loop still brings */
+  readonly defer: (callback: () => void) => void;
+  readonly heartbeatMs: number;
+  /** how long a client's answer is waited for, milliseconds */
+  readonly answerTimeoutMs: number;
+  readonly observe?: Observe;
+  readonly evidence?: (evidence: Evidence) => void;
+  readonly halted: (reason: HaltReason, detail: string) => void;
+  readonly storeFailed: (error: StoreError) => void;
+}
+
+export interface Assembly {
+  readonly engine: Engine;
+  readonly desk: Desk;
+  readonly counters: Counters;
+  /** the last stable checkpoint whose state can be read here; undefined before the first */
+  stable(): CheckpointCertificate | undefined;
+}
+
+/** Nothing runs yet: start the network with the engine's handlers, then the engine. */
+export const assembleNode = (options: AssemblyOptions): Assembly => {
+  const { identity, parameters, data, network, clock } = options;
+  const { committee, self, validatorKey, signBytes } = identity;
+  const { ledger, keeping, restored } = data;
+  const verifier = createVerifier({
+    pool: options.pool,
+    signBytes,
+    limits: parameters,
+    committee: (epoch) => (epoch === committee.epoch ? committee : undefined),
+    checkpointInterval: parameters.checkpointInterval,
+    genesis: data.genesisCheckpoint,
+    ...(options.seenEntries === undefined ? {} : { seenEntries: options.seenEntries }),
+  });
+  const { defer, answerTimeoutMs: timeoutMs } = options;
+  const desk = createDesk({ identity, parameters, data, verifier, clock, engine: () => engine, defer, timeoutMs });
+  const counters = createCounters();
+  let stable: CheckpointCertificate | undefined = restored.stable.sequence > 0 ? restored.stable : undefined;
+  const engine: Engine = createEngine({
+    replica: {
+      committee,
+      ...(self === undefined ? {} : { self }),
+      parameters,
+      settings: options.settings,
+      emptyBatch,
+      epochRoot: data.genesisCheckpoint.epochRoot,
+      createBatch,
+    },
+    ...data,
+    ...desk,
+    network,
+    verifier,
+    ...(validatorKey === undefined ? {} : { signer: createSigner(validatorKey, signBytes) }),
+    clock,
+    counters,
+    heartbeatMs: options.heartbeatMs,
+    ...(options.observe === undefined ? {} : { observe: options.observe }),
+    isSettled: (client, sequence) => ledger.lookup(client, sequence).status !== "new",
+    execution: { ledger, keeping, executed: desk.executed, stabilised: (certificate) => (stable = certificate) },
+    evidence: (evidence) => {
+      counters.count(`evidence.${evidence.kind}`);
+      options.evidence?.(evidence);
+    },
+    halted: options.halted,
+    storeFailed: options.storeFailed,
+  });
+  return { engine, desk, counters, stable: () => stable };
+};

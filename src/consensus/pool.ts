@@ -29,6 +29,7 @@ export interface Pool {
   oldest(): PendingRequest | undefined;
   /** those of this node's own clients, oldest first */
   locals(): IterableIterator<PendingRequest>;
+  readonly hasLocals: boolean;
   /** the oldest local one that was not relayed to everybody yet */
   unrelayed(): PendingRequest | undefined;
   markRelayed(id: Digest): void;
@@ -124,6 +125,9 @@ export const createPool = (bounds: PoolBounds): Pool => {
         unproposed.set(id, entry);
       }
       unproposedBytes = bytes;
+    },
+    get hasLocals() {
+      return locals.size > 0;
     },
     get size() {
       return pending.size;

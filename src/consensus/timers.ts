@@ -64,7 +64,8 @@ const repeatDue = (state: State): number | undefined => (state.waiting ? state.r
 /** The first repetition comes one pause after the waiting began. */
 export const startRepetition = (turn: Turn): void => {
   const { state, time } = turn;
-  const waiting = mayVote(state) && waits(state);
+  // who has no vote still has clients
+  const waiting = mayVote(state) ? waits(state) : state.pool.hasLocals;
   if (waiting && !state.waiting) {
     state.repeatPause = state.config.settings.repeatMs;
     state.repeatAt = time.now + state.repeatPause;
@@ -78,6 +79,7 @@ const repeat = (turn: Turn): void => {
   state.repeatAt = time.now + state.repeatPause;
   if (state.demand > state.view) effects.push({ type: "send-status" });
   relayAgain(turn);
+  if (!mayVote(state)) return;
   repeatCheckpoints(turn);
   if (!state.active) return repeatViewChange(turn);
   for (let sequence = state.committedUpTo + 1; sequence <= state.committedUpTo + REPEATED_SLOTS; sequence += 1) {

@@ -1,0 +1,111 @@
+/** PROTOCOL §4; Castro & Liskov, OSDI '99, §4.3: one test per sentence. */
+import { describe, expect, it } from "vitest";
+import { blames, createLone, effectsOf, reasonsOf, said, type Lone } from "../consensus/lone.ts";
+
+const run = (lone: Lone, upTo: number): void => {
+  for (let sequence = 1; sequence <= upTo; sequence += 1) {
+    lone.now += 2;
+    lone.order(0, sequence, lone.batch(lone.request(sequence)));
+  }
+};
+
+describe("checkpoints", () => {
+  it("are signed every checkpointInterval sequences, once those have run", () => {
+    const backup = createLone();
+    run(backup, 3);
+    backup.now += 2;
+    const batch = backup.batch(backup.request(4));
+    backup.prePrepare(0, 4, batch);
+    for (const from of [0, 2, 3]) expect(said(backup.commit(from, 0, 4, batch.digest))).not.toContain("checkpoint");
+    expect(said(backup.executed(4))).toEqual(["checkpoint"]);
+  });
+
+  it("q matching ones move the low watermark, fewer do not", () => {
+    const backup = createLone();
+    run(backup, 4);
+    backup.checkpoint(0, 4);
+    expect(backup.replica.status().stable).toBe(0);
+    const effects = backup.checkpoint(2, 4);
+    expect(backup.replica.describe()).toMatchObject({ stable: { sequence: 4 }, windowTop: 12 });
+    expect(effectsOf(effects, "save")[0]?.record).toMatchObject({ type: "stable", certificate: { sequence: 4 } });
+    expect(backup.replica.describe().stable.signatures.map((one) => one.replica)).toEqual([0, 1, 2]);
+  });
+
+  it("with other roots do not count together, and a second one of the same sender is proof", () => {
+    const backup = createLone();
+    run(backup, 4);
+    backup.checkpoint(0, 4, "else");
+    backup.checkpoint(2, 4, "other");
+    expect(backup.replica.status().stable).toBe(0);
+    const effects = backup.checkpoint(2, 4);
+    expect([reasonsOf(effects), blames(effects)]).toEqual([["conflicting-vote"], true]);
+    expect(effectsOf(effects, "evidence")[0]?.evidence).toMatchObject({ kind: "conflicting-checkpoints", culprit: 2 });
+  });
+
+  it("let go of the votes at or below them", () => {
+    const backup = createLone();
+    run(backup, 4);
+    for (const from of [0, 2]) backup.checkpoint(from, 4);
+    expect(reasonsOf(backup.commit(2, 0, 4, backup.notary.hash("late")))).toEqual(["outside-window"]);
+    for (const from of [2, 3]) backup.viewChange(from, 1);
+    expect(effectsOf(backup.viewChange(0, 1), "announce")).toEqual([]);
+  });
+
+  it("outside the window, or at no checkpoint's sequence, are dropped", () => {
+    const backup = createLone();
+    for (const sequence of [3, 12, 400]) expect(reasonsOf(backup.checkpoint(2, sequence))).toEqual(["outside-window"]);
+  });
+
+  it("votes beyond the window are dropped, never stored", () => {
+    const backup = createLone();
+    for (const sequence of [9, 10_000]) {
+      expect(reasonsOf(backup.commit(2, 0, sequence, backup.notary.hash("far")))).toEqual(["outside-window"]);
+      expect(reasonsOf(backup.prepare(2, 0, sequence, backup.notary.hash("far")))).toEqual(["outside-window"]);
+    }
+  });
+
+  it("a stable checkpoint that is ahead moves the watermark when execution reaches it", () => {
+    const backup = createLone();
+    run(backup, 3);
+    backup.give({ type: "stable-checkpoint", certificate: backup.stable(4) as never });
+    expect(backup.replica.status().stable).toBe(0);
+    backup.now += 2;
+    backup.order(0, 4, backup.batch(backup.request(4)));
+    expect(backup.replica.status().stable).toBe(4);
+    expect(reasonsOf(backup.give({ type: "stable-checkpoint", certificate: backup.stable(4) as never }))).toEqual(["duplicate"]);
+  });
+
+  it("a replica whose own root differs from a stable checkpoint stops, loudly", () => {
+    const backup = createLone();
+    run(backup, 3);
+    backup.now += 2;
+    const batch = backup.batch(backup.request(4));
+    backup.prePrepare(0, 4, batch);
+    for (const from of [0, 2, 3]) backup.commit(from, 0, 4, batch.digest);
+    backup.executed(4, "wrong");
+    const effects = [0, 2, 3].flatMap((from) => [...backup.checkpoint(from, 4)]);
+    expect(effectsOf(effects, "halt")[0]).toMatchObject({ reason: "state-diverged" });
+    expect(backup.give({ type: "tick" })).toEqual([]);
+  });
+
+  it("are repeated until they are stable", () => {
+    const backup = createLone();
+    run(backup, 4);
+    const kinds = () =>
+      effectsOf(backup.wait(1_000), "repeat").map((one) =>
+        one.message.kind === "signed" ? one.message.signed.message.kind : one.message.kind,
+      );
+    expect(kinds()).toContain("checkpoint");
+    for (const from of [0, 2]) backup.checkpoint(from, 4);
+    expect(kinds()).toEqual([]);
+  });
+
+  it("that a peer has not seen are told to it, at a bounded rate", () => {
+    const backup = createLone();
+    run(backup, 4);
+    for (const from of [0, 2]) backup.checkpoint(from, 4);
+    const told = () => effectsOf(backup.status(3, { executed: 4 as never }), "send-stable").length;
+    backup.wait(301);
+    expect([told(), told()]).toEqual([1, 0]);
+  });
+});

@@ -29,7 +29,7 @@ export interface ExecutionOptions {
 }
 
 /** Batches executed ahead of the disk; more wait in their order. Below the ledger's own bound. */
-const MAX_UNWRITTEN = 64;
+export const maxUnwritten = 64;
 
 interface Ordered {
   readonly certificate: CommitCertificate;
@@ -69,7 +69,7 @@ export const createExecution = ({ ledger, keeping, executed, stabilised }: Execu
   };
 
   const pump = (): void => {
-    while (unwritten < MAX_UNWRITTEN) {
+    while (unwritten < maxUnwritten) {
       const next = waiting.shift();
       if (next === undefined) return;
       execute(next);

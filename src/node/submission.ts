@@ -8,6 +8,7 @@ import type { RejectionReason } from "../protocol/rejections.ts";
 import type { Verifier } from "../signing/verifier.ts";
 import { decodeRequest } from "../wire/requests.ts";
 import { failureOfRejection, failureOfVerdict, type RequestVerdict } from "./failures.ts";
+import { maxUnwritten } from "./execution.ts";
 import type { History } from "./history.ts";
 import { done, failed, type Failure, type Outcome, type RequestReport } from "./service.ts";
 import type { Waiting } from "./waiting.ts";
@@ -45,10 +46,24 @@ export const createSubmission = (options: SubmissionOptions): Submission => {
     return { id, state: "committed", sequence, index, results: answer.results, certificate };
   };
 
+  /** It ran a moment ago and is not durable yet: `executed` comes when it is. */
+  const isBeingWritten = (sequence: Sequence): boolean =>
+    sequence > ledger.position().sequence - maxUnwritten && history.header(sequence) === undefined;
+
   const earlier = (id: Digest, sequence: Sequence, index: number): Outcome<RequestReport> => {
     const first = report(id, sequence, index);
     if (first !== undefined) return done(first);
     return failed(failureOfVerdict("duplicate", id));
+  };
+
+  /** Settles, now or soon, what needs no ordering: it ran, or never can. */
+  const settleKnown = (request: Request, settle: (outcome: Outcome<RequestReport>) => void): boolean => {
+    const known = ledger.lookup(request.client, request.sequence, options.wall());
+    if (known.status === "new") return false;
+    if (known.status === "refused") settle(failed(failureOfVerdict(known.reason, request.id)));
+    else if (isBeingWritten(known.sequence)) waiting.wait(request.id, settle);
+    else settle(earlier(request.id, known.sequence, known.index));
+    return true;
   };
 
   const order = (request: Request, settle: (outcome: Outcome<RequestReport>) => void): void => {
@@ -60,6 +75,8 @@ export const createSubmission = (options: SubmissionOptions): Submission => {
           failed({ code: "invalid_request", message: "the request's signature is not its client's", details: { requestId: request.id } }),
         );
       }
+      // sent through another node as well, it may have run in the meantime
+      if (settleKnown(request, settle)) return;
       waiting.wait(request.id, settle);
       options.order(verified);
     });
@@ -76,9 +93,7 @@ export const createSubmission = (options: SubmissionOptions): Submission => {
         return settle(failed({ code: "invalid_request", message: `the request is malformed: ${reason} at ${field}`, details: { reason } }));
       }
       const request = decoded.value;
-      const known = ledger.lookup(request.client, request.sequence, options.wall());
-      if (known.status === "duplicate") return settle(earlier(request.id, known.sequence, known.index));
-      if (known.status === "refused") return settle(failed(failureOfVerdict(known.reason, request.id)));
+      if (settleKnown(request, settle)) return;
       order(request, settle);
     },
     state(id) {

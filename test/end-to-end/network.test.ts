@@ -134,7 +134,7 @@ describe("HTTP", () => {
     const ready = await http(0, "GET", "/readyz?verbose");
     expect(ready).toMatchObject({ status: 200, json: { ready: true } });
     expect((ready.json["checks"] as { name: string }[]).map(({ name }) => name)).toEqual(
-      expect.arrayContaining(["storage", "consensus", "quorum", "sync", "committing"]),
+      expect.arrayContaining(["consensus", "quorum", "sync", "committing"]),
     );
   });
 });

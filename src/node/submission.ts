@@ -24,7 +24,7 @@ export interface Submission {
 export interface SubmissionOptions {
   readonly ledger: Ledger;
   readonly history: History;
-  readonly verifier: Verifier;
+  readonly verifier: Pick<Verifier, "verifyRequests">;
   readonly waiting: Waiting;
   readonly unavailable: () => Failure | undefined;
   readonly order: (request: Verified<Request>) => void;

@@ -58,7 +58,8 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
   restoreSlots(state, restored);
   return {
     step(input, time) {
-      if (state.halted !== undefined) return [];
+      if (state.halted !== undefined)
+        return input.type === "request" ? [{ type: "refuse-request", id: input.request.id, reason: "halted" }] : [];
       forgivePause(state, time.now, () => nextDeadline(state));
       const turn: Turn = { state, time, effects: [], touched: new Set() };
       const { view, active } = state;

@@ -2,13 +2,24 @@
 import { nextSequence, type Sequence } from "../protocol/ids.ts";
 import type { Request } from "../protocol/messages.ts";
 import type { Input } from "./input.ts";
+import type { Admission } from "./pool.ts";
 import { currentPrimary, isPrimary, others, reject, slotAt, windowTop, type State, type Turn } from "./state.ts";
+
+/** A passive validator can do nothing for others' requests; its own clients' ones it relays (PROTOCOL §6). */
+const admit = (
+  { state, time }: Turn,
+  { request, local }: Extract<Input, { type: "request" }>,
+): Admission | "already-executed" | "passive" => {
+  if (state.recent.has(request.id)) return "already-executed";
+  if (state.passive !== undefined && !local) return "passive";
+  return state.pool.add(request, time.now, local);
+};
 
 /** Admits a request to the pool within its bounds; a local one is relayed to the primary. */
 export const handleRequest = (turn: Turn, input: Extract<Input, { type: "request" }>): void => {
-  const { state, time, effects } = turn;
+  const { state, effects } = turn;
   const { request, local, from } = input;
-  const admission = state.recent.has(request.id) ? "already-executed" : state.pool.add(request, time.now, local);
+  const admission = admit(turn, input);
   if (admission !== "admitted") {
     reject(turn, input.type, admission, from === undefined ? {} : { from });
     if (admission !== "already-pending") effects.push({ type: "refuse-request", id: request.id, reason: admission });

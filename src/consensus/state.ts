@@ -1,5 +1,5 @@
 /** The replica's state. One owner: only handlers of this folder touch it, within `step`. */
-import { isMember, primaryOf } from "../protocol/committee.ts";
+import { primaryOf } from "../protocol/committee.ts";
 import type { Digest, ReplicaIndex, Sequence, View } from "../protocol/ids.ts";
 import type {
   Checkpoint,
@@ -273,5 +273,3 @@ export const halt = (turn: Turn, reason: HaltReason, detail: string): void => {
   turn.state.halted = { reason, detail };
   turn.effects.push({ type: "halt", reason, detail });
 };
-
-export const requireMember = (state: State, replica: number): replica is ReplicaIndex => isMember(state.config.committee, replica);

@@ -3,11 +3,9 @@
 export type RejectionReason =
   // any message
   | "wrong-epoch"
-  | "not-a-member"
   | "outside-window"
   | "old-view"
   | "early-buffer-full"
-  | "in-view-change"
   | "passive"
   | "halted"
   // proposals

@@ -236,7 +236,11 @@ export const runScenario = (options: ScenarioOptions): ScenarioReport => {
     clients.resubmit();
     for (const node of world.honest) clients.outstanding.add(world.request(node.index));
     const requests = [...clients.outstanding];
-    every(5_000, Number.POSITIVE_INFINITY, clients.resubmit);
+    const resubmit = (): void => {
+      clients.resubmit();
+      schedule.after(3_000, resubmit);
+    };
+    schedule.after(3_000, resubmit);
     let checkedAt = 0;
     const settled = world.runUntil(() => {
       if (schedule.now - checkedAt < 100) return false;

@@ -1,0 +1,201 @@
+/** PROTOCOL §7, and the heartbeat of §3: how one that fell behind follows, and how it is not led astray. */
+import { describe, expect, it } from "vitest";
+import type { CertifiedBatch } from "../../src/protocol/messages.ts";
+import { createLone, effectsOf, reasonsOf, said, type Lone } from "../consensus/lone.ts";
+
+const history = (lone: Lone, length: number): CertifiedBatch[] =>
+  Array.from({ length }, (_, index) => {
+    lone.now += 2;
+    return lone.block(0, index + 1, lone.batch(lone.request(index + 1)));
+  });
+
+describe("a replica that is behind", () => {
+  it("asks a peer whose heartbeat shows more, after its own progress has paused", () => {
+    const backup = createLone();
+    expect(effectsOf(backup.status(2, { executed: 3 as never }), "fetch-blocks")).toEqual([]);
+    expect(effectsOf(backup.wait(301), "fetch-blocks")).toEqual([{ type: "fetch-blocks", from: 1, to: 3, peer: 2 }]);
+  });
+
+  it("asks at once when it is far behind", () => {
+    const backup = createLone();
+    expect(effectsOf(backup.status(2, { executed: 5 as never }), "fetch-blocks")).toMatchObject([{ from: 1, to: 5 }]);
+  });
+
+  it("asks for no more than one answer holds", () => {
+    const backup = createLone();
+    expect(effectsOf(backup.status(2, { executed: 100_000 as never }), "fetch-blocks")).toMatchObject([{ from: 1, to: 256 }]);
+  });
+
+  it("executes what comes, in order, whatever view it was ordered in, and asks for the rest", () => {
+    const backup = createLone();
+    const blocks = history(backup, 4);
+    backup.status(2, { executed: 9 as never });
+    const effects = backup.blocks(2, ...blocks);
+    expect(effectsOf(effects, "execute").map((one) => one.certificate.sequence)).toEqual([1, 2, 3, 4]);
+    expect(effectsOf([...effects, ...backup.wait(301)], "fetch-blocks")).toMatchObject([{ from: 5, to: 9 }]);
+  });
+
+  it("does so between views, too", () => {
+    const backup = createLone();
+    for (const from of [2, 3]) backup.viewChange(from, 3);
+    expect(effectsOf(backup.blocks(2, ...history(backup, 2)), "execute").length).toBe(2);
+  });
+
+  it("asks another peer when one does not answer, and comes back to the silent one last", () => {
+    const backup = createLone();
+    backup.status(3, { executed: 1_000_000 as never });
+    for (const from of [0, 2]) backup.status(from, { executed: 9 as never });
+    const asked = effectsOf(backup.wait(2_900), "fetch-blocks").map((one) => one.peer);
+    expect(new Set(asked)).toEqual(new Set([0, 2]));
+    expect(effectsOf(backup.wait(1_500), "fetch-blocks").map((one) => one.peer)).toContain(3);
+  });
+
+  it("is not kept busy by a liar that answers with nothing: an empty answer is none", () => {
+    const backup = createLone();
+    backup.status(3, { executed: 1_000 as never });
+    for (let round = 0; round < 5; round += 1) {
+      const effects = backup.blocks(3);
+      expect([effectsOf(effects, "fetch-blocks"), reasonsOf(effects)]).toEqual([[], ["unrequested"]]);
+    }
+  });
+
+  it("prefers one that answered to a liar that says it is further", () => {
+    const backup = createLone();
+    backup.status(3, { executed: 1_000_000 as never });
+    backup.wait(1_100);
+    backup.status(2, { executed: 200 as never });
+    backup.wait(1_100);
+    const blocks = history(backup, 6);
+    const asked = blocks.flatMap((block) => effectsOf(backup.blocks(2, block), "fetch-blocks").map((one) => one.peer));
+    expect(new Set(asked)).toEqual(new Set([2]));
+  });
+
+  it("does not pile up what it has not executed", () => {
+    const backup = createLone({ parameters: { checkpointInterval: 128 } });
+    backup.status(2, { executed: 10_000 as never });
+    const blocks = history(backup, 300);
+    expect(effectsOf(backup.blocks(2, ...blocks), "fetch-blocks")).toEqual([]);
+    expect(effectsOf(backup.wait(5_000), "fetch-blocks")).toEqual([]);
+    for (let sequence = 1; sequence <= 100; sequence += 1) backup.executed(sequence);
+    expect(effectsOf(backup.wait(1), "fetch-blocks").length).toBe(1);
+  });
+
+  it("takes part again in the slots of its view that it fetched: its PREPARE may be the one that lacks", () => {
+    const backup = createLone();
+    const blocks = history(backup, 1);
+    backup.prePrepare(0, 1, blocks[0]!.batch.digest);
+    expect(said(backup.blocks(2, ...blocks))).toEqual(["prepare"]);
+  });
+
+  it("ignores a late proposal of a view that lost the slot to a later one", () => {
+    const backup = createLone();
+    backup.now += 2;
+    backup.blocks(2, backup.block(3, 1, backup.batch(backup.request(1))));
+    const effects = backup.prePrepare(0, 1, backup.batch(backup.request(2)));
+    expect([said(effects), reasonsOf(effects), effectsOf(effects, "evidence")]).toEqual([[], ["conflicting-proposal"], []]);
+    expect(backup.replica.describe()).toMatchObject({ halted: undefined, demand: 0 });
+  });
+
+  it("is not stopped by a carried proposal that a later view overruled", () => {
+    const backup = createLone();
+    const stale = backup.batch(backup.request(7));
+    const changes = [0, 2, 3].map((from) => backup.signedViewChange(from, 2, { prepared: [backup.prepared(0, 1, stale.digest)] }));
+    backup.newView(2, changes, [{ sequence: 1 as never, digest: stale.digest }]);
+    backup.now += 2;
+    const effects = backup.blocks(2, backup.block(5, 1, backup.batch(backup.request(1))));
+    expect([effectsOf(effects, "execute").length, effectsOf(effects, "halt"), said(effects)]).toEqual([1, [], []]);
+  });
+
+  it("stops when a second certificate for a sequence shows that more than f cheat", () => {
+    const backup = createLone();
+    backup.blocks(2, ...history(backup, 1));
+    const effects = backup.blocks(3, backup.block(0, 1, backup.batch(backup.request(66))));
+    expect(effectsOf(effects, "halt")[0]).toMatchObject({ reason: "conflicting-commit" });
+  });
+});
+
+describe("an observer", () => {
+  it("never votes, follows the blocks, and relays to the primary that f+1 validators tell of", () => {
+    const observer = createLone({ observer: true });
+    const effects = [
+      ...observer.status(0, { view: 9 as never }),
+      ...observer.status(1, { view: 2 as never }),
+      ...observer.status(2, { view: 2 as never }),
+    ];
+    effects.push(...observer.blocks(2, ...history(observer, 4)), ...observer.executed(4));
+    effects.push(...observer.viewChange(2, 5), ...observer.viewChange(3, 5), ...observer.wait(60_000));
+    expect([said(effects), effectsOf(effects, "execute").length]).toEqual([[], 4]);
+    expect(effectsOf(observer.give({ type: "request", request: observer.request(9), local: true }), "relay")[0]?.to).toEqual([2]);
+  });
+});
+
+describe("everything from outside is bounded", () => {
+  it("messages of later views are kept up to a bound for each sender, and nobody pushes out another's", () => {
+    const backup = createLone();
+    const batch = backup.batch(backup.request(1));
+    backup.prepare(0, 2, 1, batch.digest);
+    const reasons = Array.from({ length: 400 }, (_, index) => reasonsOf(backup.commit(3, 2 + index, 1, backup.notary.hash("x")))).flat();
+    expect(new Set(reasons)).toEqual(new Set(["early-buffer-full"]));
+    expect(reasons.length).toBe(400 - 256);
+    backup.prePrepare(2, 1, batch);
+    expect(
+      said(
+        backup.newView(
+          2,
+          [0, 2, 3].map((from) => backup.signedViewChange(from, 2)),
+        ),
+      ),
+    ).toEqual(["prepare", "commit"]);
+  });
+
+  it("the copies of one proposal that many PREPAREs bring are kept once", () => {
+    const backup = createLone({ n: 10 });
+    const digest = backup.notary.hash("x");
+    backup.prePrepare(3, 1, digest);
+    for (let copy = 0; copy < 300; copy += 1) expect(reasonsOf(backup.prePrepare(3, 1, digest))).toEqual(["duplicate"]);
+    expect(backup.replica.describe().earlyMessages).toBe(1);
+  });
+
+  it("the pool refuses beyond its requests, its bytes, and a client's share, and displaces nothing", () => {
+    const give = (lone: Lone, sequence: number, client?: string, bytes?: number) =>
+      reasonsOf(lone.give({ type: "request", request: lone.request(sequence, client, bytes), local: false }));
+    const few = createLone({ settings: { poolRequests: 2 } });
+    expect([give(few, 1), give(few, 1), give(few, 2), give(few, 3)]).toEqual([[], ["already-pending"], [], ["pool-full", "pool-full"]]);
+    const small = createLone({ settings: { poolBytes: 1_000 } });
+    expect([give(small, 1, "a", 900), give(small, 2, "b", 101), give(small, 3, "b", 100)]).toEqual([[], ["pool-full", "pool-full"], []]);
+    const fair = createLone({ parameters: { sessionWindow: 2 } });
+    expect([give(fair, 1), give(fair, 2), give(fair, 3), give(fair, 3, "bob")]).toEqual([
+      [],
+      [],
+      ["client-pool-full", "client-pool-full"],
+      [],
+    ]);
+  });
+
+  it("batches that wait are held up to a bound, the next in line always", () => {
+    const backup = createLone({ settings: { heldBatchBytes: 150 } });
+    const batches = [1, 2, 3].map((n) => {
+      backup.now += 5;
+      return backup.batch(backup.request(n));
+    });
+    backup.prePrepare(0, 3, batches[2]!);
+    backup.prePrepare(0, 2, batches[1]!);
+    expect(backup.replica.describe().heldBatchBytes).toBe(116);
+    expect(said(backup.prePrepare(0, 1, batches[0]!))).toEqual(["prepare"]);
+    const wanted = effectsOf(backup.give({ type: "tick" }), "fetch-batch");
+    expect(wanted.length).toBeLessThanOrEqual(1);
+    expect(said(backup.give({ type: "batch", batch: batches[1] as never }))).toEqual(["prepare", "prepare"]);
+  });
+
+  it("a batch for which there is no room is not asked for again and again", () => {
+    const backup = createLone({ n: 7, settings: { heldBatchBytes: 0 } });
+    const batch = backup.batch(backup.request(2));
+    for (const from of [0, 2, 3, 4, 5]) backup.commit(from, 0, 2, batch.digest);
+    expect(effectsOf(backup.give({ type: "batch", batch: batch as never }), "fetch-batch")).toEqual([]);
+  });
+
+  it("a batch that nobody waits for is refused", () => {
+    const backup = createLone();
+    expect(reasonsOf(backup.give({ type: "batch", batch: backup.batch(backup.request(1)) as never }))).toEqual(["unrequested"]);
+  });
+});

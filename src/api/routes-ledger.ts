@@ -2,7 +2,8 @@
 import { Buffer } from "node:buffer";
 import { limits } from "../protocol/limits.ts";
 import { toDigest, toSequence } from "../protocol/ids.ts";
-import type { NodeService } from "../node/service.ts";
+import type { NodeService, RequestReport } from "../node/service.ts";
+import { answerProofJson } from "./answer-proof-json.ts";
 import { blockJson, type KeyValueCodec, requestReportJson } from "./json.ts";
 import { parseJsonBody, parseQuery, requireMediaType } from "./parse.ts";
 import { type Answer, jsonAnswer, Refusal, refuseInvalid, valueOf } from "./problem.ts";
@@ -45,6 +46,20 @@ const block = async (service: NodeService, call: Call, codec: KeyValueCodec | un
   return jsonAnswer(blockJson(record, codec));
 };
 
+/** A committed request's answer brings its proof when that was asked for; without it, this node could not make one. */
+const requestAnswer = async (
+  service: NodeService,
+  report: RequestReport,
+  proof: "0" | "1",
+  codec: KeyValueCodec | undefined,
+): Promise<Answer> => {
+  const { state, sequence, index } = report;
+  const answer = requestReportJson(report, codec);
+  if (proof === "0" || state !== "committed" || sequence === undefined || index === undefined) return jsonAnswer(answer);
+  const found = await service.proveAnswer(sequence, index);
+  return jsonAnswer(found === undefined ? answer : { ...answer, proof: answerProofJson(found) });
+};
+
 /** @param codec absent when another application than the key-value store runs */
 export const ledgerRoutes = (service: NodeService, codec: KeyValueCodec | undefined): readonly Route[] => [
   {
@@ -52,12 +67,12 @@ export const ledgerRoutes = (service: NodeService, codec: KeyValueCodec | undefi
     operations: {
       POST: {
         summary: "Order a signed request",
-        query: schemas.noQuery,
+        query: schemas.proofQuery,
         body: { [binary]: null, [json]: schemas.requestBody },
         answer: schemas.requestAnswer,
         async handle(call) {
-          parseQuery(schemas.noQuery, call.query);
-          return jsonAnswer(requestReportJson(valueOf(await service.submitRequest(await requestBytes(call))), codec));
+          const { proof } = parseQuery(schemas.proofQuery, call.query);
+          return requestAnswer(service, valueOf(await service.submitRequest(await requestBytes(call))), proof, codec);
         },
       },
     },
@@ -67,13 +82,13 @@ export const ledgerRoutes = (service: NodeService, codec: KeyValueCodec | undefi
     operations: {
       GET: {
         summary: "What became of a request",
-        query: schemas.noQuery,
+        query: schemas.proofQuery,
         answer: schemas.requestAnswer,
         async handle(call) {
-          parseQuery(schemas.noQuery, call.query);
+          const { proof } = parseQuery(schemas.proofQuery, call.query);
           const id = schemas.idParameter.safeParse(call.parameter);
           if (!id.success) return refuseInvalid("a request's id is 64 lowercase hexadecimal characters");
-          return jsonAnswer(requestReportJson(await service.requestState(toDigest(id.data)), codec));
+          return requestAnswer(service, await service.requestState(toDigest(id.data)), proof, codec);
         },
       },
     },

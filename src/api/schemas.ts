@@ -40,6 +40,7 @@ export const blocksQuery = z.strictObject({
   from: decimal(1, Number.MAX_SAFE_INTEGER).optional(),
   limit: decimal(1, pageBlocks.max).default(pageBlocks.default),
 });
+export const proofQuery = z.strictObject({ proof: z.enum(["0", "1"]).default("0") });
 export const readyQuery = z.strictObject({ verbose: z.enum(["", "1"]).optional() });
 export const sequenceParameter = decimal(1, Number.MAX_SAFE_INTEGER);
 export const idParameter = hex64;
@@ -68,6 +69,12 @@ export const requestBody = z.strictObject({ request: base64 });
 
 const signatures = z.array(z.strictObject({ replica: unsigned, signature: base64 }));
 const certificate = z.strictObject({ epoch: unsigned, view: unsigned, sequence: unsigned, digest: hex64, signatures });
+const answerProof = z.strictObject({
+  receipts: z.strictObject({ epoch: unsigned, sequence: unsigned, resultsRoot: hex64, stateRoot: hex64, logHash: hex64, signatures }),
+  previousLogHash: hex64,
+  count: unsigned,
+  siblings: z.array(hex64),
+});
 const checkpoint = z.strictObject({ epoch: unsigned, sequence: unsigned, stateRoot: hex64, logHash: hex64, epochRoot: hex64, signatures });
 const proof = z.strictObject({ checkpoint, path: base64 });
 const entry = { ...keyMembers, ...valueMembers, version: unsigned, sequence: unsigned };
@@ -107,6 +114,7 @@ export const requestAnswer = z.strictObject({
   result: z.array(result).optional(),
   results: z.array(base64).optional(),
   certificate: certificate.optional(),
+  proof: answerProof.optional(),
 });
 
 const blockOperation = z.union([

@@ -117,6 +117,26 @@ export interface TxnAnswer {
   readonly requestId: string;
 }
 
+/** f+1 RECEIPTs (PROTOCOL §3.6). */
+export interface ReceiptsJson {
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly resultsRoot: string;
+  readonly stateRoot: string;
+  readonly logHash: string;
+  readonly signatures: readonly SignatureJson[];
+}
+
+/** What makes an answer believable: `verifyAnswer` checks it (docs/clients.md). */
+export interface AnswerProofJson {
+  readonly receipts: ReceiptsJson;
+  readonly previousLogHash: string;
+  /** answers in the batch */
+  readonly count: number;
+  /** from the answer up to the receipts' results root */
+  readonly siblings: readonly string[];
+}
+
 export interface RequestAnswer {
   readonly id: string;
   readonly state: "pending" | "committed" | "unknown";
@@ -128,6 +148,8 @@ export interface RequestAnswer {
   /** one per operation: base64 of the exact bytes */
   readonly results?: readonly string[];
   readonly certificate?: CertificateJson;
+  /** present when it was asked for, and the node could make it */
+  readonly proof?: AnswerProofJson;
 }
 
 export interface BlockRequestJson {

@@ -64,8 +64,8 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     ...(options.seenEntries === undefined ? {} : { seenEntries: options.seenEntries }),
   });
   const { defer, answerTimeoutMs: timeoutMs } = options;
-  const desk = createDesk({ identity, parameters, data, verifier, clock, engine: () => engine, defer, timeoutMs });
   const counters = createCounters();
+  const desk = createDesk({ identity, parameters, data, verifier, network, counters, clock, engine: () => engine, defer, timeoutMs });
   let stable: CheckpointCertificate | undefined = restored.stable.sequence > 0 ? restored.stable : undefined;
   const engine: Engine = createEngine({
     replica: {

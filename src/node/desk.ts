@@ -2,14 +2,18 @@
 import type { Digest } from "../protocol/ids.ts";
 import type { Verified, Request } from "../protocol/messages.ts";
 import type { RejectionReason } from "../protocol/rejections.ts";
-import { signRequest } from "../signing/signer.ts";
+import type { Network } from "../network/port.ts";
+import { createSigner, signRequest } from "../signing/signer.ts";
 import type { Verifier } from "../signing/verifier.ts";
+import { createExecutions, createProveAnswer, type ProveAnswer } from "./answer-proofs.ts";
 import type { Clock } from "./clock.ts";
+import type { Counters } from "./counters.ts";
 import type { Engine } from "./engine.ts";
 import type { Executed } from "./execution.ts";
 import { createGateway, type Gateway } from "./gateway.ts";
 import type { Identity } from "./identity.ts";
 import type { NodeData } from "./node-data.ts";
+import { createReceipts, type Receipts } from "./receipts.ts";
 import type { Failure } from "./service.ts";
 import { createStanding, type Standing } from "./standing.ts";
 import { createSubmission, type Submission, verdictOf } from "./submission.ts";
@@ -25,6 +29,8 @@ export interface Desk {
   readonly submission: Submission;
   readonly waiting: Waiting;
   readonly standing: Standing;
+  readonly receipts: Receipts;
+  readonly proveAnswer: ProveAnswer;
   refreshStanding(): void;
   executed(batch: Executed): void;
   refused(id: Digest, reason: RejectionReason): void;
@@ -35,6 +41,8 @@ export interface DeskOptions {
   readonly parameters: Parameters;
   readonly data: NodeData;
   readonly verifier: Verifier;
+  readonly network: Network;
+  readonly counters: Counters;
   readonly clock: Clock;
   /** asked only once the engine exists */
   readonly engine: () => Engine;
@@ -44,7 +52,25 @@ export interface DeskOptions {
   readonly timeoutMs: number;
 }
 
-export const createDesk = ({ identity, parameters, data, verifier, clock, engine, defer, timeoutMs }: DeskOptions): Desk => {
+/** Receipts and proofs of answers: no work until a client asks for one. */
+const createProofs = ({ identity, data, network, clock, counters }: DeskOptions): Pick<Desk, "receipts" | "proveAnswer"> => {
+  const { committee, self, validatorKey, signBytes } = identity;
+  const executions = createExecutions(data.history, data.genesisCheckpoint.logHash);
+  const receipts = createReceipts({
+    committee,
+    ...(self === undefined ? {} : { self }),
+    ...(validatorKey === undefined ? {} : { signer: createSigner(validatorKey, signBytes) }),
+    trust: { signBytes, committee: (epoch) => (epoch === committee.epoch ? committee : undefined) },
+    executions,
+    network,
+    clock,
+    counters,
+  });
+  return { receipts, proveAnswer: createProveAnswer(executions, receipts) };
+};
+
+export const createDesk = (options: DeskOptions): Desk => {
+  const { identity, parameters, data, verifier, clock, engine, defer, timeoutMs } = options;
   const { committee, self, gatewayKey, signBytes } = identity;
   const { checkpointInterval, sessionWindow } = parameters;
   const standing = createStanding({ committee, self, checkpointInterval });
@@ -73,6 +99,7 @@ export const createDesk = ({ identity, parameters, data, verifier, clock, engine
     submission,
     waiting,
     standing,
+    ...createProofs(options),
     refreshStanding,
     executed({ sequence, answers, certificate }) {
       for (const [index, answer] of answers.entries()) {

@@ -23,6 +23,7 @@ import type { History } from "./history.ts";
 import { createInbound } from "./inbound.ts";
 import { createJournal } from "./journal.ts";
 import { createPerform, type PerformOptions } from "./perform.ts";
+import type { Receipts } from "./receipts.ts";
 import { createServing } from "./serving.ts";
 
 /** Reads (input, effects) in one place: logs, metrics and events come from here, and from nowhere else. */
@@ -36,6 +37,7 @@ export interface EngineOptions extends Pick<PerformOptions, "replica" | "store" 
   readonly verifier: Verifier;
   readonly clock: Clock;
   readonly history: History;
+  readonly receipts: Receipts;
   readonly counters: Counters;
   readonly heartbeatMs: number;
   /** the store took its last write; nothing that depended on it was said */
@@ -124,7 +126,8 @@ export const createEngine = (options: EngineOptions): Engine => {
     replica,
     verifier,
     network,
-    serving: createServing({ history, network, counters, now: clock.now }),
+    serving: createServing({ history, receipt: options.receipts.serve, network, counters, now: clock.now }),
+    receipts: options.receipts,
     counters,
     step,
     isSettled: options.isSettled,

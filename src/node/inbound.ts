@@ -16,6 +16,7 @@ import type { ConsensusFrame, ProposalFrame } from "../wire/frames.ts";
 import { decodeConsensusFrame, decodeGossip, decodeSyncFrame } from "../wire/frames.ts";
 import { detachBatch, detachRequest } from "../wire/requests.ts";
 import type { Counters } from "./counters.ts";
+import type { Receipts } from "./receipts.ts";
 import type { Serving } from "./serving.ts";
 
 export interface InboundOptions {
@@ -31,6 +32,7 @@ export interface InboundOptions {
   readonly isSettled: (client: PublicKey, sequence: number) => boolean;
   /** whether this batch was asked for; the answer ends the fetch */
   readonly batchArrived: (digest: Digest) => boolean;
+  readonly receipts: Pick<Receipts, "arrived">;
   /** whether blocks were asked of this peer; the answer ends the fetch */
   readonly blocksArrived: (from: ReplicaIndex) => boolean;
 }
@@ -203,6 +205,10 @@ export const createInbound = (options: InboundOptions): Inbound => {
         return onBatch(from, frame);
       case "blocks":
         return onBlocks(from, index, frame);
+      case "fetch-receipt":
+        return serving.receipt(from, frame.sequence);
+      case "receipt":
+        return index === undefined ? counters.count("dropped.unrequested") : options.receipts.arrived(index, frame);
       case "stable-checkpoint": {
         if (frame.certificate.sequence <= replica.status().stable) return counters.count("dropped.untimely");
         const done = verified(from, (certificate: Verified<typeof frame.certificate>) => step({ type: "stable-checkpoint", certificate }));

@@ -4,6 +4,7 @@ import type { Committee } from "../protocol/committee.ts";
 import type { Digest, ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import type { Replica } from "../consensus/replica.ts";
 import type { Network } from "../network/port.ts";
+import type { ProveAnswer } from "./answer-proofs.ts";
 import type { Genesis } from "./genesis.ts";
 import type { History } from "./history.ts";
 import type { KeyValueReads } from "./key-value-reads.ts";
@@ -24,6 +25,7 @@ export interface NodeServiceOptions {
   readonly replica: Replica;
   readonly submitter: ReturnType<typeof createSubmitter>;
   readonly submission: Submission;
+  readonly proveAnswer: ProveAnswer;
   readonly standing: Standing;
   readonly reads: KeyValueReads;
   readonly isReachable: (index: ReplicaIndex) => boolean;
@@ -113,6 +115,7 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
     },
     ...options.submitter,
     submitRequest: (bytes) => new Promise((resolve) => options.submission.submit(bytes, resolve)),
+    proveAnswer: options.proveAnswer,
     requestState: (id: Digest) => Promise.resolve(options.submission.state(id)),
     get: (key, consistency) => Promise.resolve(options.reads.get(key, consistency)),
     list: (query) => options.reads.list(query),

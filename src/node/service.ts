@@ -3,7 +3,7 @@
  * `create-node` makes one. No call throws or rejects for anything that a user can cause: refusals are `Outcome`s.
  */
 import type { Digest, Sequence } from "../protocol/ids.ts";
-import type { Batch, CheckpointCertificate, CommitCertificate } from "../protocol/messages.ts";
+import type { Batch, CheckpointCertificate, CommitCertificate, ReceiptCertificate } from "../protocol/messages.ts";
 import type { KvOperation, KvResult } from "../ledger/kv/operations.ts";
 
 /* ------------------------------------------------------------------ refusals */
@@ -170,6 +170,18 @@ export interface RequestReport {
   readonly certificate?: CommitCertificate;
 }
 
+/** Makes an answer believable without trusting this node (PROTOCOL §3.6; docs/clients.md). */
+export interface AnswerProof {
+  /** f+1 signatures; fewer when the other validators could not be reached */
+  readonly receipts: ReceiptCertificate;
+  /** H(previousLogHash ‖ the batch's digest) is the receipts' log hash: what ties the commit certificate to them */
+  readonly previousLogHash: Digest;
+  /** answers in the batch */
+  readonly count: number;
+  /** from the answer up to the receipts' results root */
+  readonly siblings: readonly Digest[];
+}
+
 /** Makes a value believable without trusting this node: `path` leads from it to `checkpoint.stateRoot` (docs/ledger.md). */
 export interface StateProof {
   readonly checkpoint: CheckpointCertificate;
@@ -233,6 +245,8 @@ export interface NodeService {
   /** Orders a client's own signed request, given in its exact bytes (docs/wire.md); settles once it is executed here, or has failed. */
   submitRequest(bytes: Uint8Array): Promise<Outcome<RequestReport>>;
   requestState(id: Digest): Promise<RequestReport>;
+  /** Of a committed request, by its place; undefined when it is no longer kept. Takes up to 2 s while other validators do not answer. */
+  proveAnswer(sequence: Sequence, index: number): Promise<AnswerProof | undefined>;
 
   /** After it, a local read sees everything acknowledged before the call, by any node (PROTOCOL §9). */
   readBarrier(): Promise<Outcome<Sequence>>;

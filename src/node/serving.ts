@@ -1,5 +1,6 @@
 /** Answers to what peers fetch: from the store, at a bounded rate, so that a small question can not cause large work (PROTOCOL §3, §7). */
 import type { Digest, PeerName, Sequence } from "../protocol/ids.ts";
+import type { Receipt } from "../protocol/messages.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Network } from "../network/port.ts";
 import { encodeFrame } from "../wire/frames.ts";
@@ -9,10 +10,13 @@ import type { History } from "./history.ts";
 export interface Serving {
   batch(to: PeerName, digest: Digest): void;
   blocks(to: PeerName, from: Sequence, last: Sequence): void;
+  receipt(to: PeerName, sequence: Sequence): void;
 }
 
 export interface ServingOptions {
   readonly history: History;
+  /** this validator's own; `fresh` when it must be computed first */
+  readonly receipt: (sequence: Sequence) => { readonly receipt: Receipt | undefined; readonly fresh: boolean };
   readonly network: Pick<Network, "send">;
   readonly counters: Counters;
   /** monotonic milliseconds */
@@ -26,8 +30,10 @@ const BYTES_PER_MS = 16 * 1024;
 const MAX_BUDGETS = 1_024;
 /** what a question costs at least, so that questions without an answer are bounded too */
 const QUESTION_BYTES = 4 * 1024;
+/** what a receipt of a sequence nobody asked for lately costs beyond that: its batch's answers are read and hashed */
+const RECEIPT_BYTES = 128 * 1024;
 
-export const createServing = ({ history, network, counters, now }: ServingOptions): Serving => {
+export const createServing = ({ history, receipt, network, counters, now }: ServingOptions): Serving => {
   const budgets = new Map<PeerName, { left: number; at: number }>();
 
   const budgetOf = (peer: PeerName): { left: number; at: number } => {
@@ -44,11 +50,11 @@ export const createServing = ({ history, network, counters, now }: ServingOption
     return budget;
   };
 
-  const serve = (to: PeerName, answer: () => Uint8Array | undefined): void => {
+  const serve = (to: PeerName, answer: (budget: { left: number }) => Uint8Array | undefined): void => {
     const budget = budgetOf(to);
     if (budget.left < QUESTION_BYTES) return counters.count("dropped.serving-budget");
     budget.left -= QUESTION_BYTES;
-    const frame = answer();
+    const frame = answer(budget);
     if (frame === undefined) return counters.count("served.nothing");
     budget.left -= frame.length;
     network.send(to, "sync", frame);
@@ -66,6 +72,12 @@ export const createServing = ({ history, network, counters, now }: ServingOption
         const count = Math.min(last - from + 1, limits.maxBlocksPerAnswer);
         const blocks = count < 1 ? [] : history.certified(from, count, limits.maxAnswerBytes - limits.maxBatchBytes);
         return encodeFrame({ kind: "blocks", blocks });
+      }),
+    receipt: (to, sequence) =>
+      serve(to, (budget) => {
+        const { receipt: found, fresh } = receipt(sequence);
+        if (fresh) budget.left -= RECEIPT_BYTES;
+        return found === undefined ? undefined : encodeFrame(found);
       }),
   };
 };

@@ -106,6 +106,21 @@ export interface CheckpointCertificate {
   readonly signatures: readonly VoteSignature[];
 }
 
+/** What executing a sequence came to, the same on every honest validator: what a RECEIPT signs (PROTOCOL §3.6). */
+export interface ExecutionRoots {
+  readonly epoch: Epoch;
+  readonly sequence: Sequence;
+  /** Merkle root of the batch's answers */
+  readonly resultsRoot: Digest;
+  readonly stateRoot: Digest;
+  readonly logHash: Digest;
+}
+
+/** RECEIPTs of distinct validators for the same roots, ascending by replica; f+1 of them make an answer believable (PROTOCOL §3.6). */
+export interface ReceiptCertificate extends ExecutionRoots {
+  readonly signatures: readonly VoteSignature[];
+}
+
 /** An ordered batch with its proof: what a replica that fell behind is given (PROTOCOL §7). */
 export interface CertifiedBatch {
   readonly certificate: CommitCertificate;
@@ -202,4 +217,15 @@ export interface StableCheckpoint {
   readonly kind: "stable-checkpoint";
   readonly certificate: CheckpointCertificate;
 }
-export type SyncMessage = Status | Relay | FetchBatch | Batch | FetchBlocks | Blocks | StableCheckpoint;
+/** Asks a validator for its RECEIPT of a sequence, on behalf of a client that wants proof (PROTOCOL §3.6). */
+export interface FetchReceipt {
+  readonly kind: "fetch-receipt";
+  readonly sequence: Sequence;
+}
+/** A validator's signature under what it executed, durably. Not a vote: nothing in consensus depends on it. */
+export interface Receipt extends ExecutionRoots {
+  readonly kind: "receipt";
+  readonly replica: ReplicaIndex;
+  readonly signature: Signature;
+}
+export type SyncMessage = Status | Relay | FetchBatch | Batch | FetchBlocks | Blocks | StableCheckpoint | FetchReceipt | Receipt;

@@ -107,7 +107,7 @@ interface CertificateRule {
 }
 
 /** Exactly so many, members, ascending and so distinct. */
-const signersProblem = (signatures: readonly VoteSignature[], rule: CertificateRule): VerificationReason | undefined => {
+export const signersProblem = (signatures: readonly VoteSignature[], rule: CertificateRule): VerificationReason | undefined => {
   if (signatures.length !== rule.count) return "wrong-signer-count";
   let last = -1;
   for (const { replica } of signatures) {
@@ -119,7 +119,7 @@ const signersProblem = (signatures: readonly VoteSignature[], rule: CertificateR
   return undefined;
 };
 
-const plannedSigners = (committee: Committee, message: Uint8Array, signatures: readonly VoteSignature[]): PlannedCheck[] =>
+export const plannedSigners = (committee: Committee, message: Uint8Array, signatures: readonly VoteSignature[]): PlannedCheck[] =>
   signatures.map(({ replica, signature }) => planned(committee, replica, message, signature, "bad-certificate-signature"));
 
 /** Exactly q COMMITs of the certificate's epoch (PROTOCOL §3.5). */

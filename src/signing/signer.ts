@@ -2,15 +2,18 @@
 import type {
   Checkpoint,
   Commit,
+  ExecutionRoots,
   NewView,
   PrePrepare,
   Prepare,
+  Receipt,
   Request,
   Signed,
   SignedNewView,
   Verified,
   ViewChange,
 } from "../protocol/messages.ts";
+import type { ReplicaIndex } from "../protocol/ids.ts";
 import { createRequest, requestId } from "../wire/requests.ts";
 import type { SignBytes } from "../wire/sign-bytes.ts";
 import type { KeyPair } from "./keys.ts";
@@ -23,6 +26,8 @@ export interface Signer {
   sign<M extends SimpleMessage>(message: M): Verified<Signed<M>>;
   /** Also signs the PRE-PREPARE of each re-proposal. */
   signNewView(message: NewView): Verified<SignedNewView>;
+  /** @param roots of what this replica executed, durably (PROTOCOL §3.6) */
+  signReceipt(roots: ExecutionRoots, replica: ReplicaIndex): Receipt;
 }
 
 /** Signs a validator's messages; whether they may be said is for consensus and the disk to know. */
@@ -40,6 +45,7 @@ export const createSigner = (key: KeyPair, signBytes: SignBytes): Signer => {
       };
       return signed as Verified<SignedNewView>;
     },
+    signReceipt: (roots, replica) => ({ kind: "receipt", ...roots, replica, signature: key.sign(signBytes.ofReceipt(roots)) }),
   };
 };
 

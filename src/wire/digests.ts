@@ -44,6 +44,16 @@ export const checkpointDigest = (roots: { readonly stateRoot: Digest; readonly l
     }),
   );
 
+/** What a RECEIPT signs: H(resultsRoot ‖ stateRoot ‖ logHash) (PROTOCOL §3.6). */
+export const receiptDigest = (roots: { readonly resultsRoot: Digest; readonly stateRoot: Digest; readonly logHash: Digest }): Digest =>
+  sha256(
+    encodeSized(96, (writer) => {
+      writeHex32(writer, roots.resultsRoot);
+      writeHex32(writer, roots.stateRoot);
+      writeHex32(writer, roots.logHash);
+    }),
+  );
+
 /**
  * H("byz/1/epoch" ‖ 0x00 ‖ epoch u64 ‖ n u16 ‖ for each validator in order: key[32] ‖ peer (u8 length, text) ‖ moniker (u8 length, text)).
  *

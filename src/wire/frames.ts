@@ -14,11 +14,22 @@ import type {
 import { decodeWhole, fail, readU8 } from "./reader.ts";
 import type { Decoded, Reader } from "./reader.ts";
 import { readBatch } from "./requests.ts";
-import { digestBytes, fetchBlocksBytes, signedCheckpointBytes, signedPrepareBytes, signedVoteBytes, statusBytes } from "./sizes.ts";
+import {
+  digestBytes,
+  fetchBlocksBytes,
+  fetchReceiptBytes,
+  receiptBytes,
+  signedCheckpointBytes,
+  signedPrepareBytes,
+  signedVoteBytes,
+  statusBytes,
+} from "./sizes.ts";
 import {
   readBlocks,
   readFetchBatch,
   readFetchBlocks,
+  readFetchReceipt,
+  readReceipt,
   readRelay,
   readStableCheckpoint,
   readStatus,
@@ -28,6 +39,8 @@ import {
   writeBlocks,
   writeFetchBatch,
   writeFetchBlocks,
+  writeFetchReceipt,
+  writeReceipt,
   writeRelay,
   writeStableCheckpoint,
   writeStatus,
@@ -66,6 +79,8 @@ export const tags = {
   "fetch-blocks": 0x14,
   blocks: 0x15,
   "stable-checkpoint": 0x16,
+  "fetch-receipt": 0x17,
+  receipt: 0x18,
 } as const;
 
 /** A PRE-PREPARE with its batch: the same bytes on gossip and on a direct stream. */
@@ -120,6 +135,10 @@ const sizeOfSync = (frame: SyncFrame): number => {
       return sizeOfBlocks(frame);
     case "stable-checkpoint":
       return sizeOfStableCheckpoint(frame);
+    case "fetch-receipt":
+      return fetchReceiptBytes;
+    case "receipt":
+      return receiptBytes;
   }
 };
 
@@ -158,6 +177,10 @@ const writeSync = (writer: Writer, frame: SyncFrame): void => {
       return writeBlocks(writer, frame);
     case "stable-checkpoint":
       return writeStableCheckpoint(writer, frame);
+    case "fetch-receipt":
+      return writeFetchReceipt(writer, frame);
+    case "receipt":
+      return writeReceipt(writer, frame);
   }
 };
 
@@ -218,6 +241,10 @@ const readSyncFrame = (reader: Reader): SyncFrame | undefined => {
       return readBlocks(reader);
     case tags["stable-checkpoint"]:
       return readStableCheckpoint(reader);
+    case tags["fetch-receipt"]:
+      return readFetchReceipt(reader);
+    case tags.receipt:
+      return readReceipt(reader);
     default:
       fail(reader, "unknown-tag", "frame");
       return undefined;

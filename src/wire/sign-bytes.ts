@@ -6,12 +6,22 @@
  */
 import { Buffer } from "node:buffer";
 import type { Digest } from "../protocol/ids.ts";
-import type { ConsensusMessage, Request } from "../protocol/messages.ts";
-import { checkpointDigest } from "./digests.ts";
+import type { ConsensusMessage, ExecutionRoots, Request } from "../protocol/messages.ts";
+import { checkpointDigest, receiptDigest } from "./digests.ts";
 import { newViewDigest, viewChangeDigest } from "./view-change.ts";
 import { encodeSized, writeBytes, writeHex32, writeU64 } from "./writer.ts";
 
-export const signedKinds = ["request", "pre-prepare", "prepare", "commit", "checkpoint", "view-change", "new-view", "record"] as const;
+export const signedKinds = [
+  "request",
+  "pre-prepare",
+  "prepare",
+  "commit",
+  "checkpoint",
+  "view-change",
+  "new-view",
+  "record",
+  "receipt",
+] as const;
 export type SignedKind = (typeof signedKinds)[number];
 
 /** What varies within one kind and one network. */
@@ -32,6 +42,8 @@ export interface SignBytes {
   ofMessage(message: ConsensusMessage): Uint8Array;
   /** epoch 0, view 0, sequence = the client's own number, digest = the request's id */
   ofRequest(request: Pick<Request, "sequence" | "id">): Uint8Array;
+  /** view 0, digest = H(resultsRoot ‖ stateRoot ‖ logHash) */
+  ofReceipt(roots: ExecutionRoots): Uint8Array;
 }
 
 const zeroHash = "0".repeat(64) as Digest;
@@ -79,6 +91,8 @@ export const createSignBytes = (genesisHash: Digest): SignBytes => {
     of: (kind, fields) => withPrefix(prefixes[kind], fields),
     ofMessage: (message) => withPrefix(prefixes[message.kind], fieldsOf(message)),
     ofRequest: ({ sequence, id }) => withPrefix(prefixes.request, { epoch: 0, view: 0, sequence, digest: id }),
+    ofReceipt: (roots) =>
+      withPrefix(prefixes.receipt, { epoch: roots.epoch, view: 0, sequence: roots.sequence, digest: receiptDigest(roots) }),
   };
 };
 

@@ -23,6 +23,10 @@ export const reproposalBytes = 8 + digestBytes;
 export const statusBytes = 8 + 8 + 1 + 8 + 8 + 8 + digestBytes + 16;
 /** from, to */
 export const fetchBlocksBytes = 8 + 8;
+/** sequence */
+export const fetchReceiptBytes = 8;
+/** epoch, sequence, three roots, replica, signature */
+export const receiptBytes = rootsBytes + 1 + signatureBytes;
 /** epoch, view, replica */
 export const viewHeaderBytes = 8 + 8 + 1;
 

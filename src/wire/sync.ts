@@ -1,7 +1,17 @@
 /** Heartbeats, relays and fetches (PROTOCOL §3, §7, §10; docs/wire.md "Sync messages"): unsigned, authenticated by the channel. */
 import { limits } from "../protocol/limits.ts";
 import type { Epoch, ReplicaIndex, Sequence, View } from "../protocol/ids.ts";
-import type { Blocks, CertifiedBatch, FetchBatch, FetchBlocks, Relay, Status, StableCheckpoint } from "../protocol/messages.ts";
+import type {
+  Blocks,
+  CertifiedBatch,
+  FetchBatch,
+  FetchBlocks,
+  FetchReceipt,
+  Receipt,
+  Relay,
+  Status,
+  StableCheckpoint,
+} from "../protocol/messages.ts";
 import {
   readCertifiedBatch,
   readCheckpointCertificate,
@@ -10,10 +20,11 @@ import {
   writeCertifiedBatch,
   writeCheckpointCertificate,
 } from "./certificates.ts";
-import { fail, readCount, readDigest, readU64, readU8, readView } from "./reader.ts";
+import { fail, readCount, readDigest, readSignature, readU64, readU8, readView } from "./reader.ts";
 import type { CountRule, Reader } from "./reader.ts";
 import { readRequests } from "./requests.ts";
 import { batchOverheadBytes, commitCertificateBytes, requestOverheadBytes } from "./sizes.ts";
+import { readReplica } from "./votes.ts";
 import { writeBytes, writeHex32, writeU16, writeU64, writeU8 } from "./writer.ts";
 import type { Writer } from "./writer.ts";
 
@@ -122,3 +133,41 @@ export const readStableCheckpoint = (reader: Reader): StableCheckpoint => ({
 export const writeStableCheckpoint = (writer: Writer, stable: StableCheckpoint): void =>
   writeCheckpointCertificate(writer, stable.certificate);
 export const sizeOfStableCheckpoint = (stable: StableCheckpoint): number => sizeOfCheckpointCertificate(stable.certificate);
+
+/** sequence u64, at least 1 */
+export const readFetchReceipt = (reader: Reader): FetchReceipt => {
+  const sequence = readU64(reader, "fetch-receipt.sequence") as Sequence;
+  if (reader.error === undefined && sequence < 1) fail(reader, "out-of-range", "fetch-receipt.sequence");
+  return { kind: "fetch-receipt", sequence };
+};
+export const writeFetchReceipt = (writer: Writer, fetch: FetchReceipt): void => writeU64(writer, fetch.sequence);
+
+/** epoch u64 ‖ sequence u64 ‖ resultsRoot[32] ‖ stateRoot[32] ‖ logHash[32] ‖ replica u8 ‖ signature[64]; sequence at least 1 */
+export const readReceipt = (reader: Reader): Receipt => {
+  const epoch = readU64(reader, "receipt.epoch") as Epoch;
+  const sequence = readU64(reader, "receipt.sequence") as Sequence;
+  if (reader.error === undefined && sequence < 1) fail(reader, "out-of-range", "receipt.sequence");
+  const resultsRoot = readDigest(reader, "receipt.resultsRoot");
+  const stateRoot = readDigest(reader, "receipt.stateRoot");
+  const logHash = readDigest(reader, "receipt.logHash");
+  const replica = readReplica(reader, "receipt.replica");
+  return {
+    kind: "receipt",
+    epoch,
+    sequence,
+    resultsRoot,
+    stateRoot,
+    logHash,
+    replica,
+    signature: readSignature(reader, "receipt.signature"),
+  };
+};
+export const writeReceipt = (writer: Writer, receipt: Receipt): void => {
+  writeU64(writer, receipt.epoch);
+  writeU64(writer, receipt.sequence);
+  writeHex32(writer, receipt.resultsRoot);
+  writeHex32(writer, receipt.stateRoot);
+  writeHex32(writer, receipt.logHash);
+  writeU8(writer, receipt.replica);
+  writeBytes(writer, receipt.signature);
+};

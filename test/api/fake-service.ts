@@ -197,6 +197,12 @@ export const createFakeService = (): FakeService => {
       id === hex("e")
         ? { id, state: "committed", sequence: toSequence(9), index: 0, results: [new Uint8Array([250, 251])], certificate: certificate(9) }
         : { id, state: "unknown" },
+    proveAnswer: async (sequence) => ({
+      receipts: { epoch: toEpoch(0), sequence, resultsRoot: hex("5"), stateRoot: hex("6"), logHash: hex("7"), signatures },
+      previousLogHash: hex("8"),
+      count: 3,
+      siblings: [hex("9")],
+    }),
     async readBarrier() {
       service.barriers += 1;
       await service.gate;

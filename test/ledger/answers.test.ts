@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeAnswers, encodeAnswers, proveResult, resultsRootOf, verifyResultProof } from "../../src/ledger/answers.ts";
+import { decodeAnswers, encodeAnswers, createResultProver, resultsRootOf, verifyResultProof } from "../../src/ledger/answers.ts";
 import type { Answer, Outcome } from "../../src/ledger/answers.ts";
 import { toDigest, toSequence } from "../../src/protocol/ids.ts";
 import { hex, sha } from "./support.ts";
@@ -41,7 +41,9 @@ describe("answers", () => {
       fc.property(fc.array(answer, { minLength: 1, maxLength: 20 }), fc.nat(), answer, (all, pick, other) => {
         const index = pick % all.length;
         const root = resultsRootOf(all);
-        const proof = proveResult(all, index);
+        const prover = createResultProver(all);
+        expect(prover.root).toBe(root);
+        const proof = prover.prove(index);
         const own = all[index] as Answer;
         expect(verifyResultProof(root, own, proof)).toBe(true);
         expect(verifyResultProof(root, other, proof)).toBe(false);
@@ -53,7 +55,7 @@ describe("answers", () => {
         expect(verifyResultProof(root, own, { ...proof, count: Infinity })).toBe(false);
       }),
     );
-    expect(() => proveResult([], 0)).toThrow(RangeError);
+    expect(() => createResultProver([]).prove(0)).toThrow(RangeError);
   });
 
   it("have the root that docs/ledger.md promises", () => {

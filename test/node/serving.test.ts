@@ -29,7 +29,9 @@ const createOn = async (blocks: number) => {
     sent.push(decoded.value);
     return true;
   };
-  return { serving: createServing({ history: rig.history, network: { send }, counters, now: () => clock.now }), sent, clock, counters };
+  const receipt = () => ({ receipt: undefined, fresh: false });
+  const serving = createServing({ history: rig.history, receipt, network: { send }, counters, now: () => clock.now });
+  return { serving, sent, clock, counters };
 };
 
 describe("what peers fetch", () => {

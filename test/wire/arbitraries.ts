@@ -157,6 +157,8 @@ export const consensusFrames: { readonly [K in ConsensusFrame["kind"]]: fc.Arbit
   "new-view": fc.record({ kind: fc.constant("new-view" as const), signed: signedNewView }),
 };
 
+const fromOne: fc.Arbitrary<Sequence> = u64.map((value) => Math.max(1, value) as Sequence);
+
 /** Each frame of the sync channel, by kind. */
 export const syncFrames: { readonly [K in SyncFrame["kind"]]: fc.Arbitrary<Extract<SyncFrame, { kind: K }>> } = {
   status,
@@ -168,4 +170,15 @@ export const syncFrames: { readonly [K in SyncFrame["kind"]]: fc.Arbitrary<Extra
     .map(([a, b]) => ({ kind: "fetch-blocks" as const, from: Math.max(1, Math.min(a, b)) as Sequence, to: Math.max(1, a, b) as Sequence })),
   blocks,
   "stable-checkpoint": fc.record({ kind: fc.constant("stable-checkpoint" as const), certificate: checkpointCertificate }),
+  "fetch-receipt": fc.record({ kind: fc.constant("fetch-receipt" as const), sequence: fromOne }),
+  receipt: fc.record({
+    kind: fc.constant("receipt" as const),
+    epoch,
+    sequence: fromOne,
+    resultsRoot: digest,
+    stateRoot: digest,
+    logHash: digest,
+    replica,
+    signature,
+  }),
 };

@@ -111,6 +111,8 @@ describe("frames", () => {
       "fetch-blocks": 20,
       blocks: 21,
       "stable-checkpoint": 22,
+      "fetch-receipt": 23,
+      receipt: 24,
     });
   });
 

@@ -68,6 +68,16 @@ describe("sign-bytes", () => {
     );
   });
 
+  it("of a receipt cover its three roots", () => {
+    fc.assert(
+      fc.property(arbitrary.syncFrames.receipt, (receipt) => {
+        const root = hashOf(unhex(receipt.resultsRoot), unhex(receipt.stateRoot), unhex(receipt.logHash)) as Digest;
+        const { epoch, sequence } = receipt;
+        expect(signBytes.ofReceipt(receipt)).toEqual(signBytes.of("receipt", { epoch, view: 0, sequence, digest: root }));
+      }),
+    );
+  });
+
   it("of a VIEW-CHANGE cover the hash of all of its content", () => {
     fc.assert(
       fc.property(arbitrary.viewChange, (message) => {

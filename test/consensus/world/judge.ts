@@ -45,7 +45,13 @@ interface Life {
 /** @param liars nodes whose own words and verdicts do not count */
 export const createJudge = (n: number, poolRequests: number, verifier: Verifier, liars: ReadonlySet<ReplicaIndex>): Judge => {
   const history = new Map<number, { readonly digest: Digest; readonly roots: Roots }>();
-  const sequenceOfRequest = new Map<Digest, number>();
+  /** where each request is ordered, and the view that its batch was first proposed in */
+  const placeOfRequest = new Map<Digest, { readonly sequence: number; readonly view: number | undefined }>();
+  /**
+   * The first view in which anybody accepted a batch. Two batches of one view never share a request; of different views they may: a batch
+   * that prepared somewhere comes back after its requests were proposed again, and the ledger runs each once.
+   */
+  const firstView = new Map<Digest, number>();
   const spoken = new Map<string, string>();
   const askedView = new Map<ReplicaIndex, number>();
   const lives = new Map<ReplicaIndex, Life>();
@@ -124,6 +130,7 @@ export const createJudge = (n: number, poolRequests: number, verifier: Verifier,
             require(verifier.prepared(record.certificate), "certificates", () => `#${self} made a bad prepared certificate`);
             lifeOf(self).prepared.set(record.certificate.sequence, record.certificate.view);
           }
+          if (record.type === "accepted") firstView.set(record.digest, Math.min(record.view, firstView.get(record.digest) ?? record.view));
           if (record.type === "entered-view") judgeNewView(self, record.newView.message);
           if (record.type === "stable")
             require(verifier.stable(record.certificate), "certificates", () => `#${self} made a bad stable checkpoint`);
@@ -174,9 +181,11 @@ export const createJudge = (n: number, poolRequests: number, verifier: Verifier,
         history.set(sequence, { digest, roots });
         top = Math.max(top, sequence);
         for (const { id } of batch.requests) {
-          const earlier = sequenceOfRequest.get(id);
-          require(earlier === undefined, "integrity", () => `request ${id.slice(-6)} is ordered at ${earlier} and at ${sequence}`);
-          sequenceOfRequest.set(id, sequence);
+          const earlier = placeOfRequest.get(id);
+          const view = firstView.get(digest);
+          require(earlier === undefined || earlier.view !== view, "integrity", () =>
+            `request ${id.slice(-6)} is proposed for ${earlier?.sequence} and for ${sequence} in view ${view}`);
+          placeOfRequest.set(id, { sequence, view });
         }
         return;
       }
@@ -207,7 +216,7 @@ export const createJudge = (n: number, poolRequests: number, verifier: Verifier,
       return top;
     },
     get requests() {
-      return sequenceOfRequest.size;
+      return placeOfRequest.size;
     },
   };
 };

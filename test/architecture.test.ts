@@ -25,9 +25,9 @@ const rooms: Readonly<Record<string, Room>> = {
   network: { imports: ["protocol", "wire"], packages: ["node:", ...libp2p] },
   node: {
     imports: ["protocol", "wire", "signing", "consensus", "storage", "ledger", "network", "api"],
-    packages: ["node:", "pino", "zod", "smol-toml"],
+    packages: ["node:", "pino", "zod", "smol-toml", "prom-client"],
   },
-  api: { imports: ["protocol", "wire", "signing", "ledger", "node/service.ts"], packages: ["node:", "zod"] },
+  api: { imports: ["protocol", "wire", "signing", "ledger", "node/service.ts", "node/feeds.ts"], packages: ["node:", "zod"] },
   client: { imports: ["protocol", "wire", "signing", "ledger"], packages: ["node:"] },
   testnet: { imports: ["protocol", "wire", "signing", "node", "client"], packages: ["node:"] },
   cli: { imports: ["protocol", "wire", "signing", "ledger", "node", "client", "testnet"], packages: ["node:", "commander", "pino"] },

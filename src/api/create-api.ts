@@ -10,15 +10,17 @@ import type { Duplex } from "node:stream";
 import type { NodeService } from "../node/service.ts";
 import { type BodyReader, createBodyReader, discardRest } from "./body.ts";
 import { trackConnections } from "./connections.ts";
+import { createStreams, defaultStreamLimits, type StreamLimits, type Streams } from "./event-stream.ts";
 import { createGuard, type Guard, type GuardOptions } from "./guard.ts";
 import type { KeyValueCodec } from "./json.ts";
 import { type Answer, problemAnswer, Refusal, refuseInvalid } from "./problem.ts";
 import { createRouter, type Match, type Method, type Operation, type Route } from "./route.ts";
+import { eventRoutes, eventStreamType, watchRoutes } from "./routes-events.ts";
 import { keyValueRoutes } from "./routes-kv.ts";
 import { ledgerRoutes } from "./routes-ledger.ts";
 import { nodeRoutes } from "./routes-node.ts";
 
-export interface ApiLimits {
+export interface ApiLimits extends StreamLimits {
   /** request line and headers together */
   readonly maxHeaderBytes: number;
   /** beyond it new connections are closed at once */
@@ -46,6 +48,7 @@ export const defaultApiLimits: ApiLimits = {
   timeoutCheckMs: 1_000,
   keepAliveMs: 65_000,
   drainMs: 5_000,
+  ...defaultStreamLimits,
 };
 
 export interface ApiOptions extends GuardOptions {
@@ -74,9 +77,10 @@ const flushMs = 100;
 
 /** Every route of the interface; the documentation and its test read it too. */
 export const apiRoutes = (service: NodeService, keyValue: KeyValueCodec | undefined): readonly Route[] => [
-  ...(keyValue === undefined ? [] : keyValueRoutes(service)),
+  ...(keyValue === undefined ? [] : [...keyValueRoutes(service), ...watchRoutes(service)]),
   ...ledgerRoutes(service, keyValue),
   ...nodeRoutes(service),
+  ...eventRoutes(service),
 ];
 
 /** Path and query of a request target, as they came; a target in absolute form names us already. */
@@ -114,28 +118,41 @@ const brokenRequestText = (code: string | undefined): string => {
   return `HTTP/1.1 ${answer.status} Refused\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${answer.body as string}`;
 };
 
-const send = (outgoing: ServerResponse, answer: Answer, closing: boolean, withBody: boolean): void => {
-  const { body } = answer;
+interface Sending {
+  readonly closing: boolean;
+  /** false for HEAD */
+  readonly withBody: boolean;
+  readonly streams: Streams;
+}
+
+const send = (outgoing: ServerResponse, answer: Answer, { closing, withBody, streams }: Sending): void => {
+  const { body, feed } = answer;
   outgoing.writeHead(answer.status, {
     ...answer.headers,
-    "content-length": typeof body === "string" ? Buffer.byteLength(body) : body.length,
+    ...(feed === undefined ? { "content-length": typeof body === "string" ? Buffer.byteLength(body) : body.length } : {}),
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
-    ...(closing ? { connection: "close" } : {}),
+    ...(closing || feed !== undefined ? { connection: "close" } : {}),
   });
-  if (withBody) outgoing.end(body);
-  else outgoing.end();
+  if (!withBody) outgoing.end();
+  else if (feed === undefined) outgoing.end(body);
+  else streams.serve(outgoing, feed);
 };
 
 interface Handling {
   readonly guard: Guard;
   readonly bodies: BodyReader;
   readonly find: (path: string) => Match | undefined;
+  readonly streams: Streams;
   readonly onError: (error: unknown) => void;
 }
 
+const tooManyStreams = (): Refusal =>
+  new Refusal({ code: "overloaded", message: "this node has as many watchers as it takes", hint: "ask another node" });
+
 /** From a request to its answer; never throws. */
-const answerTo = async (incoming: IncomingMessage, { guard, bodies, find, onError }: Handling): Promise<Answer> => {
+const answerTo = async (incoming: IncomingMessage, handling: Handling): Promise<Answer> => {
+  const { guard, bodies, find, onError } = handling;
   let held = 0;
   try {
     const method = incoming.method ?? "";
@@ -145,6 +162,7 @@ const answerTo = async (incoming: IncomingMessage, { guard, bodies, find, onErro
     const operation = findOperation(match, method);
     const coding = incoming.headers["content-encoding"];
     if (coding !== undefined && coding !== "identity") refuseInvalid(`content-encoding "${coding}" is not supported`);
+    if (operation.answerType === eventStreamType && handling.streams.full) throw tooManyStreams();
     return await operation.handle({
       method: method as Method,
       parameter: match?.parameter ?? "",
@@ -185,6 +203,7 @@ export const createApi = (options: ApiOptions): Api => {
     guard: createGuard(options),
     bodies: createBodyReader(limits.maxBodiesBytes),
     find: createRouter(apiRoutes(options.service, options.keyValue)),
+    streams: createStreams(limits),
     onError: options.onError ?? (() => undefined),
   };
   const server = createServer({
@@ -206,7 +225,7 @@ export const createApi = (options: ApiOptions): Api => {
     outgoing.on("error", () => undefined);
     void answerTo(incoming, handling).then((answer) => {
       if (!outgoing.destroyed) {
-        send(outgoing, answer, connections.closing, incoming.method !== "HEAD");
+        send(outgoing, answer, { closing: connections.closing, withBody: incoming.method !== "HEAD", streams: handling.streams });
         discardRest(incoming);
       }
       end();
@@ -223,6 +242,7 @@ export const createApi = (options: ApiOptions): Api => {
   const close = async (): Promise<void> => {
     if (!server.listening) return;
     handling.bodies.stop();
+    handling.streams.stop();
     await connections.close(limits.drainMs, flushMs);
   };
 

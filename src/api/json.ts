@@ -3,6 +3,7 @@ import { Buffer, isUtf8 } from "node:buffer";
 import type { Comparison, KvOperation, KvResult, SimpleOperation, SimpleResult } from "../ledger/kv/operations.ts";
 import type { CheckpointCertificate, CommitCertificate, Request, VoteSignature } from "../protocol/messages.ts";
 import type { BlockRecord, KvEntry, RequestReport, StateProof } from "../node/service.ts";
+import { refuseInvalid } from "./problem.ts";
 
 /** Reads and writes the built-in key-value store's bytes; undefined for bytes that are none of it. */
 export interface KeyValueCodec {
@@ -12,6 +13,12 @@ export interface KeyValueCodec {
 
 const view = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 export const toBase64 = (bytes: Uint8Array): string => view(bytes).toString("base64");
+
+/** @throws Refusal `invalid_request` unless `text` is the canonical base64 of some bytes */
+export const strictBase64 = (text: string, what: string): Uint8Array => {
+  const bytes = Buffer.from(text, "base64");
+  return bytes.toString("base64") === text ? bytes : refuseInvalid(`${what} is not base64`);
+};
 
 /** UTF-8 where it is; otherwise base64, marked as such. */
 export const keyJson = (key: Uint8Array): { key: string; keyEncoding?: "base64" } =>

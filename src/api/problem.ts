@@ -1,5 +1,6 @@
 /** Refusals on their way out: RFC 9457 problem documents with stable codes (docs/http.md). */
 import type { Failure, FailureCode, Outcome } from "../node/service.ts";
+import type { EventFeed } from "./event-stream.ts";
 
 /** Codes that only HTTP has, beside the service's. */
 export type ProblemCode = FailureCode | "method_not_allowed" | "request_timeout";
@@ -68,6 +69,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
+  /** a stream of server-sent events that follows the body */
+  readonly feed?: EventFeed;
 }
 
 export const jsonAnswer = (body: unknown, headers: Readonly<Record<string, string>> = {}, status = 200): Answer => ({

@@ -27,6 +27,8 @@ export interface Operation {
   /** media type → schema; `null` stands for bytes */
   readonly body?: Readonly<Record<string, z.ZodType | null>>;
   readonly answer: z.ZodType;
+  /** the answer's media type, `application/json` when absent; of a stream of events the schema is that of each event's data */
+  readonly answerType?: string;
   /** refusals are thrown as `Refusal`s */
   handle(call: Call): Answer | Promise<Answer>;
 }

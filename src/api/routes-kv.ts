@@ -31,11 +31,6 @@ const checkKey = (key: Uint8Array): Uint8Array => {
   return key;
 };
 
-const strictBase64 = (text: string, what: string): Uint8Array => {
-  const bytes = Buffer.from(text, "base64");
-  return bytes.toString("base64") === text ? bytes : refuseInvalid(`${what} is not base64`);
-};
-
 /** Refuses what can be known to be refused before anything is ordered. */
 const valueTooLarge = (): never => {
   throw new Refusal({

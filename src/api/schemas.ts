@@ -136,6 +136,37 @@ export const blockAnswer = z.strictObject({
 export const blocksAnswer = z.array(blockAnswer);
 
 const role = z.enum(["validator", "observer"]);
+
+/** the data of one event of `/v1/watch` */
+export const watchEvent = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("put"), ...keyMembers, ...valueMembers, version: unsigned, sequence: unsigned }),
+  z.strictObject({ type: z.literal("delete"), ...keyMembers, version: z.literal(0), sequence: unsigned }),
+]);
+
+const happening = <T extends string, S extends z.ZodRawShape>(type: T, members: S) =>
+  z.strictObject({ type: z.literal(type), id: z.string(), time: unsigned, ...members });
+/** the data of one event of `/v1/events` */
+export const nodeEvent = z.discriminatedUnion("type", [
+  happening("view_change", { epoch: unsigned, view: unsigned, reason: z.string() }),
+  happening("new_view", { view: unsigned, primary: z.string() }),
+  happening("stable_checkpoint", { sequence: unsigned, stateRoot: hex64, logHash: hex64 }),
+  happening("executed", { sequence: unsigned, view: unsigned, blocks: unsigned, requests: unsigned, operations: unsigned }),
+  happening("peer_up", { peerId: z.string(), role }),
+  happening("peer_down", { peerId: z.string(), role }),
+  happening("evidence", { kind: z.string(), culprit: z.string() }),
+  happening("rejected", {
+    input: z.string(),
+    reason: z.string(),
+    action: z.enum(["ignore", "blame"]),
+    from: z.string().optional(),
+    suppressed: unsigned,
+  }),
+  happening("blocked", { reason: z.string(), waitingFor: z.array(z.string()) }),
+  happening("unblocked", { reason: z.string(), milliseconds: unsigned }),
+  happening("votes_again", {}),
+  happening("halted", { reason: z.string(), detail: z.string() }),
+]);
+
 export const statusAnswer = z.strictObject({
   version: z.string(),
   chainId: z.string(),

@@ -20,7 +20,8 @@ import { identify, type Identity, type NodeOptions } from "./identity.ts";
 import { createKeyValueReads } from "./key-value-reads.ts";
 import { openNodeData, type NodeData } from "./node-data.ts";
 import { createNodeService } from "./node-service.ts";
-import { createObserve, type Logger } from "./observe.ts";
+import { createObservation, type Observation } from "./observation.ts";
+import type { Logger } from "./observe.ts";
 import type { NodeService } from "./service.ts";
 import { createSubmitter } from "./submitter.ts";
 import { packageVersion } from "./version.ts";
@@ -88,6 +89,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     await data.store.close();
     throw error;
   });
+  const observation = createObservation({ committee, clock, logger, history, executed: ledger.position().sequence });
   const { engine, desk, stable } = assembleNode({
     identity,
     parameters: genesis.parameters,
@@ -99,7 +101,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     defer: setImmediate,
     heartbeatMs: config.network.heartbeatIntervalMs,
     answerTimeoutMs: config.api.answerTimeoutMs,
-    observe: createObserve(logger, clock.now),
+    observe: observation.observe,
     halted: (reason, detail) => {
       // a replica whose state diverged still serves reads and says so; the others must not go on
       if (reason !== "state-diverged") stopItself({ reason, detail });
@@ -121,11 +123,12 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     replica: engine.replica,
     submitter: createSubmitter(desk.gateway),
     ...desk,
+    ...observation,
     reads: createKeyValueReads(ledger, stable),
     isReachable: (index) => engine.reachable().includes(index),
     uptime: () => Math.floor((clock.now() - startedAt) / 1000),
   });
-  const parts: Parts = { data, network, engine, desk, pool, logger, ticker: undefined, api: undefined };
+  const parts: Parts = { data, network, engine, desk, observation, pool, logger, ticker: undefined, api: undefined };
   try {
     const apiUrl = await bringUp(parts, await openApi(options, service));
     const role = self === undefined ? "observer" : "validator";
@@ -139,15 +142,22 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
 
 /** Channels, consensus, answers; in this order. @returns the API's URL */
 const bringUp = async (parts: Parts, api: Api): Promise<string> => {
-  const { network, engine, desk } = parts;
+  const { network, engine, desk, observation } = parts;
   parts.api = api;
-  await network.start(engine.handlers);
+  await network.start({
+    ...engine.handlers,
+    onPeer: (peer, up) => {
+      observation.events.peer(peer, up);
+      engine.handlers.onPeer(peer, up);
+    },
+  });
   engine.start();
   desk.refreshStanding();
   parts.ticker = setInterval(() => {
     desk.refreshStanding();
     desk.gateway.tick();
     desk.waiting.tick(desk.standing.unavailable() !== undefined);
+    observation.events.tick(desk.standing.blocked);
   }, TICK_MS);
   return api.listen();
 };
@@ -188,6 +198,7 @@ interface Parts {
   readonly network: Network;
   readonly engine: Engine;
   readonly desk: Desk;
+  readonly observation: Observation;
   readonly pool: WorkerPool;
   readonly logger: Logger;
   ticker: NodeJS.Timeout | undefined;

@@ -4,6 +4,7 @@ import type { Committee } from "../protocol/committee.ts";
 import type { Digest, ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import type { Replica } from "../consensus/replica.ts";
 import type { Network } from "../network/port.ts";
+import type { Changes, Events } from "./feeds.ts";
 import type { ProveAnswer } from "./answer-proofs.ts";
 import type { Genesis } from "./genesis.ts";
 import type { History } from "./history.ts";
@@ -32,6 +33,8 @@ export interface NodeServiceOptions {
   /** seconds since the start */
   readonly uptime: () => number;
   readonly refreshStanding: () => void;
+  readonly changes: Changes;
+  readonly events: Events;
 }
 
 export const createNodeService = (options: NodeServiceOptions): NodeService => {
@@ -73,6 +76,8 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
   };
 
   return {
+    changes: options.changes,
+    events: options.events,
     status,
     validators: () => {
       const { primary } = replica.describe();

@@ -1,5 +1,6 @@
 /** The one place that reads (input, effects) and writes the log: no logger is passed around (docs/architecture.md). */
 import type { Observe } from "./engine.ts";
+import { createSampler } from "./sampler.ts";
 
 /** What the node needs of a logger; pino's is one. */
 export interface Logger {
@@ -9,22 +10,8 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
-/** Lines that a peer could cause at will are written at most this often, with the number left out. */
-const SAMPLED_MS = 1_000;
-
 export const createObserve = (logger: Logger, now: () => number): Observe => {
-  const sampled = new Map<string, { at: number; left: number }>();
-  /** names are fixed by the code: the map is bounded */
-  const sample = (name: string, write: (suppressed: number) => void): void => {
-    const last = sampled.get(name) ?? { at: Number.NEGATIVE_INFINITY, left: 0 };
-    if (now() - last.at < SAMPLED_MS) last.left += 1;
-    else {
-      write(last.left);
-      last.at = now();
-      last.left = 0;
-    }
-    sampled.set(name, last);
-  };
+  const sample = createSampler(now);
 
   return (input, effects, replica) => {
     for (const effect of effects) {

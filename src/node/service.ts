@@ -5,6 +5,7 @@
 import type { Digest, Sequence } from "../protocol/ids.ts";
 import type { Batch, CheckpointCertificate, CommitCertificate, ReceiptCertificate } from "../protocol/messages.ts";
 import type { KvOperation, KvResult } from "../ledger/kv/operations.ts";
+import type { Changes, Events } from "./feeds.ts";
 
 /* ------------------------------------------------------------------ refusals */
 
@@ -230,6 +231,8 @@ export interface ListQuery {
 }
 
 export interface NodeService {
+  readonly changes: Changes;
+  readonly events: Events;
   status(): StatusReport;
   validators(): readonly ValidatorReport[];
   peers(): readonly PeerReport[];

@@ -3,6 +3,7 @@ import { toDigest, toEpoch, toPublicKey, toReplicaIndex, toSequence, toSignature
 import type { Digest, Sequence } from "../../src/protocol/ids.ts";
 import type { Batch, CheckpointCertificate, CommitCertificate, Request } from "../../src/protocol/messages.ts";
 import type { KvOperation, KvResult, SimpleOperation, SimpleResult } from "../../src/ledger/kv/operations.ts";
+import type { NodeEvent, PlacedChange } from "../../src/node/feeds.ts";
 import { encodeOperation, encodeResult } from "../../src/ledger/kv/encoding.ts";
 import {
   type BlockRecord,
@@ -86,7 +87,61 @@ export interface FakeService extends NodeService {
   barriers: number;
   readonly submitted: KvOperation[];
   readonly received: Uint8Array[];
+  /** what `/v1/watch` reads: the changes of each sequence from 1 on; those up to `pruned` are no longer kept */
+  readonly history: PlacedChange[][];
+  pruned: number;
+  readonly happened: NodeEvent[];
+  /** tells those who follow that there is more */
+  wake(): void;
+  followers(): number;
 }
+
+const createFeeds = () => {
+  const wakes = new Set<() => void>();
+  const subscribe = (wake: () => void) => {
+    wakes.add(wake);
+    return () => void wakes.delete(wake);
+  };
+  const feeds: Pick<FakeService, "history" | "pruned" | "happened" | "wake" | "followers" | "changes" | "events"> = {
+    history: [],
+    pruned: 0,
+    happened: [],
+    wake: () => {
+      for (const wake of wakes) wake();
+    },
+    followers: () => wakes.size,
+    changes: {
+      read(from, prefix) {
+        if (from.sequence <= feeds.pruned) return { status: "gone", oldest: toSequence(feeds.pruned + 1) };
+        const block = feeds.history[from.sequence - 1];
+        if (block === undefined) return { status: "ok", changes: [], next: from, more: false };
+        const changes = block.filter(({ key, index }) => index >= from.index && nameOf(key).startsWith(nameOf(prefix)));
+        return {
+          status: "ok",
+          changes,
+          next: { sequence: toSequence(from.sequence + 1), index: 0 },
+          more: from.sequence < feeds.history.length,
+        };
+      },
+      subscribe,
+      get upTo() {
+        return toSequence(feeds.history.length);
+      },
+    },
+    events: {
+      read(after, limit) {
+        const from = feeds.happened.findIndex(({ id }) => id === after) + 1;
+        const lost = from === 0 && after !== "life-0";
+        return { events: feeds.happened.slice(from, from + limit), lost };
+      },
+      subscribe,
+      get last() {
+        return feeds.happened.at(-1)?.id ?? "life-0";
+      },
+    },
+  };
+  return feeds;
+};
 
 const createStore = () => {
   const entries = new Map<string, KvEntry>();
@@ -128,7 +183,8 @@ const createStore = () => {
 
 export const createFakeService = (): FakeService => {
   const store = createStore();
-  const service: FakeService = {
+  const feeds = createFeeds();
+  const own: Omit<FakeService, keyof typeof feeds> = {
     refuseWith: undefined,
     gate: undefined,
     ready_: true,
@@ -229,5 +285,7 @@ export const createFakeService = (): FakeService => {
       });
     },
   };
+  // the feeds' `last` and `upTo` are read through
+  const service: FakeService = Object.assign(feeds, own);
   return service;
 };

@@ -1,0 +1,82 @@
+/** What a running node lets others follow: the changes of the key-value store, and everything that happens. Types only. */
+import type { KvChange } from "../ledger/kv/changes.ts";
+import type { Sequence } from "../protocol/ids.ts";
+
+/** A change of the key-value store with its place: the `index`th of its sequence, from 0. */
+export type PlacedChange = KvChange & { readonly sequence: Sequence; readonly index: number };
+
+/** The change that comes next. */
+export interface ChangePosition {
+  readonly sequence: Sequence;
+  readonly index: number;
+}
+
+export type ChangePage =
+  | {
+      readonly status: "ok";
+      readonly changes: readonly PlacedChange[];
+      /** where to go on: everything before it was looked at */
+      readonly next: ChangePosition;
+      /** there is more to look at already */
+      readonly more: boolean;
+    }
+  /** the position lies behind what this node keeps; `oldest` is the first sequence that can be read */
+  | { readonly status: "gone"; readonly oldest: Sequence };
+
+/** `GET /v1/watch` */
+export interface Changes {
+  /** The changes from `from` on, of keys that begin with `prefix`: a page of some blocks, which ends once the changes found pass `maxBytes`. */
+  read(from: ChangePosition, prefix: Uint8Array, maxBytes: number): ChangePage;
+  /** Calls `wake` when there may be more to read. @returns what ends that */
+  subscribe(wake: () => void): () => void;
+  /** the last sequence whose changes can be read */
+  readonly upTo: Sequence;
+}
+
+/** What happened on this node, by type; peers by peer id. */
+export type Happening =
+  /** this validator gives up its view; `reason`: the kind of input that made it */
+  | { readonly type: "view_change"; readonly epoch: number; readonly view: number; readonly reason: string }
+  | { readonly type: "new_view"; readonly view: number; readonly primary: string }
+  | { readonly type: "stable_checkpoint"; readonly sequence: number; readonly stateRoot: string; readonly logHash: string }
+  /** everything executed since the last such event: `blocks` of them up to `sequence` */
+  | {
+      readonly type: "executed";
+      readonly sequence: number;
+      readonly view: number;
+      readonly blocks: number;
+      readonly requests: number;
+      readonly operations: number;
+    }
+  | { readonly type: "peer_up" | "peer_down"; readonly peerId: string; readonly role: "validator" | "observer" }
+  /** proof that a validator misbehaved */
+  | { readonly type: "evidence"; readonly kind: string; readonly culprit: string }
+  /** at most one of each reason in a second; `suppressed` were left out since the last */
+  | {
+      readonly type: "rejected";
+      readonly input: string;
+      readonly reason: string;
+      readonly action: "ignore" | "blame";
+      readonly from?: string;
+      readonly suppressed: number;
+    }
+  | { readonly type: "blocked"; readonly reason: string; readonly waitingFor: readonly string[] }
+  | { readonly type: "unblocked"; readonly reason: string; readonly milliseconds: number }
+  /** a validator that had lost its data may vote again (PROTOCOL §6) */
+  | { readonly type: "votes_again" }
+  | { readonly type: "halted"; readonly reason: string; readonly detail: string };
+
+/** `time` in Unix milliseconds; ids ascend while the node runs and are new after a restart. */
+export type NodeEvent = { readonly id: string; readonly time: number } & Happening;
+
+/** `GET /v1/events` */
+export interface Events {
+  /**
+   * What happened after the event `after`, at most `limit`; `lost` when some of it is no longer kept, or when the id is of an earlier life of the
+   * node: then the oldest that are kept are given.
+   */
+  read(after: string, limit: number): { readonly events: readonly NodeEvent[]; readonly lost: boolean };
+  subscribe(wake: () => void): () => void;
+  /** the id of the last event, or of the beginning */
+  readonly last: string;
+}

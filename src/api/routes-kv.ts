@@ -4,7 +4,7 @@ import type { z } from "zod";
 import type { Comparison, KvOperation, SimpleOperation, SimpleResult } from "../ledger/kv/operations.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Applied, KvPage, KvRead, NodeService } from "../node/service.ts";
-import { checkpointJson, entryJson, keyJson, proofJson, simpleResultJson, toBase64 } from "./json.ts";
+import { checkpointJson, entryJson, keyJson, proofJson, simpleResultJson, strictBase64, toBase64 } from "./json.ts";
 import { expectedVersion, parseJsonBody, parseQuery, percentDecode, queryBytes, requireMediaType } from "./parse.ts";
 import { type Answer, jsonAnswer, Refusal, refuseInvalid, valueOf } from "./problem.ts";
 import type { Call, Route } from "./route.ts";

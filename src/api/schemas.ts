@@ -40,6 +40,11 @@ export const blocksQuery = z.strictObject({
   from: decimal(1, Number.MAX_SAFE_INTEGER).optional(),
   limit: decimal(1, pageBlocks.max).default(pageBlocks.default),
 });
+export const watchQuery = z.strictObject({
+  prefix: z.string().default(""),
+  prefixEncoding: z.literal("base64").optional(),
+  from: decimal(0, Number.MAX_SAFE_INTEGER).optional(),
+});
 export const proofQuery = z.strictObject({ proof: z.enum(["0", "1"]).default("0") });
 export const readyQuery = z.strictObject({ verbose: z.enum(["", "1"]).optional() });
 export const sequenceParameter = decimal(1, Number.MAX_SAFE_INTEGER);

@@ -57,6 +57,29 @@ describe("frames", () => {
     expect(small?.buffer.byteLength).toBe(10);
   });
 
+  test("that come byte by byte do not keep their chunks: each would cost a hundred times its byte", () => {
+    const frame = Uint8Array.from({ length: 5000 }, (_, index) => index % 251);
+    const stream = encode([frame]);
+    const decoder = createFrameDecoder(1 << 24);
+    const got: Uint8Array[] = [];
+    for (let at = 0; at < stream.byteLength; at++) {
+      const chunk = stream.slice(at, at + 1);
+      decoder.push(chunk, (each) => got.push(each) > 0);
+      // whoever still looks at the chunk sees this
+      chunk.fill(255);
+      expect(decoder.partialBytes()).toBe((at + 1) % stream.byteLength);
+    }
+    expect(got).toEqual([frame]);
+  });
+
+  test("may stand in a list of chunks, as a muxer gives them", () => {
+    const frames = [Uint8Array.of(1, 2, 3), new Uint8Array(300).fill(7), Uint8Array.of(9)];
+    const decoder = createFrameDecoder(1000);
+    const got: Uint8Array[] = [];
+    decoder.push(split(encode(frames), [1, 2, 5, 100, 305]), (each) => got.push(each) > 0);
+    expect(got).toEqual(frames);
+  });
+
   test.each([
     ["too large", [0xe9, 0x07]],
     ["empty", [0x00]],

@@ -1,6 +1,7 @@
 /** The node's own records in the store: what consensus must not forget (PROTOCOL §6), and the history it keeps. Keys: storage/keys.ts. */
 import { Buffer } from "node:buffer";
 import type { Digest, Sequence, Signature, View } from "../protocol/ids.ts";
+import { limits } from "../protocol/limits.ts";
 import type { Answer } from "../ledger/answers.ts";
 import type { CommitCertificate, Signed, SignedNewView, ViewChange } from "../protocol/messages.ts";
 import { storeKey, tables, readNumber, writeNumber } from "../storage/keys.ts";
@@ -21,6 +22,13 @@ const numberBytes = (value: number): Uint8Array => {
   const bytes = new Uint8Array(8);
   writeNumber(bytes, value, 0);
   return bytes;
+};
+
+/** @throws RecordError beyond the safe integers: no number that was ever written */
+const readSafeNumber = (table: string, bytes: Uint8Array, offset: number): number => {
+  const value = readNumber(bytes, offset);
+  if (Number.isSafeInteger(value)) return value;
+  throw new RecordError(table, "a number out of range");
 };
 
 export const keys = {
@@ -54,9 +62,9 @@ export const encodeAccepted = (view: View, proposalSignature: Signature | undefi
 export const decodeAccepted = (key: Uint8Array, value: Uint8Array): AcceptedRecord => {
   if (key.length !== 41 || (value.length !== 8 && value.length !== 72)) throw new RecordError("A", "wrong size");
   return {
-    sequence: readNumber(key, 1) as Sequence,
+    sequence: readSafeNumber("A", key, 1) as Sequence,
     digest: toHex(key.subarray(9)) as Digest,
-    view: readNumber(value, 0) as View,
+    view: readSafeNumber("A", value, 0) as View,
     proposalSignature: value.length === 8 ? undefined : (value.slice(8) as Signature),
   };
 };
@@ -108,7 +116,7 @@ export const decodeBlockHeader = (value: Uint8Array): BlockHeader => {
   return {
     logHash: toHex(value.subarray(0, 32)) as Digest,
     stateRoot: toHex(value.subarray(32, 64)) as Digest,
-    timestamp: readNumber(value, 64),
+    timestamp: readSafeNumber("K", value, 64),
     certificate: certificate.value,
   };
 };
@@ -131,5 +139,7 @@ export const encodeRequestPlaces = (sequence: Sequence, answers: readonly Answer
 /** @throws RecordError */
 export const decodeRequestPlace = (value: Uint8Array): RequestPlace => {
   if (value.length !== 12) throw new RecordError("I", "wrong size");
-  return { sequence: readNumber(value, 0) as Sequence, index: asBuffer(value).readUInt32BE(8) };
+  const index = asBuffer(value).readUInt32BE(8);
+  if (index >= limits.maxRequestsPerBatch) throw new RecordError("I", "no such place in a batch");
+  return { sequence: readSafeNumber("I", value, 0) as Sequence, index };
 };

@@ -56,8 +56,6 @@ export const createExecution = ({ ledger, keeping, executed, stabilised }: Execu
       put(keys.results(sequence), encodeAnswers(answers)),
       ...encodeRequestPlaces(sequence, answers),
     ]);
-    if (batch.requests.length > 0 && !keeping.hasBatch(sequence, digest)) journal.save([put(keys.batch(digest), batch.bytes)]);
-    keeping.executed(sequence, digest);
     unwritten += 1;
     journal.after(() => {
       unwritten -= 1;
@@ -78,6 +76,9 @@ export const createExecution = ({ ledger, keeping, executed, stabilised }: Execu
 
   return {
     run(certificate, batch, done) {
+      const { sequence, digest } = certificate;
+      // at once, also when its turn comes later: a slot that is accepted because this batch was handed over brings none of its own
+      if (batch.requests.length > 0 && !keeping.hasBatch(sequence, digest)) journal.save([put(keys.batch(digest), batch.bytes)]);
       waiting.push({ certificate, batch, done });
       pump();
     },

@@ -13,8 +13,6 @@ export interface Keeping {
   newView(signed: SignedNewView): StoreOperation[];
   /** the batch lies in the store already */
   hasBatch(sequence: Sequence, digest: Digest): boolean;
-  /** A batch runs; it stays in history, whatever its slot forgets. Tell before its block is written. */
-  executed(sequence: Sequence, digest: Digest): void;
 }
 
 export interface KeepingOptions {
@@ -35,9 +33,6 @@ export const createKeeping = (options: KeepingOptions): Keeping => {
   /** bounded by the window and the views of it */
   const accepted = new Map<Sequence, Set<Digest>>();
   const prepared = new Set<Sequence>(options.prepared);
-  /** above the stable checkpoint: the store does not show yet what ran a moment ago. Bounded by the window */
-  const ran = new Map<Digest, Sequence>();
-  let lastStable = toSequence(0);
   let pruned = options.pruned;
 
   const note = (sequence: Sequence, digest: Digest): void => {
@@ -61,14 +56,14 @@ export const createKeeping = (options: KeepingOptions): Keeping => {
   /** Accepted in some view, and neither executed anywhere nor still under way. */
   const isOrphan = (sequence: Sequence, digest: Digest): boolean => {
     for (const digests of accepted.values()) if (digests.has(digest)) return false;
-    if (ran.has(digest) || history.header(sequence)?.certificate.digest === digest) return false;
+    if (history.header(sequence)?.certificate.digest === digest) return false;
     // a batch that ran under another number than the one it was first proposed for
     const first = history.batch(digest)?.requests[0];
     const place = first === undefined ? undefined : history.place(first.id);
     return place === undefined || history.header(place.sequence)?.certificate.digest !== digest;
   };
 
-  /** What was voted on at or below the stable checkpoint. */
+  /** What was voted on at or below the stable checkpoint, up to which everything ran and is on disk. */
   const forgetSlots = (stable: Sequence): StoreOperation[] => {
     const operations: StoreOperation[] = [];
     for (const [sequence, digests] of accepted) {
@@ -84,8 +79,6 @@ export const createKeeping = (options: KeepingOptions): Keeping => {
       operations.push(del(keys.prepared(sequence)));
       prepared.delete(sequence);
     }
-    for (const [digest, sequence] of ran) if (sequence <= stable) ran.delete(digest);
-    lastStable = stable;
     return operations;
   };
 
@@ -117,8 +110,5 @@ export const createKeeping = (options: KeepingOptions): Keeping => {
     viewChange: (signed) => [put(keys.view, encodeViewRecord({ active: false, viewChange: signed }))],
     newView: (signed) => [put(keys.view, encodeViewRecord({ active: true, newView: signed }))],
     hasBatch: (sequence, digest) => accepted.get(sequence)?.has(digest) === true,
-    executed(sequence, digest) {
-      if (sequence > lastStable) ran.set(digest, sequence);
-    },
   };
 };

@@ -76,19 +76,40 @@ describe("a committed batch", () => {
   });
 });
 
+describe("a batch that waits for its turn", () => {
+  it("is kept, though a slot was accepted meanwhile on the strength of it", async () => {
+    const rig = await createRig({ checkpointInterval: 128 });
+    const { run } = createOn(rig);
+    const blocks = Array.from({ length: 70 }, (_, index) => blockAt(index + 1));
+    for (const block of blocks) run(block);
+    const { certificate, batch } = blocks[69] as Block;
+    const slot = { epoch: certificate.epoch, view: toView(1), sequence: certificate.sequence, digest: batch.digest };
+    rig.journal.save(rig.keeping.record({ type: "accepted", ...slot }));
+    rig.journal.flush();
+    // a crash after the first write: the slot is accepted, so its batch must be there
+    expect(rig.ledger.position().sequence).toBe(64);
+    rig.disk.finish();
+    expect(rig.history.batch(batch.digest)?.digest).toBe(batch.digest);
+    expect(rig.history.block(certificate.sequence)).toBeDefined();
+  });
+});
+
 describe("the batches of a checkpoint that became stable", () => {
-  it("stay when they ran, also when their blocks are not on the disk yet", async () => {
+  it("stay when they ran, though the request at their head ran before", async () => {
     const rig = await createRig();
     const { accept, run, stable } = createOn(rig);
-    const blocks = [1, 2, 3].map((sequence) => blockAt(sequence));
-    for (const block of blocks) accept(block);
+    const again = putRequest(1);
+    for (const block of [blockAt(1, [again]), blockAt(2, [again, putRequest(2)])]) {
+      accept(block);
+      run(block);
+    }
     rig.journal.flush();
     rig.disk.finish();
-    for (const block of blocks) run(block);
-    stable(3);
+    stable(2);
     rig.journal.flush();
     rig.disk.finish();
-    for (const { certificate } of blocks) expect(rig.history.block(certificate.sequence), `block ${certificate.sequence}`).toBeDefined();
+    expect(rig.history.block(toSequence(1))).toBeDefined();
+    expect(rig.history.block(toSequence(2))).toBeDefined();
   });
 
   it("stay when the checkpoint is known before they run", async () => {
@@ -132,6 +153,8 @@ describe("the batches of a checkpoint that became stable", () => {
     accept(lost);
     accept(won);
     run(won);
+    rig.journal.flush();
+    rig.disk.finish();
     stable(1);
     rig.journal.flush();
     rig.disk.finish();

@@ -32,20 +32,24 @@ export const renderConfig = (values: PartialConfig = {}): string => {
 
 const pathOf = (dotted: string): string[] => dotted.split(".").map((name) => name.trim().replaceAll(/^["']|["']$/g, ""));
 
+/** Where `section.key`, or with no key the section, first stands: the line, from 1; undefined when it was not found. */
+export type LineOf = (section: string, key?: string) => number | undefined;
+
 /**
- * Where `section.key`, or with no key the section, first stands. Good enough to show people: a key inside of a multi-line text may fool it.
- *
- * @returns the line, from 1; undefined when it was not found
+ * Finds the lines of a text's keys, looking at each line once. Good enough to show people: a key inside of a multi-line text may fool it.
  */
-export const lineOf = (text: string, section: string, key?: string): number | undefined => {
-  const isWanted = (path: readonly string[]): boolean => path[0] === section && (key === undefined || path[1] === key);
+export const createLineOf = (text: string): LineOf => {
+  const lines = new Map<string, number>();
+  const nameOf = (...path: readonly string[]): string => path.join("\0");
+  const note = (path: readonly string[], line: number): void => {
+    for (const name of [nameOf(path[0] ?? ""), nameOf(path[0] ?? "", path[1] ?? "")]) if (!lines.has(name)) lines.set(name, line);
+  };
   let current: readonly string[] = [];
   for (const [index, line] of text.split("\n").entries()) {
     const header = /^\s*\[\[?([^\]]+)\]/.exec(line)?.[1];
     if (header !== undefined) current = pathOf(header);
     const name = /^\s*([A-Za-z0-9_."'-]+)\s*=/.exec(line)?.[1];
-    const path = name === undefined ? current : [...current, ...pathOf(name)];
-    if ((header !== undefined || name !== undefined) && isWanted(path)) return index + 1;
+    if (header !== undefined || name !== undefined) note(name === undefined ? current : [...current, ...pathOf(name)], index + 1);
   }
-  return undefined;
+  return (section, key) => lines.get(key === undefined ? nameOf(section) : nameOf(section, key));
 };

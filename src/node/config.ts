@@ -1,8 +1,9 @@
 /** Reads a node's configuration: flag over environment over file over default, every complaint with its key and line. */
 import { readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
-import { lineOf } from "./config-file.ts";
-import type { PartialConfig } from "./config-file.ts";
+import { createLineOf } from "./config-file.ts";
+import type { LineOf, PartialConfig } from "./config-file.ts";
+import { joinProblems, printable } from "./printable.ts";
 import { environmentName, fileName, relations, settings } from "./settings.ts";
 import type { Config, Setting } from "./settings.ts";
 
@@ -22,9 +23,10 @@ export interface ConfigProblem {
 export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
   constructor(problems: readonly ConfigProblem[]) {
-    super(problems.map(describe).join("; "));
+    const told = problems.map((problem) => ({ ...problem, key: printable(problem.key), message: printable(problem.message) }));
+    super(joinProblems(told.map(describe)));
     this.name = "ConfigError";
-    this.problems = problems;
+    this.problems = told;
   }
 }
 
@@ -82,17 +84,23 @@ const located = (line: number | undefined): { readonly line?: number } => (line 
 
 type Values = Map<string, Given>;
 
-const unknownSection = (section: string, path: string, text: string): ConfigProblem => ({
+const unknownSection = (section: string, path: string, lineOf: LineOf): ConfigProblem => ({
   key: section,
-  ...located(lineOf(text, section)),
+  ...located(lineOf(section)),
   message: `is not a known section${nearest(section, Object.keys(sections))}`,
   source: path,
 });
 
+/** larger files are not taken: one with every key and comment has about 6 KiB */
+const maxFileBytes = 1024 * 1024;
+
 const readText = (path: string): string | undefined => {
   try {
-    return readFileSync(path, "utf8");
+    const text = readFileSync(path, "utf8");
+    if (text.length <= maxFileBytes) return text;
+    throw new ConfigError([{ key: "", message: `is larger than ${maxFileBytes} bytes`, source: path }]);
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new ConfigError([{ key: "", message: `can not be read: ${(error as Error).message}`, source: path }]);
   }
@@ -108,22 +116,27 @@ const parseToml = (text: string, path: string): Record<string, unknown> => {
   }
 };
 
+/** TOML's dates are objects too. */
+const isSection = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+
 const fromFile = (path: string, values: Values, problems: ConfigProblem[]): void => {
   const text = readText(path);
   if (text === undefined) return;
+  const lineOf = createLineOf(text);
   for (const [section, keys] of Object.entries(parseToml(text, path))) {
     const known = Object.hasOwn(sections, section) ? sections[section] : undefined;
     if (known === undefined) {
-      problems.push(unknownSection(section, path, text));
+      problems.push(unknownSection(section, path, lineOf));
       continue;
     }
-    if (typeof keys !== "object" || keys === null || Array.isArray(keys)) {
-      problems.push({ key: section, ...located(lineOf(text, section)), message: `must be a section, [${section}]`, source: path });
+    if (!isSection(keys)) {
+      problems.push({ key: section, ...located(lineOf(section)), message: `must be a section, [${section}]`, source: path });
       continue;
     }
     const byFileName = new Map(Object.keys(known).map((key) => [fileName(key), key]));
     for (const [name, value] of Object.entries(keys)) {
-      const line = located(lineOf(text, section, name));
+      const line = located(lineOf(section, name));
       const key = byFileName.get(name);
       if (key === undefined) {
         problems.push({

@@ -12,6 +12,7 @@ import { sha256 } from "../wire/digests.ts";
 import { maxNewViewBytes } from "../wire/sizes.ts";
 import { concatBytes } from "../wire/bytes.ts";
 import { encodeSized, writeBytes, writeU16, writeU64, writeU8 } from "../wire/writer.ts";
+import { joinProblems, printable } from "./printable.ts";
 import { encodeRecordContent, recordProblems, recordSchema } from "./record.ts";
 import type { PublicRecord } from "./record.ts";
 
@@ -35,9 +36,10 @@ export interface Genesis {
 export class GenesisError extends Error {
   readonly problems: readonly string[];
   constructor(source: string, problems: readonly string[]) {
-    super(`${source}: ${problems.join("; ")}`);
+    const told = problems.map(printable);
+    super(`${printable(source)}: ${joinProblems(told)}`);
     this.name = "GenesisError";
-    this.problems = problems;
+    this.problems = told;
   }
 }
 

@@ -132,4 +132,33 @@ describe("what is wrong is named with its key and line", () => {
   it("says that a file can not be read", () => {
     expect(problemsOf({ file: folder })).toMatchObject([{ source: folder, message: expect.stringMatching(/can not be read/) as unknown }]);
   });
+
+  it("takes no date for a section", () => {
+    expect(problemsOf({ file: file("network = 2020-01-01\n") })).toMatchObject([
+      { key: "network", line: 1, message: "must be a section, [network]" },
+    ]);
+  });
+
+  it("shows what a terminal would obey, in one line of bounded length", () => {
+    const path = file(`"\\u001B[2J" = 1\n"b\\nyz: all is well" = 2\n${"x".repeat(50_000)} = 3\n`);
+    const load = () => loadConfig({ file: path });
+    expect(load).toThrow(/\\u\{1b\}\[2J is not a known section/);
+    expect(load).toThrow(/b\\u\{a\}yz: all is well is not a known section/);
+    expect(load).not.toThrow(/[\p{Cc}\p{Cf}]|x{1000}/u);
+  });
+
+  it("is found in time that grows with the file, not with its square, and the first complaints are told", () => {
+    const lines = Array.from({ length: 8_000 }, (_, index) => `k${index} = 1`);
+    const before = process.cpuUsage();
+    const problems = problemsOf({ file: file(`[network]\n${lines.join("\n")}\n`) });
+    const { user, system } = process.cpuUsage(before);
+    expect(problems[7_999]).toMatchObject({ key: "network.k7999", line: 8_001 });
+    // a search through the file for each key took 17 s
+    expect((user + system) / 1e6).toBeLessThan(6);
+    expect(() => loadConfig({ file: join(folder, "config.toml") })).toThrow(/; and 7960 more$/);
+  });
+
+  it("is not looked for in a file larger than any configuration", () => {
+    expect(problemsOf({ file: file("#".repeat(1024 * 1024 + 1)) })).toMatchObject([{ key: "", message: "is larger than 1048576 bytes" }]);
+  });
 });

@@ -196,6 +196,13 @@ describe("what a genesis may not be", () => {
     expect(problemsOf(() => parseRecord(JSON.stringify(both), "both.json"))).toEqual([expect.stringMatching(/are the same key/)]);
   });
 
+  it("keys and texts that a terminal would obey: they are shown, and cut", () => {
+    const problems = problemsOf(() => parseGenesis(JSON.stringify({ "\u001b[2J\n": 1, ["x".repeat(5000)]: 2 }), "genesis.json"));
+    expect(problems.join("; ")).toContain("\\u{1b}[2J\\u{a}");
+    expect(problemsOf(() => parseGenesis("\u001b[2J", "genesis.json")).join("; ")).toContain("\\u{1b}[2J");
+    for (const problem of problems) expect(problem).toMatch(/^[^\p{Cc}]{1,1000}$/u);
+  });
+
   it("a huge file", () => {
     expect(problemsOf(() => parseGenesis(`${text}${" ".repeat(1024 * 1024)}`, "genesis.json"))).toEqual([
       expect.stringMatching(/is larger than/),

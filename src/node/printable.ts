@@ -1,0 +1,23 @@
+/** Words of others on their way to a terminal or a log. */
+
+/** characters of one complaint at most */
+const maxCharacters = 400;
+/** complaints told in one message at most */
+const maxProblems = 40;
+
+/**
+ * The text with what a terminal would obey rather than show (control and format characters, lone surrogates, line ends) as `\u{…}`, and cut after
+ * 400 characters: what a file holds must neither move the cursor nor forge a line of a log.
+ */
+export const printable = (text: string): string => {
+  const shown = text
+    .slice(0, maxCharacters)
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+  return text.length > maxCharacters ? `${shown}…` : shown;
+};
+
+/** Complaints as one line; of very many only the first. */
+export const joinProblems = (problems: readonly string[]): string => {
+  const told = problems.slice(0, maxProblems).join("; ");
+  return problems.length > maxProblems ? `${told}; and ${problems.length - maxProblems} more` : told;
+};

@@ -13,6 +13,7 @@ import { trackConnections } from "./connections.ts";
 import { createStreams, defaultStreamLimits, type StreamLimits, type Streams } from "./event-stream.ts";
 import { createGuard, type Guard, type GuardOptions } from "./guard.ts";
 import type { KeyValueCodec } from "./json.ts";
+import { withOpenApi } from "./openapi.ts";
 import { type Answer, problemAnswer, Refusal, refuseInvalid } from "./problem.ts";
 import { createRouter, type Match, type Method, type Operation, type Route } from "./route.ts";
 import { eventRoutes, eventStreamType, watchRoutes } from "./routes-events.ts";
@@ -76,7 +77,10 @@ export interface Api {
 const flushMs = 100;
 
 /** Every route of the interface; the documentation and its test read it too. */
-export const apiRoutes = (service: NodeService, keyValue: KeyValueCodec | undefined): readonly Route[] => [
+export const apiRoutes = (service: NodeService, keyValue: KeyValueCodec | undefined): readonly Route[] =>
+  withOpenApi(ownRoutes(service, keyValue), () => service.status().version);
+
+const ownRoutes = (service: NodeService, keyValue: KeyValueCodec | undefined): readonly Route[] => [
   ...(keyValue === undefined ? [] : [...keyValueRoutes(service), ...watchRoutes(service)]),
   ...ledgerRoutes(service, keyValue),
   ...nodeRoutes(service),

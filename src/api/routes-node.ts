@@ -1,7 +1,7 @@
 /** What the node knows of itself and of the others: `/v1/status`, `/v1/validators`, `/v1/peers`, `/livez`, `/readyz`. */
 import type { z } from "zod";
 import type { NodeService } from "../node/service.ts";
-import { parseQuery } from "./parse.ts";
+import { parseJsonBody, parseQuery, requireMediaType } from "./parse.ts";
 import { jsonAnswer } from "./problem.ts";
 import type { Route } from "./route.ts";
 import * as schemas from "./schemas.ts";
@@ -21,7 +21,56 @@ const report = (path: string, summary: string, answer: z.ZodType, give: () => un
   },
 });
 
+/** a few names and levels */
+const maxLogBodyBytes = 1024;
+
+const operatorRoutes = (service: NodeService): readonly Route[] => [
+  {
+    path: "/v1/log",
+    operations: {
+      GET: {
+        summary: "The level of each part of the log",
+        query: schemas.noQuery,
+        answer: schemas.logLevels,
+        handle(call) {
+          parseQuery(schemas.noQuery, call.query);
+          return jsonAnswer(service.logLevels());
+        },
+      },
+      PUT: {
+        summary: "Change the level of some parts of the log, until the node stops",
+        query: schemas.noQuery,
+        body: { "application/json": schemas.logBody },
+        answer: schemas.logLevels,
+        async handle(call) {
+          parseQuery(schemas.noQuery, call.query);
+          requireMediaType(call.headers["content-type"], ["application/json"]);
+          service.setLogLevels(parseJsonBody(schemas.logBody, await call.body(maxLogBodyBytes)));
+          return jsonAnswer(service.logLevels());
+        },
+      },
+    },
+  },
+  {
+    path: "/metrics",
+    operations: {
+      GET: {
+        summary: "Prometheus text",
+        query: schemas.noQuery,
+        answer: schemas.text,
+        answerType: "text/plain",
+        async handle(call) {
+          parseQuery(schemas.noQuery, call.query);
+          const { type, text } = await service.metrics();
+          return { status: 200, headers: { "content-type": type }, body: text };
+        },
+      },
+    },
+  },
+];
+
 export const nodeRoutes = (service: NodeService): readonly Route[] => [
+  ...operatorRoutes(service),
   report("/v1/status", "What this node knows", schemas.statusAnswer, () => service.status()),
   report("/v1/validators", "The validator set", schemas.validatorsAnswer, () => service.validators()),
   report("/v1/peers", "Connected peers", schemas.peersAnswer, () => service.peers()),

@@ -68,6 +68,10 @@ export const txnBody = z.strictObject({
   success: entries(operation),
   failure: entries(operation).default([]),
 });
+const logLevel = z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]);
+const logParts = { node: logLevel, consensus: logLevel, network: logLevel, api: logLevel };
+export const logLevels = z.strictObject(logParts);
+export const logBody = logLevels.partial().transform((levels) => levels as Partial<z.output<typeof logLevels>>);
 export const requestBody = z.strictObject({ request: base64 });
 
 /* ------------------------------------------------------------------ answers */
@@ -75,9 +79,16 @@ export const requestBody = z.strictObject({ request: base64 });
 const signatures = z.array(z.strictObject({ replica: unsigned, signature: base64 }));
 const certificate = z.strictObject({ epoch: unsigned, view: unsigned, sequence: unsigned, digest: hex64, signatures });
 const answerProof = z.strictObject({
-  receipts: z.strictObject({ epoch: unsigned, sequence: unsigned, resultsRoot: hex64, stateRoot: hex64, logHash: hex64, signatures }),
+  receipts: z.strictObject({
+    epoch: unsigned,
+    sequence: unsigned,
+    requests: unsigned,
+    resultsRoot: hex64,
+    stateRoot: hex64,
+    logHash: hex64,
+    signatures,
+  }),
   previousLogHash: hex64,
-  count: unsigned,
   siblings: z.array(hex64),
 });
 const checkpoint = z.strictObject({ epoch: unsigned, sequence: unsigned, stateRoot: hex64, logHash: hex64, epochRoot: hex64, signatures });
@@ -223,6 +234,8 @@ export const peersAnswer = z.array(
     connectedSince: unsigned,
   }),
 );
+export const openApiAnswer = z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) });
+export const text = z.string();
 export const liveAnswer = z.strictObject({ alive: z.literal(true) });
 export const readyAnswer = z.strictObject({
   ready: z.boolean(),

@@ -57,7 +57,8 @@ const run = async (session: Session, options: StartOptions): Promise<void> => {
   const { asked, forget } = askedToStop(session, options.stopWith);
   const { home, config } = loadAll(session, options);
   const genesis = loadGenesis(options.genesis ?? home.genesis);
-  const logger = pino({ level: config.log.level, base: { node: config.node.moniker } }, pino.destination({ fd: 2, sync: true }));
+  // each part of the node has a level of its own, which can change while it runs
+  const logger = pino({ level: "trace", base: { node: config.node.moniker } }, pino.destination({ fd: 2, sync: true }));
   // as in bin/byz.js: what starting leaves behind must not make the young generation large for good
   setFlagsFromString("--semi-space-growth-factor=1");
   const { createNode } = await import("../node/create-node.ts");

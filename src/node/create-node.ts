@@ -6,9 +6,8 @@ import type { ReplicaSettings } from "../consensus/config.ts";
 import { defaultSettings } from "../consensus/config.ts";
 import type { HaltReason } from "../consensus/effect.ts";
 import { decodeOperation, decodeResult } from "../ledger/kv/encoding.ts";
-import { createLibp2pNetwork } from "../network/libp2p/create-network.ts";
+import { createLibp2pNetwork, type Libp2pNetwork } from "../network/libp2p/create-network.ts";
 import type { Network } from "../network/port.ts";
-import type { Committee } from "../protocol/committee.ts";
 import type { PeerName } from "../protocol/ids.ts";
 import { createWorkerPool, type WorkerPool } from "../signing/worker-pool.ts";
 import { assembleNode } from "./assemble.ts";
@@ -16,8 +15,10 @@ import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import type { Desk } from "./desk.ts";
 import type { Engine } from "./engine.ts";
+import type { LogLevel } from "./feeds.ts";
 import { identify, type Identity, type NodeOptions } from "./identity.ts";
 import { createKeyValueReads } from "./key-value-reads.ts";
+import { createLogSwitch } from "./log-parts.ts";
 import { openNodeData, type NodeData } from "./node-data.ts";
 import { createNodeService } from "./node-service.ts";
 import { createObservation, type Observation } from "./observation.ts";
@@ -76,7 +77,9 @@ const openData = ({ home, genesis, config }: NodeOptions, { committee, applicati
  * @throws NodeError, KeyFileError, HomeError, StoreError, RecordError, LedgerError, ListenError: nothing is left running
  */
 export const createNode = async (options: NodeOptions): Promise<RunningNode> => {
-  const { config, genesis, logger } = options;
+  const { config, genesis } = options;
+  const logSwitch = createLogSwitch(options.logger, config.log.level as LogLevel);
+  const logger = logSwitch.of("node");
   const identity = identify(options);
   const { committee, self } = identity;
   const clock = systemClock;
@@ -85,16 +88,22 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   const data = await openData(options, identity);
   const { ledger, history } = data;
   const pool = createWorkerPool({ workers: config.verification.workers });
-  const network = await openNetwork(options, committee, identity.nodeKey.exportSeed()).catch(async (error: unknown) => {
+  const network = await openNetwork(options, logSwitch.of("network"), identity).catch(async (error: unknown) => {
     await data.store.close();
     throw error;
   });
-  const observation = createObservation({ committee, clock, logger, history, executed: ledger.position().sequence });
-  const { engine, desk, stable } = assembleNode({
+  const observation = createObservation({
+    committee,
+    clock,
+    log: logSwitch.of("consensus"),
+    history,
+    executed: ledger.position().sequence,
+  });
+  const { engine, desk, stable, counters } = assembleNode({
     identity,
     parameters: genesis.parameters,
     settings: replicaSettings(config),
-    data,
+    data: { ...data, store: { ...data.store, ...observation.measures.measured(data.store) } },
     network,
     pool,
     clock,
@@ -123,14 +132,22 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     replica: engine.replica,
     submitter: createSubmitter(desk.gateway),
     ...desk,
-    ...observation,
+    observable: observation.observable({
+      replica: engine.replica,
+      network,
+      pool,
+      counters,
+      clock,
+      logSwitch,
+      status: () => service.status(),
+    }),
     reads: createKeyValueReads(ledger, stable),
     isReachable: (index) => engine.reachable().includes(index),
     uptime: () => Math.floor((clock.now() - startedAt) / 1000),
   });
   const parts: Parts = { data, network, engine, desk, observation, pool, logger, ticker: undefined, api: undefined };
   try {
-    const apiUrl = await bringUp(parts, await openApi(options, service));
+    const apiUrl = await bringUp(parts, await openApi(options, logSwitch.of("api"), service));
     const role = self === undefined ? "observer" : "validator";
     logger.info({ peerId: network.self, role, api: apiUrl, addresses: network.addresses() }, "running");
     return { peerId: network.self, apiUrl, service, addresses: () => network.addresses(), stopped, stop: once(() => shutDown(parts)) };
@@ -162,10 +179,10 @@ const bringUp = async (parts: Parts, api: Api): Promise<string> => {
   return api.listen();
 };
 
-const openNetwork = ({ config, genesis, home, logger }: NodeOptions, committee: Committee, nodeKey: Uint8Array): Promise<Network> =>
+const openNetwork = ({ config, genesis, home }: NodeOptions, logger: Logger, { committee, nodeKey }: Identity): Promise<Libp2pNetwork> =>
   createLibp2pNetwork({
     genesisHash: genesis.hash,
-    nodeKey,
+    nodeKey: nodeKey.exportSeed(),
     listen: config.network.listen,
     announce: config.network.announce,
     bootstrap: config.network.bootstrap,
@@ -175,7 +192,7 @@ const openNetwork = ({ config, genesis, home, logger }: NodeOptions, committee: 
     log: (level, message, fields) => logger[level](fields, message),
   });
 
-const openApi = async ({ config, home, logger }: NodeOptions, service: ReturnType<typeof createNodeService>): Promise<Api> => {
+const openApi = async ({ config, home }: NodeOptions, logger: Logger, service: ReturnType<typeof createNodeService>): Promise<Api> => {
   const { host, port } = splitHostPort(config.api.listen);
   return createApi({
     service,

@@ -11,6 +11,8 @@ import type { StatusReport } from "./service.ts";
 
 export interface EventLog extends Events {
   readonly observe: Observe;
+  /** what others noticed */
+  tell(happening: Happening): void;
   /** a channel came up or went down */
   peer(peer: PeerName, up: boolean): void;
   /** Call it a few times a second: tells what was executed since, and whether something stands in the way. */
@@ -97,6 +99,7 @@ export const createEventLog = ({ committee, clock, keptEvents = KEPT_EVENTS }: E
         } else if (effect.type === "halt") add({ type: "halted", reason: effect.reason, detail: effect.detail });
       }
     },
+    tell: add,
     peer: (peer, up) => add({ type: up ? "peer_up" : "peer_down", peerId: peer, role: isValidator(peer) ? "validator" : "observer" }),
     tick(blocked) {
       if (executed !== undefined) add({ type: "executed", ...executed });

@@ -80,3 +80,25 @@ export interface Events {
   /** the id of the last event, or of the beginning */
   readonly last: string;
 }
+
+/* ------------------------------------------------------------------ the log */
+
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+
+/** The level of each part of the log. */
+export interface LogLevels {
+  readonly node: LogLevel;
+  readonly consensus: LogLevel;
+  readonly network: LogLevel;
+  readonly api: LogLevel;
+}
+
+/** What operators look at and turn: a part of `NodeService`. */
+export interface Observable {
+  readonly changes: Changes;
+  readonly events: Events;
+  /** Prometheus text, and its media type */
+  metrics(): Promise<{ readonly type: string; readonly text: string }>;
+  logLevels(): LogLevels;
+  setLogLevels(levels: Partial<LogLevels>): void;
+}

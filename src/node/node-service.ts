@@ -33,8 +33,7 @@ export interface NodeServiceOptions {
   /** seconds since the start */
   readonly uptime: () => number;
   readonly refreshStanding: () => void;
-  readonly changes: Changes;
-  readonly events: Events;
+  readonly observable: Observable;
 }
 
 export const createNodeService = (options: NodeServiceOptions): NodeService => {
@@ -76,8 +75,7 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
   };
 
   return {
-    changes: options.changes,
-    events: options.events,
+    ...options.observable,
     status,
     validators: () => {
       const { primary } = replica.describe();

@@ -1,39 +1,57 @@
-/** Everything that looks on: logs, events, changes. One reader of (input, effects) in front of them all (docs/architecture.md). */
+/** Everything that looks on: logs, events, changes, measures. One reader of (input, effects) in front of them all (docs/architecture.md). */
 import type { Committee } from "../protocol/committee.ts";
 import type { Sequence } from "../protocol/ids.ts";
 import { type ChangeFeed, createChangeFeed } from "./changes.ts";
 import type { Clock } from "./clock.ts";
 import type { Observe } from "./engine.ts";
 import { createEventLog, type EventLog } from "./events.ts";
+import { createExposition } from "./exposition.ts";
+import type { Observable } from "./feeds.ts";
 import type { History } from "./history.ts";
+import type { LogSwitch } from "./log-parts.ts";
+import { createMeasures, type Measures } from "./measures.ts";
+import { metricFamilies, type MetricSources } from "./metrics.ts";
 import { createObserve, type Logger } from "./observe.ts";
 
 export interface Observation {
   readonly observe: Observe;
   readonly changes: ChangeFeed;
   readonly events: EventLog;
+  readonly measures: Measures;
+  /** what people are offered of it, once the other parts exist */
+  observable(parts: Omit<MetricSources, "measures"> & { readonly logSwitch: LogSwitch }): Observable;
 }
 
 export interface ObservationOptions {
   readonly committee: Committee;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly log: Logger;
   readonly history: History;
   /** the last executed sequence */
   readonly executed: Sequence;
 }
 
-export const createObservation = ({ committee, clock, logger, history, executed }: ObservationOptions): Observation => {
+export const createObservation = ({ committee, clock, log: logger, history, executed }: ObservationOptions): Observation => {
   const log = createObserve(logger, clock.now);
   const changes = createChangeFeed(history, executed);
   const events = createEventLog({ committee, clock });
+  const measures = createMeasures(clock.now);
   return {
     observe(input, effects, replica) {
       log(input, effects, replica);
       events.observe(input, effects, replica);
+      measures.observe(input, effects, replica);
       if (input.type === "executed") changes.executed(input.sequence);
     },
     changes,
     events,
+    measures,
+    observable: ({ logSwitch, ...sources }) => ({
+      changes,
+      events,
+      metrics: createExposition(metricFamilies({ ...sources, measures })),
+      logLevels: logSwitch.levels,
+      setLogLevels: logSwitch.set,
+    }),
   };
 };

@@ -5,7 +5,7 @@
 import type { Digest, Sequence } from "../protocol/ids.ts";
 import type { Batch, CheckpointCertificate, CommitCertificate, ReceiptCertificate } from "../protocol/messages.ts";
 import type { KvOperation, KvResult } from "../ledger/kv/operations.ts";
-import type { Changes, Events } from "./feeds.ts";
+import type { Observable } from "./feeds.ts";
 
 /* ------------------------------------------------------------------ refusals */
 
@@ -54,6 +54,11 @@ export const failed = (failure: Failure): { readonly ok: false; readonly failure
 
 export type Role = "validator" | "observer";
 export type Connectivity = "whole" | "degraded" | "minority" | "split";
+/** What `from` sends does not arrive at `to`; peer ids. */
+export interface BrokenLinkReport {
+  readonly from: string;
+  readonly to: string;
+}
 export type Standing = "good" | "throttled" | "isolated" | "quarantined" | "suspended";
 
 /** `GET /v1/status` */
@@ -177,8 +182,6 @@ export interface AnswerProof {
   readonly receipts: ReceiptCertificate;
   /** H(previousLogHash ‖ the batch's digest) is the receipts' log hash: what ties the commit certificate to them */
   readonly previousLogHash: Digest;
-  /** answers in the batch */
-  readonly count: number;
   /** from the answer up to the receipts' results root */
   readonly siblings: readonly Digest[];
 }
@@ -230,9 +233,7 @@ export interface ListQuery {
   readonly maxBytes: number;
 }
 
-export interface NodeService {
-  readonly changes: Changes;
-  readonly events: Events;
+export interface NodeService extends Observable {
   status(): StatusReport;
   validators(): readonly ValidatorReport[];
   peers(): readonly PeerReport[];

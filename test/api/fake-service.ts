@@ -3,7 +3,7 @@ import { toDigest, toEpoch, toPublicKey, toReplicaIndex, toSequence, toSignature
 import type { Digest, Sequence } from "../../src/protocol/ids.ts";
 import type { Batch, CheckpointCertificate, CommitCertificate, Request } from "../../src/protocol/messages.ts";
 import type { KvOperation, KvResult, SimpleOperation, SimpleResult } from "../../src/ledger/kv/operations.ts";
-import type { NodeEvent, PlacedChange } from "../../src/node/feeds.ts";
+import type { LogLevels, NodeEvent, PlacedChange } from "../../src/node/feeds.ts";
 import { encodeOperation, encodeResult } from "../../src/ledger/kv/encoding.ts";
 import {
   type BlockRecord,
@@ -92,6 +92,7 @@ export interface FakeService extends NodeService {
   pruned: number;
   readonly happened: NodeEvent[];
   /** tells those who follow that there is more */
+  readonly levels: LogLevels;
   wake(): void;
   followers(): number;
 }
@@ -191,6 +192,11 @@ export const createFakeService = (): FakeService => {
     barriers: 0,
     submitted: [],
     received: [],
+    cuts: [],
+    metrics: async () => ({ type: "text/plain; version=0.0.4; charset=utf-8", text: "byz_view 3\n" }),
+    logLevels: () => service.levels,
+    setLogLevels: (levels) => void Object.assign(service.levels, levels),
+    levels: { node: "info", consensus: "info", network: "info", api: "info" },
     status: () => statusReport,
     validators: () => [
       {
@@ -254,9 +260,8 @@ export const createFakeService = (): FakeService => {
         ? { id, state: "committed", sequence: toSequence(9), index: 0, results: [new Uint8Array([250, 251])], certificate: certificate(9) }
         : { id, state: "unknown" },
     proveAnswer: async (sequence) => ({
-      receipts: { epoch: toEpoch(0), sequence, resultsRoot: hex("5"), stateRoot: hex("6"), logHash: hex("7"), signatures },
+      receipts: { epoch: toEpoch(0), sequence, requests: 3, resultsRoot: hex("5"), stateRoot: hex("6"), logHash: hex("7"), signatures },
       previousLogHash: hex("8"),
-      count: 3,
       siblings: [hex("9")],
     }),
     async readBarrier() {

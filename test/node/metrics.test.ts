@@ -1,0 +1,161 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import type { Effect } from "../../src/consensus/effect.ts";
+import type { Input } from "../../src/consensus/input.ts";
+import type { Replica } from "../../src/consensus/replica.ts";
+import { createCounters as createNetworkCounters } from "../../src/network/counters.ts";
+import { createCounters } from "../../src/node/counters.ts";
+import { createExposition } from "../../src/node/exposition.ts";
+import { createLogSwitch } from "../../src/node/log-parts.ts";
+import { createMeasures } from "../../src/node/measures.ts";
+import { metricFamilies } from "../../src/node/metrics.ts";
+import { toDigest, toEpoch, toPublicKey, toSequence, toSignature, toView } from "../../src/protocol/ids.ts";
+import type { Batch, Request } from "../../src/protocol/messages.ts";
+import { createMemoryStore } from "../../src/storage/memory.ts";
+
+const digest = toDigest("d".repeat(64));
+const requestOf = (digit: string): Request => ({
+  kind: "request",
+  client: toPublicKey("9".repeat(64)),
+  sequence: 1,
+  operations: [new Uint8Array(1), new Uint8Array(1)],
+  signature: toSignature(new Uint8Array(64)),
+  id: toDigest(digit.repeat(64)),
+  bytes: new Uint8Array(100),
+});
+const batchOf = (...requests: Request[]): Batch => ({ kind: "batch", timestamp: 1, requests, digest, bytes: new Uint8Array(1_000) });
+
+const createMeasured = () => {
+  let time = 0;
+  const measures = createMeasures(() => time);
+  const summary = {
+    view: 3,
+    active: true,
+    demand: 3,
+    committed: 9,
+    executed: 8,
+    stable: { sequence: 0 },
+    windowTop: 256,
+    behind: 0,
+    inFlight: 1,
+    pool: { requests: 2, bytes: 200, oldestSince: undefined },
+    heldBatchBytes: 0,
+    earlyMessages: 0,
+    requestTimeoutMs: 1_000,
+    passive: false,
+    halted: undefined,
+  };
+  const counters = createCounters();
+  counters.count("refused.bad-signature", 4);
+  const families = metricFamilies({
+    measures,
+    clock: { now: () => time },
+    replica: { describe: () => summary } as unknown as Replica,
+    status: () => ({
+      quorum: { n: 4, f: 1, size: 3, reachable: 4 },
+      syncing: false,
+      blocked: { reason: "no_quorum", since: 0, waitingFor: [] },
+    }),
+    network: { counters: () => ({ ...createNetworkCounters(), framesOut: 12 }), peers: () => [] },
+    pool: { stats: () => ({ queued: 0, inline: 5, offloaded: 7, workers: 1, crashes: 0 }) },
+    counters,
+  });
+  const step = (input: Input, ...effects: Effect[]) => measures.observe(input, effects, {} as Replica);
+  return { measures, families, step, at: (ms: number) => (time = ms), scrape: createExposition(families) };
+};
+
+const tick: Input = { type: "tick" };
+const slot = { epoch: toEpoch(0), view: toView(0), sequence: toSequence(7), digest };
+const certificate = { ...slot, commits: [] };
+
+describe("the metrics", () => {
+  it("time a request through the phases, whoever proposes", async () => {
+    const { measures, step, at } = createMeasured();
+    const batch = batchOf(requestOf("a"), requestOf("b"));
+    for (const request of batch.requests) step({ type: "request", request: request as never, local: true });
+    at(10);
+    step({ type: "pre-prepare", signed: { message: slot } as never, batch: batch as never });
+    step({ type: "pre-prepare", signed: { message: slot } as never, batch: batch as never });
+    at(30);
+    step(tick, { type: "save", record: { type: "prepared", certificate: slot as never } });
+    at(60);
+    step(tick, { type: "execute", certificate, batch });
+    at(100);
+    step({ type: "executed", sequence: toSequence(7), stateRoot: digest, logHash: digest });
+    const seen = Object.entries(measures.phases).map(([phase, { count, sum }]) => [phase, count, Number(sum.toFixed(3))]);
+    expect(seen).toEqual([
+      ["pre-prepare", 2, 0.02],
+      ["prepare", 1, 0.02],
+      ["commit", 1, 0.03],
+      ["execute", 1, 0.04],
+      ["request", 2, 0.2],
+    ]);
+    expect(measures.executed).toEqual({ batches: 1, requests: 2, operations: 4 });
+  });
+
+  it("are text that Prometheus reads: counted since the start, buckets cumulative", async () => {
+    const { step, scrape, measures } = createMeasured();
+    step(tick, { type: "execute", certificate, batch: batchOf(requestOf("a")) });
+    step(tick, { type: "execute", certificate: { ...certificate, sequence: toSequence(8) }, batch: batchOf() });
+    step(tick, { type: "reject", input: "commit", rejection: { reason: "duplicate", action: "ignore" } });
+    step(tick, { type: "announce", message: { kind: "view-change", view: toView(1) } as never });
+    const store = createMemoryStore();
+    const write = measures.measured(store).write;
+    await new Promise<void>((resolve) =>
+      write([{ type: "put", key: Uint8Array.of(1), value: Uint8Array.of(1) }], { durable: true }, () => resolve()),
+    );
+    for (let turn = 0; turn < 2; turn += 1) {
+      const { type, text } = await scrape();
+      expect(type).toMatch(/^text\/plain/);
+      for (const line of [
+        "byz_view 3",
+        'byz_sequence{kind="executed"} 8',
+        'byz_blocked{reason="no_quorum"} 1',
+        'byz_view_changes_total{cause="tick"} 1',
+        'byz_rejections_total{input="commit",reason="duplicate",action="ignore"} 1',
+        'byz_batch_requests_bucket{le="0"} 1',
+        'byz_batch_requests_bucket{le="1"} 2',
+        'byz_batch_requests_bucket{le="+Inf"} 2',
+        "byz_batch_requests_sum 1",
+        "byz_batch_requests_count 2",
+        "byz_journal_operations_total 1",
+        "byz_journal_write_seconds_count 1",
+        'byz_messages_refused_total{reason="bad-signature"} 4',
+        'byz_network_total{what="framesOut"} 12',
+        'byz_signatures_total{where="offloaded"} 7',
+      ]) {
+        expect(text.split("\n")).toContain(line);
+      }
+      expect(text).toMatch(/^byz_nodejs_eventloop_lag_p99_seconds \d/m);
+      expect(text).toMatch(/^byz_process_resident_memory_bytes \d/m);
+    }
+  });
+
+  it("are all in docs/operators.md, and no others", () => {
+    const page = readFileSync(new URL("../../docs/operators.md", import.meta.url), "utf8");
+    const section = page.slice(page.indexOf("## Metrics"), page.indexOf("## Logs"));
+    const documented = [...section.matchAll(/^\| `(byz_[a-z_]+)` \| (\w+) \| ([^|]+) \| (.+) \|$/gm)].map((row) => row.slice(1));
+    const { families } = createMeasured();
+    const labelsOf = (labels: readonly string[] = []) => (labels.length === 0 ? "–" : labels.map((label) => `\`${label}\``).join(", "));
+    expect(documented).toEqual(families.map(({ name, type, labels, help }) => [name, type, labelsOf(labels), help]));
+  });
+});
+
+describe("the log", () => {
+  it("writes each part at its own level, which can change", () => {
+    const lines: unknown[] = [];
+    const write = (fields: object, message: string): void => void lines.push({ ...fields, message });
+    const log = createLogSwitch({ debug: write, info: write, warn: write, error: write }, "info");
+    log.of("consensus").debug({}, "not yet");
+    log.of("consensus").info({ view: 1 }, "first");
+    log.set({ consensus: "debug", network: "silent" });
+    log.of("consensus").debug({}, "second");
+    log.of("network").error({}, "never");
+    log.of("api").debug({}, "never");
+    expect(lines).toEqual([
+      { part: "consensus", view: 1, message: "first" },
+      { part: "consensus", message: "second" },
+    ]);
+    expect(log.levels()).toEqual({ node: "info", consensus: "debug", network: "silent", api: "info" });
+  });
+});

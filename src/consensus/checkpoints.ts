@@ -71,6 +71,10 @@ const countVotes = (turn: Turn, message: Checkpoint): void => {
   adoptStable(turn, { epoch, sequence, stateRoot, logHash, epochRoot, signatures });
 };
 
+const forgetUpTo = (entries: Map<Sequence, unknown>, sequence: Sequence): void => {
+  for (const key of entries.keys()) if (key <= sequence) entries.delete(key);
+};
+
 /** Moves the low watermark if this replica has executed that far; otherwise the certificate is where it has to get to. */
 export const adoptStable = (turn: Turn, certificate: CheckpointCertificate): void => {
   const { state, effects } = turn;
@@ -87,9 +91,7 @@ export const adoptStable = (turn: Turn, certificate: CheckpointCertificate): voi
   }
   state.stable = certificate;
   effects.push({ type: "save", record: { type: "stable", certificate } });
-  for (const key of state.slots.keys()) if (key <= sequence) state.slots.delete(key);
-  for (const key of state.checkpointVotes.keys()) if (key <= sequence) state.checkpointVotes.delete(key);
-  for (const key of state.ownCheckpoints.keys()) if (key <= sequence) state.ownCheckpoints.delete(key);
+  for (const entries of [state.slots, state.checkpointVotes, state.ownCheckpoints]) forgetUpTo(entries, sequence);
   voteAgainAfterAmnesia(turn);
   // what the view carries over may have lain beyond the window until now
   if (state.active && state.newView?.message.view === state.view) installProposals(turn, state.newView);

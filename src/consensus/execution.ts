@@ -16,6 +16,8 @@ export const handOver = (turn: Turn, certificate: CommitCertificate, batch: Batc
   state.committedTimestamp = Math.max(state.committedTimestamp, batch.timestamp);
   const slot = state.slots.get(certificate.sequence);
   if (slot !== undefined) slot.certificate = certificate;
+  // another batch that was proposed for this sequence lost it: should a later view want it, it is on disk
+  if (slot?.proposal !== undefined) state.batches.remove(slot.proposal.digest);
   state.executedDigests.set(certificate.sequence, certificate.digest);
   state.executedDigests.delete((certificate.sequence - 2 * state.config.parameters.checkpointInterval) as Sequence);
   state.batches.remove(batch.digest);

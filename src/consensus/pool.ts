@@ -46,94 +46,115 @@ export interface Pool {
   readonly bytes: number;
 }
 
+const first = (entries: ReadonlyMap<Digest, PendingRequest>): PendingRequest | undefined => entries.values().next().value;
+
+/** Entries by name, oldest first, and their bytes. */
+const createQueue = (): {
+  readonly entries: Map<Digest, PendingRequest>;
+  add(entry: PendingRequest): void;
+  remove(id: Digest): void;
+  bytes: number;
+} => {
+  const queue = {
+    entries: new Map<Digest, PendingRequest>(),
+    bytes: 0,
+    add(entry: PendingRequest): void {
+      queue.entries.set(entry.request.id, entry);
+      queue.bytes += entry.request.bytes.length;
+    },
+    remove(id: Digest): void {
+      const entry = queue.entries.get(id);
+      if (entry === undefined) return;
+      queue.entries.delete(id);
+      queue.bytes -= entry.request.bytes.length;
+    },
+  };
+  return queue;
+};
+
+const createClientCounts = (): { of(client: PublicKey): number; change(client: PublicKey, by: number): void } => {
+  const counts = new Map<PublicKey, number>();
+  return {
+    of: (client) => counts.get(client) ?? 0,
+    change(client, by) {
+      const count = (counts.get(client) ?? 0) + by;
+      if (count === 0) counts.delete(client);
+      else counts.set(client, count);
+    },
+  };
+};
+
 export const createPool = (bounds: PoolBounds): Pool => {
-  const pending = new Map<Digest, PendingRequest>();
-  const perClient = new Map<PublicKey, number>();
-  let bytes = 0;
-  // views of `pending`, each oldest first, so that no question walks past what it does not ask for
-  const unproposed = new Map<Digest, PendingRequest>();
+  const all = createQueue();
+  // parts of it, so that no question walks past what it does not ask for
+  const unproposed = createQueue();
   const locals = new Map<Digest, PendingRequest>();
   const unrelayed = new Map<Digest, PendingRequest>();
-  let unproposedBytes = 0;
+  const clients = createClientCounts();
 
-  const first = (entries: ReadonlyMap<Digest, PendingRequest>): PendingRequest | undefined => entries.values().next().value;
   const markLocal = (entry: PendingRequest): void => {
     entry.local = true;
     locals.set(entry.request.id, entry);
     if (!entry.relayedToAll) unrelayed.set(entry.request.id, entry);
   };
 
-  const countClient = (client: PublicKey, change: number): void => {
-    const count = (perClient.get(client) ?? 0) + change;
-    if (count === 0) perClient.delete(client);
-    else perClient.set(client, count);
-  };
-
   return {
     add(request, now, local) {
-      const known = pending.get(request.id);
+      const known = all.entries.get(request.id);
       if (known !== undefined) {
         if (local && !known.local) markLocal(known);
         return "already-pending";
       }
-      if (pending.size >= bounds.requests || bytes + request.bytes.length > bounds.bytes) return "pool-full";
-      if ((perClient.get(request.client) ?? 0) >= bounds.requestsPerClient) return "client-pool-full";
+      if (all.entries.size >= bounds.requests || all.bytes + request.bytes.length > bounds.bytes) return "pool-full";
+      if (clients.of(request.client) >= bounds.requestsPerClient) return "client-pool-full";
       const entry: PendingRequest = { request, since: now, local: false, relayedToAll: false, proposed: undefined };
-      pending.set(request.id, entry);
+      all.add(entry);
+      unproposed.add(entry);
+      clients.change(request.client, 1);
       if (local) markLocal(entry);
-      countClient(request.client, 1);
-      bytes += request.bytes.length;
-      unproposed.set(request.id, entry);
-      unproposedBytes += request.bytes.length;
       return "admitted";
     },
-    get: (id) => pending.get(id),
+    get: (id) => all.entries.get(id),
     remove(id) {
-      const entry = pending.get(id);
+      const entry = all.entries.get(id);
       if (entry === undefined) return undefined;
-      pending.delete(id);
-      locals.delete(id);
-      unrelayed.delete(id);
-      countClient(entry.request.client, -1);
-      bytes -= entry.request.bytes.length;
-      if (unproposed.delete(id)) unproposedBytes -= entry.request.bytes.length;
+      for (const queue of [all, unproposed]) queue.remove(id);
+      for (const part of [locals, unrelayed]) part.delete(id);
+      clients.change(entry.request.client, -1);
       return entry;
     },
-    oldest: () => first(pending),
+    oldest: () => first(all.entries),
     locals: () => locals.values(),
-    unrelayed: () => first(unrelayed),
-    markRelayed(id) {
-      const entry = unrelayed.get(id);
-      if (entry === undefined) return;
-      entry.relayedToAll = true;
-      unrelayed.delete(id);
-    },
-    unproposed: () => unproposed.size,
-    nextUnproposed: () => first(unproposed),
-    unproposedValues: () => unproposed.values(),
-    unproposedBytes: () => unproposedBytes,
-    markProposed(id, sequence) {
-      const entry = pending.get(id);
-      if (entry === undefined) return;
-      if (unproposed.delete(id)) unproposedBytes -= entry.request.bytes.length;
-      entry.proposed = sequence;
-    },
-    releaseAll() {
-      unproposed.clear();
-      for (const [id, entry] of pending) {
-        entry.proposed = undefined;
-        unproposed.set(id, entry);
-      }
-      unproposedBytes = bytes;
-    },
     get hasLocals() {
       return locals.size > 0;
     },
+    unrelayed: () => first(unrelayed),
+    markRelayed(id) {
+      const entry = unrelayed.get(id);
+      if (entry !== undefined) entry.relayedToAll = true;
+      unrelayed.delete(id);
+    },
+    unproposed: () => unproposed.entries.size,
+    unproposedBytes: () => unproposed.bytes,
+    nextUnproposed: () => first(unproposed.entries),
+    unproposedValues: () => unproposed.entries.values(),
+    markProposed(id, sequence) {
+      const entry = all.entries.get(id);
+      if (entry !== undefined) entry.proposed = sequence;
+      unproposed.remove(id);
+    },
+    releaseAll() {
+      for (const entry of unproposed.entries.values()) unproposed.remove(entry.request.id);
+      for (const entry of all.entries.values()) {
+        entry.proposed = undefined;
+        unproposed.add(entry);
+      }
+    },
     get size() {
-      return pending.size;
+      return all.entries.size;
     },
     get bytes() {
-      return bytes;
+      return all.bytes;
     },
   };
 };

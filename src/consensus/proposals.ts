@@ -2,6 +2,7 @@
 import { primaryOf } from "../protocol/committee.ts";
 import type { Digest } from "../protocol/ids.ts";
 import type { Batch, PrePrepare, Signed } from "../protocol/messages.ts";
+import type { RejectionReason } from "../protocol/rejections.ts";
 import { demandNextView } from "./demand.ts";
 import { keepForLater } from "./early.ts";
 import { fetchMissingBatch, isNextInLine } from "./fetching.ts";
@@ -19,8 +20,8 @@ export const handlePrePrepare = (turn: Turn, input: Extract<Input, { type: "pre-
   const { message } = signed;
   const from = message.replica;
   if (message.epoch !== state.config.committee.epoch) return reject(turn, input.type, "wrong-epoch", { from });
-  if (from !== primaryOf(state.config.committee, message.view)) return reject(turn, input.type, "not-the-primary", { from, blame: true });
-  if (batch !== undefined && batch.digest !== message.digest) return reject(turn, input.type, "digest-mismatch", { from, blame: true });
+  const offence = offenceOf(state, message, batch);
+  if (offence !== undefined) return reject(turn, input.type, offence, { from, blame: true });
   if (!inWindow(state, message.sequence)) return reject(turn, input.type, "outside-window", { from });
   if (keepForLater(turn, input, message.view, from)) return;
   if (from === state.config.self) return ownProposalIsDurable(turn, signed);
@@ -36,6 +37,12 @@ export const handlePrePrepare = (turn: Turn, input: Extract<Input, { type: "pre-
   slot.proposal ??= { digest: message.digest, signed, carried: false, accepted: false };
   if (batch === undefined) fetchMissingBatch(turn, slot);
   else learnBatch(turn, slot, batch);
+};
+
+/** What no honest sender does. */
+const offenceOf = (state: State, { replica, view, digest }: PrePrepare, batch: Batch | undefined): RejectionReason | undefined => {
+  if (replica !== primaryOf(state.config.committee, view)) return "not-the-primary";
+  return batch !== undefined && batch.digest !== digest ? "digest-mismatch" : undefined;
 };
 
 /** The primary signed a batch that no replica can accept: proof, and reason enough for another view (PROTOCOL §5, §14). */
@@ -65,8 +72,10 @@ const awaits = (state: State, slot: Slot, digest: Digest): boolean =>
   (slot.proposal?.digest === digest || slot.certificate?.digest === digest);
 
 const learnBatch = ({ state, touched }: Turn, slot: Slot, batch: Batch): void => {
+  // what ran already needs no batch to be voted for
+  if (state.executedDigests.has(slot.sequence)) touched.add(slot);
   // the next in line is kept whatever the bound says: without it nothing would ever be freed
-  if (state.batches.add(batch, isNextInLine(state, slot))) touched.add(slot);
+  else if (state.batches.add(batch, isNextInLine(state, slot))) touched.add(slot);
 };
 
 const provenEquivocation = (turn: Turn, known: Proposal, second: Signed<PrePrepare>): void => {

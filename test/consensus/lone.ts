@@ -183,9 +183,10 @@ export const createLone = (options: LoneOptions = {}): Lone => {
     f,
     now: 0,
     give(input) {
-      const effects = [...replica.step(input, { now: lone.now, wall: EPOCH_MS + lone.now })];
+      const own = replica.step(input, { now: lone.now, wall: EPOCH_MS + lone.now });
+      const effects = [...own];
       if (options.disk === false) return effects;
-      for (const effect of [...effects]) {
+      for (const effect of own) {
         const home = homeOf(effect);
         if (home !== undefined) effects.push(...lone.give(home));
       }

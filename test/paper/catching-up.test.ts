@@ -194,6 +194,17 @@ describe("everything from outside is bounded", () => {
     expect(effectsOf(backup.give({ type: "batch", batch: batch as never }), "fetch-batch")).toEqual([]);
   });
 
+  it("batches of what ran already take no room", () => {
+    const backup = createLone();
+    const blocks = history(backup, 1);
+    backup.blocks(2, ...blocks);
+    expect(said(backup.prePrepare(0, 1, blocks[0]!.batch))).toEqual(["prepare"]);
+    backup.now += 5;
+    backup.prePrepare(0, 2, backup.batch(backup.request(2)));
+    backup.blocks(2, backup.block(3, 2, backup.batch(backup.request(3))));
+    expect(backup.replica.describe().heldBatchBytes).toBe(0);
+  });
+
   it("a batch that nobody waits for is refused", () => {
     const backup = createLone();
     expect(reasonsOf(backup.give({ type: "batch", batch: backup.batch(backup.request(1)) as never }))).toEqual(["unrequested"]);

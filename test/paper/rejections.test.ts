@@ -153,6 +153,6 @@ describe("what is refused", () => {
   it("has every reason of protocol/rejections in this table", () => {
     const source = readFileSync(new URL("../../src/protocol/rejections.ts", import.meta.url), "utf8");
     const declared = [...source.slice(0, source.indexOf("export interface")).matchAll(/\| "([a-z-]+)"/g)].map((match) => match[1]);
-    expect(declared.toSorted()).toEqual([...Object.keys(refusals)].toSorted());
+    expect(new Set(declared)).toEqual(new Set(Object.keys(refusals)));
   });
 });

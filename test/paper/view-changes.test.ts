@@ -110,6 +110,14 @@ describe("asking for another view", () => {
     expect(backup.replica.status().demand).toBe(1);
   });
 
+  it("does not ask without a quorum even on proof", () => {
+    const backup = createLone();
+    backup.reach(0);
+    backup.prePrepare(0, 1, backup.batch(backup.request(1)));
+    backup.prePrepare(0, 1, backup.batch(backup.request(2)));
+    expect(backup.replica.status().demand).toBe(0);
+  });
+
   it("gives up a primary that it does not reach sooner than the request's timeout", () => {
     const backup = createLone({ settings: { requestTimeoutFloorMs: 10_000 } });
     backup.give({ type: "request", request: backup.request(1), local: true });
@@ -410,6 +418,13 @@ describe("a backup that is sent NEW-VIEW", () => {
     }
     expect(backup.replica.describe().stable.sequence).toBe(8);
     expect(effectsOf(backup.give({ type: "batch", batch: batch as never }), "broadcast").map((one) => one.message.sequence)).toEqual([9]);
+  });
+
+  it("accepts nothing at or below the checkpoint that the view was built on, though it lacks it itself", () => {
+    const backup = createLone();
+    backup.newView(2, changes(backup, 2, { stable: backup.stable(4) }));
+    const effects = backup.prePrepare(2, 1, backup.batch(backup.request(1)));
+    expect([said(effects), reasonsOf(effects)]).toEqual([[], ["outside-window"]]);
   });
 
   it("is not moved back by a NEW-VIEW of a view it has left or entered", () => {

@@ -7,7 +7,7 @@ import type { Batch, CommitCertificate, ConsensusMessage, NewView, ViewChange } 
 import type { RejectionReason } from "../../../src/protocol/rejections.ts";
 import type { Roots } from "./disk.ts";
 import type { WorldNode } from "./node.ts";
-import type { Verifier } from "./verify.ts";
+import { arithmetic, type Verifier } from "./verify.ts";
 
 export class Violation extends Error {
   readonly invariant: string;
@@ -57,6 +57,7 @@ export const createJudge = (n: number, poolRequests: number, verifier: Verifier,
   const lives = new Map<ReplicaIndex, Life>();
   const reasons = new Map<RejectionReason, number>();
   const evidence = new Map<string, number>();
+  const quorum = arithmetic(n).q;
   let viewChanges = 0;
   let newViews = 0;
   let top = 0;
@@ -81,6 +82,8 @@ export const createJudge = (n: number, poolRequests: number, verifier: Verifier,
 
   const judgeNewView = (self: ReplicaIndex, message: NewView): void => {
     newViews += 1;
+    require(message.viewChanges.length === quorum, "certificates", () =>
+      `#${self} takes a NEW-VIEW on ${message.viewChanges.length} VIEW-CHANGEs`);
     require(verifier.implied(message), "new-view-is-implied", () =>
       `#${self} takes a NEW-VIEW for ${message.view} that does not follow from its VIEW-CHANGEs`);
   };

@@ -9,6 +9,7 @@ import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { StoreError } from "./port.ts";
 import { crc32c, maskCrc } from "./crc32c.ts";
+import { checkBatch } from "./level-batch.ts";
 import { readLog } from "./level-log.ts";
 import { readManifest, readVarint } from "./level-manifest.ts";
 import type { LiveFiles } from "./level-manifest.ts";
@@ -22,6 +23,15 @@ const corrupt = (file: string, detail: string): StoreError =>
     "corrupt",
     `${file} is damaged: ${detail}; restore the data folder from a backup, or remove it and let the node fetch the state from its peers`,
   );
+
+/** A disk that gives its file no more, a folder in its place, a lack of permission: whatever it is, it is told of the file. */
+const readStoreFile = async (path: string, name: string): Promise<Buffer> => {
+  try {
+    return await readFile(join(path, name));
+  } catch (error) {
+    throw new StoreError("io", `can not read ${join(path, name)}: ${(error as Error).message}`, { cause: error });
+  }
+};
 
 interface Handle {
   readonly offset: number;
@@ -82,7 +92,7 @@ const checkTables = async (path: string, live: LiveFiles, names: ReadonlySet<str
     if (name === undefined) throw corrupt(`${digits}.ldb`, "it is missing");
     bytes += size;
     if (bytes > maxBytes) continue;
-    const file = await readFile(join(path, name));
+    const file = await readStoreFile(path, name);
     try {
       if (file.length !== size) throw new RangeError(`${file.length} bytes where ${size} were written`);
       checkTable(file);
@@ -97,8 +107,13 @@ const checkLogs = async (path: string, live: LiveFiles, names: ReadonlySet<strin
   for (const name of [...names].filter((candidate) => candidate.endsWith(".log")).sort()) {
     const number = Number.parseInt(name, 10);
     if (number < live.logNumber && number !== live.previousLogNumber) continue;
-    const verdict = readLog(await readFile(join(path, name)));
+    const verdict = readLog(await readStoreFile(path, name));
     if (!verdict.ok) throw corrupt(name, `${verdict.reason} at byte ${verdict.offset}`);
+    try {
+      verdict.records.forEach(checkBatch);
+    } catch (error) {
+      throw corrupt(name, (error as Error).message);
+    }
     torn ||= verdict.torn;
   }
   const wanted = `${String(live.logNumber).padStart(6, "0")}.log`;
@@ -107,10 +122,10 @@ const checkLogs = async (path: string, live: LiveFiles, names: ReadonlySet<strin
 };
 
 const readLiveFiles = async (path: string, names: ReadonlySet<string>): Promise<LiveFiles> => {
-  const current = await readFile(join(path, "CURRENT"), "latin1");
+  const current = (await readStoreFile(path, "CURRENT")).toString("latin1");
   const manifest = /^(MANIFEST-\d+)\n$/.exec(current)?.[1];
   if (manifest === undefined || !names.has(manifest)) throw corrupt("CURRENT", "it does not name a manifest");
-  const verdict = readLog(await readFile(join(path, manifest)));
+  const verdict = readLog(await readStoreFile(path, manifest));
   if (!verdict.ok) throw corrupt(manifest, `${verdict.reason} at byte ${verdict.offset}`);
   try {
     return readManifest(verdict.records);
@@ -129,7 +144,7 @@ export interface CheckReport {
 /**
  * Verifies the LevelDB folder `path`, which nobody may have open.
  * @param maxTableBytes of tables to read, newest first; logs and manifest are always read whole
- * @throws StoreError `corrupt`, naming the file
+ * @throws StoreError `corrupt`, or `io` when a file can not be read, naming the file
  */
 export const checkLevelFiles = async (path: string, maxTableBytes: number): Promise<CheckReport> => {
   const names = new Set(

@@ -28,7 +28,8 @@ export const readVarint = (cursor: Cursor): number => {
   throw new RangeError("a number is too long");
 };
 
-const skipBytes = (cursor: Cursor): void => {
+/** Bytes behind their length. @throws RangeError past the end */
+export const skipBytes = (cursor: Cursor): void => {
   const length = readVarint(cursor);
   cursor.at += length;
   if (cursor.at > cursor.bytes.length) throw new RangeError("bytes run past the end");

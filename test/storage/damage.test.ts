@@ -1,14 +1,16 @@
 /** What the disk and the kernel do to the store: kills, flipped bits, missing and truncated files, failed writes (PROTOCOL §6). */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { cp, mkdtemp, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openLevelStore, toStoreError } from "../../src/storage/level.ts";
 import type { LevelOptions } from "../../src/storage/level.ts";
+import { checkBatch } from "../../src/storage/level-batch.ts";
 import { readLog } from "../../src/storage/level-log.ts";
 import { crc32c } from "../../src/storage/crc32c.ts";
+import { StoreError } from "../../src/storage/port.ts";
 import type { Store } from "../../src/storage/port.ts";
 import { bytes, collect, del, put, write } from "./conformance.ts";
 
@@ -167,6 +169,31 @@ describe("a damaged file", () => {
     }
   });
 
+  it("may be another file of the store, with good checksums: LevelDB would abort the process", async () => {
+    const path = await filled();
+    const [[manifest], [log]] = [await filesOf(path, /^MANIFEST/), await filesOf(path, /\.log$/)];
+    const [inPlaceOfLog, inPlaceOfManifest] = [join(folder, "one"), join(folder, "other")];
+    for (const copy of [inPlaceOfLog, inPlaceOfManifest]) await cp(path, copy, { recursive: true });
+    await cp(join(path, manifest as string), join(inPlaceOfLog, log as string));
+    await cp(join(path, log as string), join(inPlaceOfManifest, manifest as string));
+    for (const copy of [inPlaceOfLog, inPlaceOfManifest]) await expect(openLevelStore(copy)).rejects.toMatchObject({ code: "corrupt" });
+  });
+
+  it("may be one that the system does not read: a StoreError like the others, which names it", async () => {
+    const path = await filled();
+    for (const pattern of [/\.ldb$/, /\.log$/, /^MANIFEST/, /^CURRENT$/]) {
+      const [name] = (await filesOf(path, pattern)) as [string];
+      const copy = join(folder, "copy");
+      await cp(path, copy, { recursive: true });
+      await rm(join(copy, name));
+      await mkdir(join(copy, name));
+      const error: unknown = await openLevelStore(copy).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(StoreError);
+      expect(error).toMatchObject({ code: "io", message: expect.stringContaining(name) });
+      await rm(copy, { recursive: true });
+    }
+  });
+
   it("is found when its record is read, if tables were too many to verify at the start", async () => {
     const path = await filled();
     for (const table of await filesOf(path, /\.ldb$/)) {
@@ -263,6 +290,30 @@ describe("a failed write", () => {
         }),
       ).code,
     ).toBe("corrupt");
+  });
+});
+
+describe("a record of the write-ahead log", () => {
+  const header = (sequence: bigint, count: number): Buffer => {
+    const bytes = Buffer.alloc(12);
+    bytes.writeBigUInt64LE(sequence);
+    bytes.writeUInt32LE(count, 8);
+    return bytes;
+  };
+  const one = Buffer.concat([header(5n, 2), Uint8Array.of(1, 1, 65, 2, 66, 67, 0, 1, 65)]);
+
+  it("is a batch of as many operations as it says, with a sequence that LevelDB takes", () => {
+    expect(() => checkBatch(one)).not.toThrow();
+    expect(() => checkBatch(header(2n ** 56n - 1n, 0))).not.toThrow();
+    for (const [name, bytes] of Object.entries({
+      "an impossible sequence": header(2n ** 56n, 0),
+      "another count": Buffer.concat([header(5n, 3), one.subarray(12)]),
+      "an unknown operation": Buffer.concat([header(5n, 1), Uint8Array.of(2, 1, 65)]),
+      "a key past the end": Buffer.concat([header(5n, 1), Uint8Array.of(0, 0xff, 0xff, 0xff, 0xff, 0x0f, 65)]),
+      "no header": one.subarray(0, 11),
+    })) {
+      expect(() => checkBatch(bytes), name).toThrow(RangeError);
+    }
   });
 });
 

@@ -1,0 +1,33 @@
+/**
+ * What a record of LevelDB's write-ahead log must be: a batch of puts and deletes.
+ *
+ * sequence u64 ‖ count u32 (little-endian) ‖ for each operation: 0 (delete) or 1 (put) ‖ key ‖ of a put its value; keys and values are a varint
+ * length and their bytes.
+ */
+import { readVarint, skipBytes } from "./level-manifest.ts";
+
+const headerBytes = 12;
+const put = 1;
+/** sequences have 56 bits; LevelDB aborts the whole process at a larger one */
+const maxHighHalf = 0xff_ffff;
+
+/**
+ * Verifies one record of a write-ahead log. Its checksum only says that it was written so, not that it was meant for this file: a manifest in
+ * the place of a log has good checksums too.
+ * @throws RangeError if it is no batch
+ */
+export const checkBatch = (record: Uint8Array): void => {
+  if (record.length < headerBytes) throw new RangeError("a batch without its header");
+  const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
+  const count = view.getUint32(8, true);
+  if (view.getUint32(4, true) > maxHighHalf) throw new RangeError("a batch with an impossible sequence");
+  const cursor = { bytes: record, at: headerBytes };
+  let operations = 0;
+  for (; cursor.at < record.length; operations++) {
+    const kind = readVarint(cursor);
+    if (kind > put) throw new RangeError(`an operation of kind ${kind}`);
+    skipBytes(cursor);
+    if (kind === put) skipBytes(cursor);
+  }
+  if (operations !== count) throw new RangeError(`${operations} operations where a batch has ${count}`);
+};

@@ -28,7 +28,7 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ["node:", "pino", "zod", "smol-toml", "prom-client"],
   },
   api: { imports: ["protocol", "wire", "signing", "ledger", "node/service.ts", "node/feeds.ts"], packages: ["node:", "zod"] },
-  client: { imports: ["protocol", "wire", "signing", "ledger"], packages: ["node:"] },
+  client: { imports: ["protocol", "wire", "signing", "ledger", "node/genesis.ts"], packages: ["node:"] },
   testnet: { imports: ["protocol", "wire", "signing", "node", "client"], packages: ["node:"] },
   cli: { imports: ["protocol", "wire", "signing", "ledger", "node", "client", "testnet"], packages: ["node:", "commander", "pino"] },
   "index.ts": { imports: ["protocol", "wire", "signing", "storage", "ledger", "node", "client"], packages: [] },

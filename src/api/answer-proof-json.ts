@@ -2,16 +2,16 @@
 import type { AnswerProof } from "../node/service.ts";
 import { toBase64 } from "./json.ts";
 
-export const answerProofJson = ({ receipts, previousLogHash, count, siblings }: AnswerProof) => ({
+export const answerProofJson = ({ receipts, previousLogHash, siblings }: AnswerProof) => ({
   receipts: {
     epoch: receipts.epoch as number,
     sequence: receipts.sequence as number,
+    requests: receipts.requests,
     resultsRoot: receipts.resultsRoot as string,
     stateRoot: receipts.stateRoot as string,
     logHash: receipts.logHash as string,
     signatures: receipts.signatures.map(({ replica, signature }) => ({ replica: replica as number, signature: toBase64(signature) })),
   },
   previousLogHash: previousLogHash as string,
-  count,
   siblings: siblings as readonly string[],
 });

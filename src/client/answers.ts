@@ -121,6 +121,8 @@ export interface TxnAnswer {
 export interface ReceiptsJson {
   readonly epoch: number;
   readonly sequence: number;
+  /** in the batch */
+  readonly requests: number;
   readonly resultsRoot: string;
   readonly stateRoot: string;
   readonly logHash: string;
@@ -131,8 +133,6 @@ export interface ReceiptsJson {
 export interface AnswerProofJson {
   readonly receipts: ReceiptsJson;
   readonly previousLogHash: string;
-  /** answers in the batch */
-  readonly count: number;
   /** from the answer up to the receipts' results root */
   readonly siblings: readonly string[];
 }

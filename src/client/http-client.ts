@@ -1,4 +1,4 @@
-/** Typed calls to a node's HTTP interface (docs/http.md). It believes the node it asks; `verify` calls come beside it. */
+/** Typed calls to a node's HTTP interface (docs/http.md). It believes the node it asks; `createClient` does not. */
 import type {
   BlockAnswer,
   Consistency,
@@ -15,6 +15,7 @@ import type {
   ValidatorAnswer,
 } from "./answers.ts";
 import { ClientError } from "./errors.ts";
+import type { CertifiedAnswer } from "./proof-document.ts";
 import { createTransport, type Exchange, type HttpClientOptions, parseJson } from "./http-transport.ts";
 
 /** Text stands for its UTF-8 bytes. */
@@ -47,9 +48,11 @@ export interface HttpClient {
   /** every entry of all pages from `after` on; each page is a read of its own */
   listAll(options?: ListOptions): AsyncIterable<ListAnswer["items"][number]>;
   txn(request: TxnRequest): Promise<TxnAnswer>;
-  /** a signed request in its exact bytes; may be repeated without harm */
-  submitRequest(bytes: Uint8Array): Promise<RequestAnswer>;
-  request(id: string): Promise<RequestAnswer>;
+  /** As it is answered, proof and all, for `verifyRead`: also that there is no such key. */
+  getCertified(key: Bytes): Promise<CertifiedAnswer>;
+  /** A signed request in its exact bytes; may be repeated without harm. `proof`: for `verifyAnswer`. */
+  submitRequest(bytes: Uint8Array, options?: { readonly proof?: boolean }): Promise<RequestAnswer>;
+  request(id: string, options?: { readonly proof?: boolean }): Promise<RequestAnswer>;
   status(): Promise<StatusAnswer>;
   validators(): Promise<readonly ValidatorAnswer[]>;
   peers(): Promise<readonly PeerAnswer[]>;
@@ -145,15 +148,16 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
         body: JSON.stringify(request),
         repeatable: false,
       }),
-    submitRequest: (bytes) =>
+    getCertified: (key) => json({ method: "GET", path: `${keyPath(key)}?consistency=certified`, repeatable: true, accept: [404] }),
+    submitRequest: (bytes, { proof } = {}) =>
       json({
         method: "POST",
-        path: "/v1/requests",
+        path: `/v1/requests${proof === true ? "?proof=1" : ""}`,
         headers: { "content-type": "application/octet-stream" },
         body: bytes,
         repeatable: true,
       }),
-    request: (id) => read(`/v1/requests/${percentEncode(id)}`),
+    request: (id, { proof } = {}) => read(`/v1/requests/${percentEncode(id)}${proof === true ? "?proof=1" : ""}`),
     status: () => read("/v1/status"),
     validators: () => read("/v1/validators"),
     peers: () => read("/v1/peers"),

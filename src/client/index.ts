@@ -1,7 +1,23 @@
 /** Entry point `byzantine-coordinator/client`. */
 export type * from "./answers.ts";
+export { type Client, createClient, type ClientOptions, type Distrust, type Place } from "./client.ts";
+export { openClientKey } from "./client-key.ts";
 export { ClientError, type ClientErrorCode } from "./errors.ts";
+export { kv, type KeyValueCalls, type Transaction } from "./key-value-calls.ts";
 export type { HttpClientOptions } from "./http-transport.ts";
 export { type Bytes, createHttpClient, type HttpClient, type ListOptions, percentEncode, type PutOptions } from "./http-client.ts";
 export { createSigningClient, type RequestSigner, type SigningClient, type SigningClientOptions } from "./signing-client.ts";
 export { createRequestSigner } from "./request-signer.ts";
+export {
+  type CertifiedAnswer,
+  createProofDocument,
+  type ProofDocument,
+  type ProvenDocument,
+  verifyProofDocument,
+} from "./proof-document.ts";
+export type { ProofProblem } from "./proof-json.ts";
+export type { Unproven } from "./trust.ts";
+export { type AnswerVerdict, joinAnswers, type ProvenAnswer, verifyAnswer } from "./verify-answer.ts";
+export { type ProvenEntry, type ProvenRead, type ReadVerdict, verifyRead } from "./verify-read.ts";
+export { type Genesis, GenesisError, loadGenesis, parseGenesis } from "../node/genesis.ts";
+export type { Comparison, KvOperation, KvResult, SimpleOperation, SimpleResult } from "../ledger/kv/operations.ts";

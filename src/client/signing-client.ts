@@ -25,7 +25,7 @@ export interface SigningClient {
   /**
    * Signs one request and sends the same bytes until its outcome is known.
    * @returns the answer with state `committed`
-   * @throws ClientError `no_quorum` at once; `outcome_unknown`, with `details.requestId`, when patience ends; `overloaded` when a window of
+   * @throws ClientError `no_quorum` and `verification_failed` at once; `outcome_unknown`, with `details.requestId`, when patience ends; `overloaded` when a window of
    * requests is outstanding already
    */
   submit(operations: readonly Uint8Array[]): Promise<RequestAnswer>;
@@ -33,7 +33,8 @@ export interface SigningClient {
   readonly lastSequence: number;
 }
 
-const worthRepeating: ReadonlySet<string> = new Set(["outcome_unknown", "no_node", "overloaded", "syncing", "rate_limited"]);
+/** Failures that may pass: the same request is worth sending again. */
+export const worthRepeating: ReadonlySet<string> = new Set(["outcome_unknown", "no_node", "overloaded", "syncing", "rate_limited"]);
 const firstPauseMs = 50;
 const longestPauseMs = 1_000;
 
@@ -76,7 +77,7 @@ export const createSigningClient = (options: SigningClientOptions): SigningClien
       mayHaveArrived ||= failure.code === "outcome_unknown";
       const wait = Math.max(pauseMs, (failure.retryAfterSeconds ?? 0) * 1000);
       if (!worthRepeating.has(failure.code) || performance.now() + wait > deadline) {
-        if (!mayHaveArrived) throw failure;
+        if (!mayHaveArrived || failure.code === "verification_failed") throw failure;
         throw new ClientError({
           code: "outcome_unknown",
           message: `the outcome is not known: ${failure.message}`,

@@ -41,7 +41,7 @@ export const createExecutions = (history: Pick<History, "header" | "results">, g
     const prover: ResultProver = createResultProver(answers);
     const { certificate, stateRoot, logHash } = header;
     return {
-      roots: { epoch: certificate.epoch, sequence, resultsRoot: prover.root, stateRoot, logHash },
+      roots: { epoch: certificate.epoch, sequence, requests: answers.length, resultsRoot: prover.root, stateRoot, logHash },
       previousLogHash,
       prove: (index) => prover.prove(index),
     };
@@ -71,7 +71,7 @@ export const createProveAnswer =
   async (sequence, index) => {
     const execution = executions.of(sequence);
     if (execution === undefined) return undefined;
-    const { count, siblings } = execution.prove(index);
+    const { siblings } = execution.prove(index);
     const signatures = await receipts.collect(execution.roots);
-    return { receipts: { ...execution.roots, signatures }, previousLogHash: execution.previousLogHash, count, siblings };
+    return { receipts: { ...execution.roots, signatures }, previousLogHash: execution.previousLogHash, siblings };
   };

@@ -62,7 +62,11 @@ const ascending = (signatures: ReadonlyMap<ReplicaIndex, VoteSignature>): VoteSi
   [...signatures.values()].toSorted((a, b) => a.replica - b.replica);
 
 const sameRoots = (a: ExecutionRoots, b: ExecutionRoots): boolean =>
-  a.epoch === b.epoch && a.resultsRoot === b.resultsRoot && a.stateRoot === b.stateRoot && a.logHash === b.logHash;
+  a.epoch === b.epoch &&
+  a.requests === b.requests &&
+  a.resultsRoot === b.resultsRoot &&
+  a.stateRoot === b.stateRoot &&
+  a.logHash === b.logHash;
 
 export const createReceipts = (options: ReceiptsOptions): Receipts => {
   const { committee, self, signer, executions, network, clock, counters } = options;

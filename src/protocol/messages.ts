@@ -110,6 +110,8 @@ export interface CheckpointCertificate {
 export interface ExecutionRoots {
   readonly epoch: Epoch;
   readonly sequence: Sequence;
+  /** in its batch, 0 to `limits.maxRequestsPerBatch`: with it an answer's Merkle path gives its index away */
+  readonly requests: number;
   /** Merkle root of the batch's answers */
   readonly resultsRoot: Digest;
   readonly stateRoot: Digest;

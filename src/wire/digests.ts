@@ -3,6 +3,7 @@ import { hash } from "node:crypto";
 import { Buffer } from "node:buffer";
 import type { Committee } from "../protocol/committee.ts";
 import type { Digest } from "../protocol/ids.ts";
+import type { ExecutionRoots } from "../protocol/messages.ts";
 import { fromHex } from "./bytes.ts";
 import { encodeSized, writeBytes, writeHex32, writeU16, writeU64, writeU8 } from "./writer.ts";
 
@@ -44,10 +45,11 @@ export const checkpointDigest = (roots: { readonly stateRoot: Digest; readonly l
     }),
   );
 
-/** What a RECEIPT signs: H(resultsRoot ‖ stateRoot ‖ logHash) (PROTOCOL §3.6). */
-export const receiptDigest = (roots: { readonly resultsRoot: Digest; readonly stateRoot: Digest; readonly logHash: Digest }): Digest =>
+/** What a RECEIPT signs: H(requests u16 ‖ resultsRoot ‖ stateRoot ‖ logHash) (PROTOCOL §3.6). */
+export const receiptDigest = (roots: Omit<ExecutionRoots, "epoch" | "sequence">): Digest =>
   sha256(
-    encodeSized(96, (writer) => {
+    encodeSized(98, (writer) => {
+      writeU16(writer, roots.requests);
       writeHex32(writer, roots.resultsRoot);
       writeHex32(writer, roots.stateRoot);
       writeHex32(writer, roots.logHash);

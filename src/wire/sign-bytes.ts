@@ -42,7 +42,7 @@ export interface SignBytes {
   ofMessage(message: ConsensusMessage): Uint8Array;
   /** epoch 0, view 0, sequence = the client's own number, digest = the request's id */
   ofRequest(request: Pick<Request, "sequence" | "id">): Uint8Array;
-  /** view 0, digest = H(resultsRoot ‖ stateRoot ‖ logHash) */
+  /** view 0, digest = H(requests u16 ‖ resultsRoot ‖ stateRoot ‖ logHash) */
   ofReceipt(roots: ExecutionRoots): Uint8Array;
 }
 

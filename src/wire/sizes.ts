@@ -25,8 +25,8 @@ export const statusBytes = 8 + 8 + 1 + 8 + 8 + 8 + digestBytes + 16;
 export const fetchBlocksBytes = 8 + 8;
 /** sequence */
 export const fetchReceiptBytes = 8;
-/** epoch, sequence, three roots, replica, signature */
-export const receiptBytes = rootsBytes + 1 + signatureBytes;
+/** epoch, sequence, requests, three roots, replica, signature */
+export const receiptBytes = rootsBytes + 2 + 1 + signatureBytes;
 /** epoch, view, replica */
 export const viewHeaderBytes = 8 + 8 + 1;
 

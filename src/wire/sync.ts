@@ -37,6 +37,8 @@ const blocksRule: CountRule = {
   entryBytes: commitCertificateBytes(0) + batchOverheadBytes,
 };
 
+const requestsRule: CountRule = { width: 2, min: 0, max: limits.maxRequestsPerBatch, entryBytes: 0 };
+
 /** Validator i is bit (i mod 8) of byte ⌊i/8⌋. */
 const readReach = (reader: Reader): ReplicaIndex[] => {
   const bits = readView(reader, reachBytes, "status.reach");
@@ -142,11 +144,12 @@ export const readFetchReceipt = (reader: Reader): FetchReceipt => {
 };
 export const writeFetchReceipt = (writer: Writer, fetch: FetchReceipt): void => writeU64(writer, fetch.sequence);
 
-/** epoch u64 ‖ sequence u64 ‖ resultsRoot[32] ‖ stateRoot[32] ‖ logHash[32] ‖ replica u8 ‖ signature[64]; sequence at least 1 */
+/** epoch u64 ‖ sequence u64 ‖ requests u16 ‖ resultsRoot[32] ‖ stateRoot[32] ‖ logHash[32] ‖ replica u8 ‖ signature[64]; sequence at least 1 */
 export const readReceipt = (reader: Reader): Receipt => {
   const epoch = readU64(reader, "receipt.epoch") as Epoch;
   const sequence = readU64(reader, "receipt.sequence") as Sequence;
   if (reader.error === undefined && sequence < 1) fail(reader, "out-of-range", "receipt.sequence");
+  const requests = readCount(reader, requestsRule, "receipt.requests");
   const resultsRoot = readDigest(reader, "receipt.resultsRoot");
   const stateRoot = readDigest(reader, "receipt.stateRoot");
   const logHash = readDigest(reader, "receipt.logHash");
@@ -155,6 +158,7 @@ export const readReceipt = (reader: Reader): Receipt => {
     kind: "receipt",
     epoch,
     sequence,
+    requests,
     resultsRoot,
     stateRoot,
     logHash,
@@ -165,6 +169,7 @@ export const readReceipt = (reader: Reader): Receipt => {
 export const writeReceipt = (writer: Writer, receipt: Receipt): void => {
   writeU64(writer, receipt.epoch);
   writeU64(writer, receipt.sequence);
+  writeU16(writer, receipt.requests);
   writeHex32(writer, receipt.resultsRoot);
   writeHex32(writer, receipt.stateRoot);
   writeHex32(writer, receipt.logHash);

@@ -9,6 +9,7 @@ const digestOf = (digit: string): Digest => digit.repeat(64) as Digest;
 const roots: ExecutionRoots = {
   epoch: 0 as Epoch,
   sequence: 7 as Sequence,
+  requests: 3,
   resultsRoot: digestOf("1"),
   stateRoot: digestOf("2"),
   logHash: digestOf("3"),
@@ -53,6 +54,7 @@ describe("receipts", () => {
     ["another epoch", { ...good, epoch: 1 as Epoch }, "unknown-epoch"],
     ["another sequence", { ...good, sequence: 8 as Sequence }, "bad-certificate-signature"],
     ["sequence 0", { ...good, sequence: 0 as Sequence }, "wrong-sequence"],
+    ["another number of requests", { ...good, requests: 4 }, "bad-certificate-signature"],
     ["other results", { ...good, resultsRoot: digestOf("4") }, "bad-certificate-signature"],
     ["another state", { ...good, stateRoot: digestOf("4") }, "bad-certificate-signature"],
     ["another log", { ...good, logHash: digestOf("4") }, "bad-certificate-signature"],

@@ -175,6 +175,7 @@ export const syncFrames: { readonly [K in SyncFrame["kind"]]: fc.Arbitrary<Extra
     kind: fc.constant("receipt" as const),
     epoch,
     sequence: fromOne,
+    requests: fc.nat({ max: 4096 }),
     resultsRoot: digest,
     stateRoot: digest,
     logHash: digest,

@@ -68,10 +68,11 @@ describe("sign-bytes", () => {
     );
   });
 
-  it("of a receipt cover its three roots", () => {
+  it("of a receipt cover the number of requests and the three roots", () => {
     fc.assert(
       fc.property(arbitrary.syncFrames.receipt, (receipt) => {
-        const root = hashOf(unhex(receipt.resultsRoot), unhex(receipt.stateRoot), unhex(receipt.logHash)) as Digest;
+        const count = Uint8Array.of(receipt.requests >> 8, receipt.requests & 255);
+        const root = hashOf(count, unhex(receipt.resultsRoot), unhex(receipt.stateRoot), unhex(receipt.logHash)) as Digest;
         const { epoch, sequence } = receipt;
         expect(signBytes.ofReceipt(receipt)).toEqual(signBytes.of("receipt", { epoch, view: 0, sequence, digest: root }));
       }),

@@ -1,0 +1,124 @@
+/** A client that does not have to trust the nodes it asks: it believes what it verified against the genesis (PROTOCOL §3.6, §9; docs/clients.md). */
+import { decodeResult, encodeOperation } from "../ledger/kv/encoding.ts";
+import type { KvOperation, KvResult } from "../ledger/kv/operations.ts";
+import type { Genesis } from "../node/genesis.ts";
+import type { PublicKey, Sequence } from "../protocol/ids.ts";
+import { createKey, type KeyPair } from "../signing/keys.ts";
+import type { RequestAnswer } from "./answers.ts";
+import { believe } from "./believe.ts";
+import { ClientError } from "./errors.ts";
+import { type Bytes, createHttpClient, type PutOptions } from "./http-client.ts";
+import type { HttpClientOptions } from "./http-transport.ts";
+import { createKeyValueCalls, type KeyValueCalls } from "./key-value-calls.ts";
+import type { CertifiedAnswer } from "./proof-document.ts";
+import type { ProofProblem } from "./proof-json.ts";
+import { createRequestSigner } from "./request-signer.ts";
+import { createSigningClient, type SigningClientOptions } from "./signing-client.ts";
+import type { ProvenAnswer } from "./verify-answer.ts";
+import { type ProvenRead, verifyRead } from "./verify-read.ts";
+
+/** A node said something that did not hold; another one may be asked. */
+export interface Distrust {
+  readonly url: string;
+  readonly problem: ProofProblem;
+  readonly message: string;
+}
+
+export interface ClientOptions extends HttpClientOptions, Pick<SigningClientOptions, "lastSequence" | "patienceMs" | "wall"> {
+  /** what is trusted: the network and its validators' keys */
+  readonly genesis: Genesis;
+  /** signs requests; a new one when absent. `openClientKey` keeps one in a file */
+  readonly key?: KeyPair;
+  /** told of each answer that was not believed */
+  readonly distrusted?: (distrust: Distrust) => void;
+}
+
+/** Where a request was executed, as f+1 validators signed it. */
+export interface Place {
+  readonly sequence: Sequence;
+  readonly requestId: string;
+}
+
+/** Every call throws `ClientError`: `verification_failed` (exit status 6) when answers did not hold, `outcome_unknown` (5) when none came in time. */
+export interface Client extends KeyValueCalls {
+  readonly publicKey: PublicKey;
+  /** the last number used for a request: keep it to be independent of the clock */
+  readonly lastSequence: number;
+  /** Orders several operations as one request, executed in this order, each with a result of its own. */
+  submit(operations: readonly KvOperation[]): Promise<Place & { readonly results: readonly KvResult[] }>;
+  /** The same for any application: 1 to 1024 operations and their results in bytes. */
+  submitBytes(operations: readonly Uint8Array[]): Promise<Place & { readonly results: readonly Uint8Array[] }>;
+  /**
+   * From the last stable checkpoint, without ordering anything.
+   *
+   * @param options.atLeast a ledger position that the answer must reflect, such as that of a write
+   */
+  getCertified(key: Bytes, options?: { readonly atLeast?: number }): Promise<ProvenRead & { readonly answer: CertifiedAnswer }>;
+}
+
+export type { Bytes, PutOptions };
+
+/** for one node, where there is another to turn to; alone it is waited for as long as it waits itself, milliseconds */
+const timeoutAmongSeveralMs = 8_000;
+
+const decodeResults = (results: readonly Uint8Array[]): KvResult[] =>
+  results.map((bytes) => {
+    const result = decodeResult(bytes);
+    if (result === undefined)
+      throw new ClientError({ code: "bad_answer", message: "the network's application is not the key-value store" });
+    return result;
+  });
+
+/** @throws ClientError `invalid_request` when a URL is not one */
+export const createClient = (options: ClientOptions): Client => {
+  const { genesis, key = createKey() } = options;
+  const timeoutMs = options.timeoutMs ?? (options.urls.length > 1 ? timeoutAmongSeveralMs : undefined);
+  const nodes = options.urls.map((url) => ({
+    url,
+    http: createHttpClient({ ...options, urls: [url], ...(timeoutMs === undefined ? {} : { timeoutMs }) }),
+  }));
+  if (nodes.length === 0) throw new ClientError({ code: "invalid_request", message: "no API URL was given" });
+  const distrusted = (distrust: Distrust): void => options.distrusted?.(distrust);
+  /** an answer is handed on only by what proved it */
+  const proven = new WeakMap<RequestAnswer, ProvenAnswer>();
+  const signing = createSigningClient({
+    ...options,
+    http: {
+      async submitRequest(bytes) {
+        const { answer, verdict } = await believe.request({ genesis, nodes, distrusted }, bytes);
+        proven.set(answer, verdict);
+        return answer;
+      },
+    },
+    sign: createRequestSigner(key, genesis.hash),
+    window: genesis.parameters.sessionWindow,
+  });
+
+  const submitBytes: Client["submitBytes"] = async (operations) => {
+    const found = proven.get(await signing.submit(operations));
+    if (found === undefined) throw new ClientError({ code: "verification_failed", message: "the answer was not verified" });
+    return { sequence: found.sequence, requestId: found.id, results: found.results };
+  };
+  const submit: Client["submit"] = async (operations) => {
+    const { results, ...place } = await submitBytes(operations.map(encodeOperation));
+    return { ...place, results: decodeResults(results) };
+  };
+
+  return {
+    publicKey: key.publicKey,
+    get lastSequence() {
+      return signing.lastSequence;
+    },
+    submit,
+    submitBytes,
+    getCertified: async (name, { atLeast } = {}) => {
+      const bytes = typeof name === "string" ? new TextEncoder().encode(name) : name;
+      return believe.read(
+        { genesis, nodes, distrusted },
+        (http) => http.getCertified(bytes),
+        (answer) => verifyRead(genesis, bytes, answer, atLeast),
+      );
+    },
+    ...createKeyValueCalls(submit),
+  };
+};

@@ -1,5 +1,5 @@
 /** A network founded and started as docs/operators.md tells people on separate machines: by `byz init`, `genesis create` and `start`. */
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { byz, killWhatRuns, start } from "./support/command.ts";
@@ -118,6 +118,10 @@ describe("four nodes started by hand", () => {
     expect(wrong.stdout).toContain("pipeline");
     expect((await failure(...home, "--bootstrap", "nowhere")).said.message).toContain("nowhere");
     expect((await failure(...home, "--no-such-flag")).status).toBe(2);
+
+    chmodSync(join(homeOf("alice"), "validator.key"), 0o644);
+    expect(await failure(...home)).toMatchObject({ status: 3, said: { message: expect.stringContaining("validator.key") as unknown } });
+    chmodSync(join(homeOf("alice"), "validator.key"), 0o600);
 
     running[0] = await startNode("alice", "--bootstrap", (running[1] as Running).address);
     expect((await byz(["get", "greeting", "--api", (running[0] as Running).api])).status).toBe(0);

@@ -10,7 +10,10 @@ export interface Connections {
   /** A handler is at work from here until the returned function is called. */
   begin(): () => void;
   readonly closing: boolean;
-  /** Takes no more connections, and after a moment no more questions on idle ones; waits at most `drainMs` for handlers and then `flushMs` for their bytes; cuts what remains. */
+  /**
+   * Takes no more connections, and after a moment no more questions on idle ones; waits at most `drainMs` for handlers and then `flushMs` for
+   * their bytes; cuts what remains.
+   */
   close(drainMs: number, flushMs: number): Promise<void>;
 }
 

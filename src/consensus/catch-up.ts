@@ -3,6 +3,7 @@ import { nextSequence, type ReplicaIndex, type Sequence } from "../protocol/ids.
 import { limits } from "../protocol/limits.ts";
 import { retractDemand } from "./demand.ts";
 import { handOver } from "./execution.ts";
+import { viewByHearsay } from "./hearsay.ts";
 import { repeatTo } from "./helping.ts";
 import type { Input } from "./input.ts";
 import { halt, inWindow, reject, slotAt, type Peer, type State, type Turn } from "./state.ts";
@@ -46,10 +47,9 @@ export const handleReachable = (turn: Turn, input: Extract<Input, { type: "reach
   state.quorumReachable = quorum;
 };
 
-/** An observer's view is only where it relays to: the highest that f+1 validators say they are in, so that one honest one is. */
+/** An observer's view is only where it relays to. */
 const followHearsay = (state: State): void => {
-  const views = [...state.peers.values()].flatMap(({ status }) => (status?.active === true ? [status.view] : [])).sort((a, b) => b - a);
-  const view = views[state.config.committee.f];
+  const view = viewByHearsay(state);
   if (view === undefined) return;
   state.view = view;
   state.demand = view;

@@ -30,7 +30,27 @@ export interface ReplicaSummary {
     readonly prepares: ReplicaIndex[];
     readonly commits: ReplicaIndex[];
   };
+  /** the view that is opened or asked for next, and whose VIEW-CHANGEs for it, or for a later one, are here */
+  readonly viewChange: { readonly view: View; readonly from: ReplicaIndex[] };
+  /** as the others' last heartbeats said; without them, before the first */
+  readonly peers: readonly {
+    readonly index: ReplicaIndex;
+    readonly view?: View;
+    readonly executed?: Sequence;
+    readonly stable?: Sequence;
+  }[];
 }
+
+const viewChangeOf = (state: State): ReplicaSummary["viewChange"] => {
+  const view = (state.active ? state.view + 1 : state.view) as View;
+  const asked = [...state.viewChanges].filter(([, { message }]) => message.view >= view);
+  return { view, from: asked.map(([index]) => index) };
+};
+
+const peersOf = (state: State): ReplicaSummary["peers"] =>
+  [...state.peers].map(([index, { status }]) =>
+    status === undefined ? { index } : { index, view: status.view, executed: status.executed, stable: status.stable },
+  );
 
 export const describe = (state: State): ReplicaSummary => {
   const sequence = state.committedUpTo + 1;
@@ -64,5 +84,7 @@ export const describe = (state: State): ReplicaSummary => {
       prepares: [...(slot?.prepares.keys() ?? [])],
       commits: [...(slot?.commits.keys() ?? [])],
     },
+    viewChange: viewChangeOf(state),
+    peers: peersOf(state),
   };
 };

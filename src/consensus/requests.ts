@@ -1,9 +1,11 @@
 /** Requests on their way to a proposal, and the primary's cutting of batches (PROTOCOL §3.1, §3.2). */
+import { primaryOf } from "../protocol/committee.ts";
 import { nextSequence, type Sequence } from "../protocol/ids.ts";
 import type { Request } from "../protocol/messages.ts";
+import { viewByHearsay } from "./hearsay.ts";
 import type { Input } from "./input.ts";
 import type { Admission } from "./pool.ts";
-import { currentPrimary, isPrimary, others, reject, slotAt, windowTop, type State, type Turn } from "./state.ts";
+import { isPrimary, others, reject, slotAt, windowTop, type State, type Turn } from "./state.ts";
 
 /** A passive validator can do nothing for others' requests; its own clients' ones it relays (PROTOCOL §6). */
 const admit = (
@@ -30,11 +32,16 @@ export const handleRequest = (turn: Turn, input: Extract<Input, { type: "request
   if (local) relayToPrimary(turn, [request]);
 };
 
-/** Between views there is nobody to relay to: entering the next one relays everything that waits. */
+/**
+ * Between views a replica may be the only one that is: it relays to whom the others follow. Where nobody does, there is nobody to relay to:
+ * entering the next view relays everything that waits.
+ */
 const relayToPrimary = (turn: Turn, requests: readonly Request[]): void => {
   const { state } = turn;
-  const primary = currentPrimary(state);
-  if (state.active && primary !== state.config.self) turn.effects.push({ type: "relay", to: [primary], requests });
+  const view = state.active ? state.view : viewByHearsay(state);
+  if (view === undefined) return;
+  const primary = primaryOf(state.config.committee, view);
+  if (primary !== state.config.self) turn.effects.push({ type: "relay", to: [primary], requests });
 };
 
 /** A new primary does not know what was told to the old one. */

@@ -472,6 +472,17 @@ describe("waiting for NEW-VIEW", () => {
     expect(backup.replica.status().demand).toBe(3);
   });
 
+  it("alone between views, it relays to the primary that f+1 others follow", () => {
+    const backup = createLone();
+    for (const from of [2, 3]) backup.viewChange(from, 6);
+    const relay = (sequence: number) =>
+      effectsOf(backup.give({ type: "request", request: backup.request(sequence), local: true }), "relay").map((one) => one.to);
+    expect(relay(1)).toEqual([]);
+    backup.status(0, { view: 2 as never });
+    backup.status(3, { view: 7 as never });
+    expect(relay(2)).toEqual([[2]]);
+  });
+
   it("repeats its VIEW-CHANGE until the view begins", () => {
     const backup = createLone();
     for (const from of [0, 3]) backup.viewChange(from, 2);

@@ -29,8 +29,12 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   api: { imports: ["protocol", "wire", "signing", "ledger", "node/service.ts", "node/feeds.ts"], packages: ["node:", "zod"] },
   client: { imports: ["protocol", "wire", "signing", "ledger", "node/genesis.ts"], packages: ["node:"] },
+  simulator: {
+    imports: ["protocol", "wire", "signing", "consensus", "storage", "ledger", "network", "node"],
+    packages: ["node:"],
+  },
   testnet: { imports: ["protocol", "wire", "signing", "node", "client"], packages: ["node:"] },
-  cli: { imports: ["protocol", "wire", "signing", "ledger", "node", "client", "testnet"], packages: ["node:", "commander", "pino"] },
+  cli: { imports: ["protocol", "wire", "signing", "ledger", "node", "client", "testnet", "simulator"], packages: ["node:", "commander", "pino"] },
   "index.ts": { imports: ["protocol", "wire", "signing", "storage", "ledger", "node", "client"], packages: [] },
 };
 

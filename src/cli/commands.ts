@@ -10,6 +10,7 @@ import { keysCommand } from "./keys.ts";
 import { listCommand } from "./list.ts";
 import { peersCommand } from "./peers.ts";
 import { putCommand } from "./put.ts";
+import { simulateCommand } from "./simulate.ts";
 import { startCommand } from "./start.ts";
 import { statusCommand } from "./status.ts";
 import { testnetCommand } from "./testnet.ts";
@@ -22,5 +23,5 @@ export const commands: readonly CommandFactory[] = [
   ...grouped("Set up and run:", [initCommand, keysCommand, genesisCommand, configCommand, startCommand]),
   ...grouped("The ledger:", [putCommand, getCommand, delCommand, listCommand, blocksCommand]),
   ...grouped("What a node knows:", [statusCommand, validatorsCommand, peersCommand]),
-  ...grouped("Try:", [testnetCommand]),
+  ...grouped("Try:", [testnetCommand, simulateCommand]),
 ];

@@ -29,6 +29,8 @@ export interface AssemblyOptions {
   readonly pool: VerificationPool;
   /** valid signatures remembered, a power of two; the verifier's default when absent */
   readonly seenEntries?: number;
+  /** in place of random bytes, where the same must happen each time */
+  readonly seenSalt?: Uint8Array;
   readonly clock: Clock;
   /** runs a callback after what this turn of the event loop still brings */
   readonly defer: (callback: () => void) => void;
@@ -62,6 +64,7 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     checkpointInterval: parameters.checkpointInterval,
     genesis: data.genesisCheckpoint,
     ...(options.seenEntries === undefined ? {} : { seenEntries: options.seenEntries }),
+    ...(options.seenSalt === undefined ? {} : { seenSalt: options.seenSalt }),
   });
   const { defer, answerTimeoutMs: timeoutMs } = options;
   const counters = createCounters();

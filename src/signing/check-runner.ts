@@ -8,6 +8,8 @@ export interface CheckRunnerOptions {
   readonly pool: VerificationPool;
   /** valid signatures remembered, a power of two; 131,072 by default, 2 MiB */
   readonly seenEntries?: number;
+  /** 16 bytes in place of random ones, where the same must happen each time: which signatures share a place depends on them */
+  readonly seenSalt?: Uint8Array;
 }
 
 export interface CheckRunner {
@@ -19,8 +21,8 @@ export interface CheckRunner {
 
 type Settle = (verdict: boolean) => void;
 
-export const createCheckRunner = ({ pool, seenEntries = defaultSeenEntries }: CheckRunnerOptions): CheckRunner => {
-  const seen = createSeenSignatures(seenEntries);
+export const createCheckRunner = ({ pool, seenEntries = defaultSeenEntries, seenSalt }: CheckRunnerOptions): CheckRunner => {
+  const seen = createSeenSignatures(seenEntries, seenSalt);
   const underWay = new Map<string, Settle[]>();
 
   const finish = (name: string, verdict: boolean): void => {

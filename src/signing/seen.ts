@@ -23,13 +23,13 @@ export const defaultSeenEntries = 131_072;
  * more. Names are hashes with a secret salt of this process, so that nobody can look for two that share one.
  *
  * @param entries a power of two, at least 4
+ * @param salt 16 bytes that nobody else knows; random when absent
  */
-export const createSeenSignatures = (entries = defaultSeenEntries): SeenSignatures => {
+export const createSeenSignatures = (entries = defaultSeenEntries, salt: Uint8Array = randomBytes(16)): SeenSignatures => {
   const sets = entries / ways;
   if (!Number.isInteger(Math.log2(sets))) throw new RangeError("the number of entries is a power of two, at least 4");
   const table = new Uint32Array(entries * wordsPerEntry);
   const next = new Uint8Array(sets);
-  const salt = randomBytes(16);
   const scratch = new Uint8Array(16 + 32 + 64 + maxSignBytes);
   scratch.set(salt, 0);
 

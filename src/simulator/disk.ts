@@ -1,0 +1,209 @@
+/**
+ * A simulated disk: writes take time, a power cut keeps some beginning of what was under way, a failed sync is the store's last word, and
+ * damage is noticed when it is read, as a store with checksums notices it.
+ */
+import type { RangeOptions, Store, StoreEntry, StoreErrorCode, StoreOperation } from "../storage/port.ts";
+import { StoreError } from "../storage/port.ts";
+import type { Random } from "./random.ts";
+
+export interface DiskOptions {
+  readonly random: Random;
+  /** runs when the disk is done, in the order of the calls; never after a power cut */
+  readonly later: (microseconds: number, run: () => void) => void;
+  /** mean of a durable write, virtual microseconds */
+  readonly flushUs: number;
+  /** promises may be waiting for what just happened */
+  readonly promised: () => void;
+  /** chance that the write at the edge of a power cut leaves something unreadable behind */
+  readonly tornChance: number;
+  /** a call into the disk is about to happen: the moment for a power cut between two effects */
+  readonly boundary: () => void;
+}
+
+export interface Disk {
+  /** The store of one life; what an earlier life left open is closed. */
+  open(): Store;
+  /** Cuts the power: everything durable stays, of the rest some beginning. */
+  crash(): void;
+  /** Everything is gone. */
+  wipe(): void;
+  /** The next durable write fails for this reason, and with it the store. */
+  failNext(code: Extract<StoreErrorCode, "full" | "io">): void;
+  /** One record of many turns bad. False when there is none. */
+  damage(): boolean;
+  /** What a power cut at this moment could not take away. */
+  durable(key: Uint8Array): Uint8Array | undefined;
+  /** records */
+  readonly size: number;
+}
+
+interface Group {
+  readonly operations: readonly StoreOperation[];
+}
+
+const textOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"));
+
+const copied = (operation: StoreOperation): StoreOperation =>
+  operation.type === "put"
+    ? { type: "put", key: new Uint8Array(operation.key), value: new Uint8Array(operation.value) }
+    : { type: "del", key: new Uint8Array(operation.key) };
+
+const within = (options: RangeOptions): ((key: string) => boolean) => {
+  const [gte, gt, lt, lte] = [options.gte, options.gt, options.lt, options.lte].map((bound) =>
+    bound === undefined ? undefined : textOf(bound),
+  );
+  return (key) =>
+    (gte === undefined || key >= gte) &&
+    (gt === undefined || key > gt) &&
+    (lt === undefined || key < lt) &&
+    (lte === undefined || key <= lte);
+};
+
+/** What lies on the disk, and how to undo what a power cut may still take away. */
+const createMedium = () => {
+  const values = new Map<string, Uint8Array>();
+  /** what each key held before it was written without sync */
+  const undo = new Map<string, Uint8Array | undefined>();
+  const bad = new Set<string>();
+  let unsynced: Group[] = [];
+
+  const put = (operation: StoreOperation, remember: boolean): void => {
+    const key = textOf(operation.key);
+    if (remember && !undo.has(key)) undo.set(key, values.get(key));
+    bad.delete(key);
+    if (operation.type === "put") values.set(key, operation.value);
+    else values.delete(key);
+  };
+  return {
+    values,
+    bad,
+    durable: (key: string): Uint8Array | undefined => (undo.has(key) ? undo.get(key) : values.get(key)),
+    apply(group: Group, synced: boolean): void {
+      for (const operation of group.operations) put(operation, !synced);
+      if (!synced) return void unsynced.push(group);
+      undo.clear();
+      unsynced = [];
+    },
+    /** @returns the groups that were not safe, in order */
+    rollBack(): Group[] {
+      for (const [key, value] of undo) {
+        if (value === undefined) values.delete(key);
+        else values.set(key, value);
+      }
+      undo.clear();
+      const lost = unsynced;
+      unsynced = [];
+      return lost;
+    },
+    clear(): void {
+      values.clear();
+      undo.clear();
+      bad.clear();
+      unsynced = [];
+    },
+  };
+};
+
+/** An empty disk. */
+export const createDisk = (options: DiskOptions): Disk => {
+  const { random, later } = options;
+  const medium = createMedium();
+  let underWay: Group[] = [];
+  let life = 0;
+  let failure: "full" | "io" | undefined;
+
+  const read = (key: string): Uint8Array | undefined => {
+    if (medium.bad.has(key)) throw new StoreError("corrupt", "a record's checksum does not match");
+    const value = medium.values.get(key);
+    return value === undefined ? undefined : new Uint8Array(value);
+  };
+
+  const createStore = (own: number): Store => {
+    let broken: StoreError | undefined;
+    let closed = false;
+    const assertOpen = (): void => {
+      if (closed || own !== life) throw new StoreError("closed", "the store is closed");
+    };
+    const finish = (group: Group, durable: boolean, done: (error?: StoreError) => void): void => {
+      underWay = underWay.filter((each) => each !== group);
+      if (durable && failure !== undefined) {
+        broken ??= new StoreError(failure, failure === "full" ? "no space left" : "the sync failed");
+        // nobody knows what a failed sync left behind: a power cut decides
+        if (failure === "io") medium.apply(group, false);
+        failure = undefined;
+      } else if (broken === undefined) medium.apply(group, durable);
+      options.promised();
+      done(broken);
+    };
+    return {
+      get(key) {
+        assertOpen();
+        return read(textOf(key));
+      },
+      write(operations, { durable }, done) {
+        options.boundary();
+        if (closed || own !== life) return later(0, () => done(new StoreError("closed", "the store is closed")));
+        const group = { operations: operations.map(copied) };
+        underWay.push(group);
+        later(durable ? options.flushUs / 4 + random.exponential(options.flushUs * 0.75) : 0, () => finish(group, durable, done));
+      },
+      range(bounds) {
+        assertOpen();
+        options.promised();
+        const keys = [...medium.values.keys()].filter(within(bounds)).sort((a, b) => (a < b ? -1 : 1));
+        if (bounds.reverse === true) keys.reverse();
+        const view = (bounds.limit === undefined ? keys : keys.slice(0, bounds.limit)).map((key) => [key, medium.values.get(key)] as const);
+        return (async function* (): AsyncGenerator<StoreEntry> {
+          for (const [key, value] of view) {
+            if (medium.bad.has(key)) throw new StoreError("corrupt", "a record's checksum does not match");
+            if (value !== undefined) yield { key: bytesOf(key), value: new Uint8Array(value) };
+          }
+        })();
+      },
+      close() {
+        closed = true;
+        return Promise.resolve();
+      },
+    };
+  };
+
+  return {
+    open() {
+      life += 1;
+      underWay = [];
+      return createStore(life);
+    },
+    crash() {
+      life += 1;
+      failure = undefined;
+      const pending = [...medium.rollBack(), ...underWay];
+      underWay = [];
+      const kept = random.int(pending.length + 1);
+      for (const group of pending.slice(0, kept)) medium.apply(group, true);
+      const torn = pending[kept];
+      // the log's checksum shows a torn end, which is dropped; with bad luck the sector held a neighbour too
+      const neighbour = torn !== undefined && random.chance(options.tornChance) ? torn.operations[0] : undefined;
+      if (neighbour !== undefined && medium.values.has(textOf(neighbour.key))) medium.bad.add(textOf(neighbour.key));
+    },
+    wipe() {
+      life += 1;
+      underWay = [];
+      failure = undefined;
+      medium.clear();
+    },
+    failNext(code) {
+      failure = code;
+    },
+    damage() {
+      const keys = [...medium.values.keys()];
+      if (keys.length === 0) return false;
+      medium.bad.add(random.pick(keys));
+      return true;
+    },
+    durable: (key) => medium.durable(textOf(key)),
+    get size() {
+      return medium.values.size;
+    },
+  };
+};

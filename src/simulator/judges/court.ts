@@ -1,0 +1,163 @@
+/** All judges of a universe together: they watch every step, every word and every answer of its honest nodes and take no part. */
+import type { ReplicaSettings } from "../../consensus/config.ts";
+import type { Effect } from "../../consensus/effect.ts";
+import type { Input } from "../../consensus/input.ts";
+import type { Replica } from "../../consensus/replica.ts";
+import { keys } from "../../node/records.ts";
+import type { NodeData } from "../../node/node-data.ts";
+import type { Committee } from "../../protocol/committee.ts";
+import type { Evidence } from "../../protocol/evidence.ts";
+import type { Digest } from "../../protocol/ids.ts";
+import type { Parameters } from "../../protocol/limits.ts";
+import type { RejectionReason } from "../../protocol/rejections.ts";
+import type { Notary } from "../notary.ts";
+import type { SimulatedNode } from "../node.ts";
+import { arithmeticOf } from "./arithmetic.ts";
+import { createCertificateJudge, type CertificateJudge } from "./certificates.ts";
+import { type ClientJudge, createClientJudge } from "./clients.ts";
+import { createHistoryJudge, type HistoryJudge } from "./history.ts";
+import { createWordsJudge, type WordsJudge } from "./words.ts";
+import type { Violate } from "./violation.ts";
+
+export interface Court {
+  readonly history: HistoryJudge;
+  readonly words: WordsJudge;
+  readonly clients: ClientJudge;
+  /** after each step of a replica, before its effects are carried out */
+  stepped(node: SimulatedNode, input: Input, effects: readonly Effect[], replica: Replica): void;
+  started(node: SimulatedNode, data: NodeData): void;
+  /** an honest node counts something against a peer */
+  blamed(node: number, peer: number, reason: string): void;
+  /** reasons for which honest nodes refused something, and how often */
+  readonly reasons: ReadonlyMap<RejectionReason, number>;
+  /** by culprit, the kinds of proof that honest nodes found */
+  readonly accused: ReadonlyMap<number, ReadonlySet<Evidence["kind"]>>;
+}
+
+export interface CourtOptions {
+  readonly committee: Committee;
+  readonly genesisHash: Digest;
+  readonly genesisLogHash: Digest;
+  readonly emptyDigest: Digest;
+  readonly notary: Notary;
+  readonly parameters: Parameters;
+  readonly settings: ReplicaSettings;
+  /** whether this validator's words and deeds are judged */
+  readonly isHonest: (validator: number) => boolean;
+  readonly violate: Violate;
+}
+
+/** messages of views not entered yet that one sender may have kept for it */
+const EARLY_PER_SENDER = 256;
+/** steps of one node between two looks at its size */
+const LOOK_EVERY = 64;
+
+/** Both messages are the culprit's own and contradict each other; of the kinds that need no protocol state. */
+const isProof = (evidence: Evidence, certificates: CertificateJudge): boolean => {
+  if (evidence.kind === "conflicting-votes") {
+    const { first, second, culprit } = evidence;
+    const [a, b] = [first.message, second.message];
+    const sameSlot = a.kind === b.kind && a.epoch === b.epoch && a.view === b.view && a.sequence === b.sequence;
+    return (
+      sameSlot &&
+      a.digest !== b.digest &&
+      [first, second].every(
+        ({ message, signature }) => message.replica === culprit && certificates.vote(message.kind, culprit, message, signature),
+      )
+    );
+  }
+  if (evidence.kind === "bad-new-view") return certificates.carried(evidence.newView.message) === undefined;
+  if (evidence.kind === "invalid-batch") return true;
+  const [a, b] = [evidence.first.message, evidence.second.message];
+  return a.replica === evidence.culprit && b.replica === evidence.culprit && JSON.stringify(a) !== JSON.stringify(b);
+};
+
+export const createCourt = (options: CourtOptions): Court => {
+  const { committee, parameters, settings, violate, isHonest } = options;
+  const { n } = arithmeticOf(committee.validators.length);
+  const certificates = createCertificateJudge(committee, options.genesisHash, options.notary, options.emptyDigest);
+  const words = createWordsJudge(certificates, violate);
+  const history = createHistoryJudge({ ...options, certificates, committed: words.committed });
+  const clients = createClientJudge(history, violate);
+  const reasons = new Map<RejectionReason, number>();
+  const accused = new Map<number, Set<Evidence["kind"]>>();
+  const looks = new Map<number, { steps: number; view: number; life: number }>();
+
+  const judgeEvidence = (node: number, evidence: Evidence): void => {
+    const { kind, culprit } = evidence;
+    const kinds = accused.get(culprit) ?? new Set();
+    accused.set(culprit, kinds.add(kind));
+    if (isHonest(culprit)) violate("detection-soundness", `#${node} holds ${kind} against #${culprit}, who is honest`);
+    if (!isProof(evidence, certificates)) violate("detection-soundness", `what #${node} calls ${kind} of #${culprit} is no proof`);
+  };
+
+  const judgeEffect = (node: number, effect: Effect): void => {
+    switch (effect.type) {
+      case "save":
+        if (effect.record.type === "prepared") words.prepared(node, effect.record.certificate);
+        else if (effect.record.type === "entered-view") words.entered(node, effect.record.newView);
+        else if (effect.record.type === "stable") {
+          const { certificate } = effect.record;
+          if (!certificates.stable(certificate)) violate("certificates", `#${node} takes a bad checkpoint certificate as stable`);
+          history.stable(node, certificate.sequence, certificate.stateRoot, certificate.logHash);
+        }
+        return;
+      case "execute":
+        return history.ordered(node, effect.certificate, effect.batch);
+      case "evidence":
+        return judgeEvidence(node, effect.evidence);
+      case "reject": {
+        const { reason, action } = effect.rejection;
+        reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+        if (action === "blame" && effect.from !== undefined && isHonest(effect.from))
+          violate("detection-soundness", `#${node} blames #${effect.from}, who is honest, for ${reason}`);
+        return;
+      }
+      case "halt":
+        return violate("no-halt", `#${node} halts: ${effect.reason}, ${effect.detail}`);
+      default:
+    }
+  };
+
+  /** Sizes, and a view that never goes back within a life. */
+  const look = (node: SimulatedNode, replica: Replica): void => {
+    const seen = looks.get(node.endpoint) ?? { steps: 0, view: 0, life: 0 };
+    looks.set(node.endpoint, seen);
+    if (seen.life !== node.life) Object.assign(seen, { life: node.life, view: 0 });
+    seen.steps += 1;
+    if (seen.steps % LOOK_EVERY !== 0) return;
+    const { view, earlyMessages, pool, committed, windowTop, heldBatchBytes } = replica.describe();
+    if (view < seen.view) violate("monotone-view", `#${node.index} goes from view ${seen.view} to ${view}`);
+    seen.view = view;
+    const most = settings.heldBatchBytes + 2 * parameters.maxBatchBytes * n + 1024 * 1024;
+    if (earlyMessages > EARLY_PER_SENDER * n) violate("bounded-state", `#${node.index} keeps ${earlyMessages} early messages`);
+    if (pool.requests > settings.poolRequests) violate("bounded-state", `#${node.index} keeps ${pool.requests} requests`);
+    if (heldBatchBytes > most) violate("bounded-state", `#${node.index} holds ${heldBatchBytes} bytes of batches`);
+    if (windowTop - committed > 4 * parameters.checkpointInterval)
+      violate("bounded-state", `#${node.index} has a window of ${windowTop - committed}`);
+  };
+
+  return {
+    history,
+    words,
+    clients,
+    stepped(node, input, effects, replica) {
+      if (input.type === "executed") {
+        const answers = node.disk.durable(keys.results(input.sequence));
+        history.executed(node.index, input.sequence, input.stateRoot, input.logHash, answers);
+      }
+      for (const effect of effects) judgeEffect(node.index, effect);
+      look(node, replica);
+    },
+    started(node, data) {
+      const { executed, logHash, prepared } = data.restored;
+      history.restarted(node.index, executed, logHash);
+      for (const { certificate } of prepared) words.prepared(node.index, certificate);
+    },
+    blamed(node, peer, reason) {
+      if (isHonest(peer)) violate("detection-soundness", `#${node} counts "${reason}" against #${peer}, who is honest`);
+    },
+    reasons,
+    accused,
+  };
+};

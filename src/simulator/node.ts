@@ -1,0 +1,238 @@
+/** One node of a simulated universe: the production node between virtual ports, its lives and deaths. */
+import type { ReplicaSettings } from "../consensus/config.ts";
+import type { Effect, HaltReason } from "../consensus/effect.ts";
+import type { Input } from "../consensus/input.ts";
+import type { Replica } from "../consensus/replica.ts";
+import { createKeyValueStore } from "../ledger/kv/application.ts";
+import type { Committee } from "../protocol/committee.ts";
+import type { Digest, ReplicaIndex } from "../protocol/ids.ts";
+import type { Parameters } from "../protocol/limits.ts";
+import { type Assembly, assembleNode } from "../node/assemble.ts";
+import type { Clock } from "../node/clock.ts";
+import type { Identity } from "../node/identity.ts";
+import { type NodeData, openDataIn } from "../node/node-data.ts";
+import { found, isFounded } from "../node/recovery.ts";
+import { RecordError } from "../node/records.ts";
+import type { Network } from "../network/port.ts";
+import { LedgerError } from "../ledger/errors.ts";
+import type { KeyPair } from "../signing/keys.ts";
+import type { VerificationPool } from "../signing/pool.ts";
+import { StoreError } from "../storage/port.ts";
+import type { SignBytes } from "../wire/sign-bytes.ts";
+import { createSimulatedClock, type SimulatedClock } from "./clock.ts";
+import type { Disk } from "./disk.ts";
+import type { Links } from "./links.ts";
+import { createProcess, type SimulatedProcess } from "./process.ts";
+import type { Schedule } from "./schedule.ts";
+
+/** What the nodes of a universe have in common. */
+export interface Universe {
+  readonly schedule: Schedule;
+  readonly links: Links;
+  readonly genesisHash: Digest;
+  readonly committee: Committee;
+  readonly signBytes: SignBytes;
+  readonly parameters: Parameters;
+  readonly settings: ReplicaSettings;
+  readonly heartbeatMs: number;
+  readonly answerTimeoutMs: number;
+  readonly retain: number;
+  readonly key: (name: string) => KeyPair;
+  /** where signatures are checked for one process */
+  readonly poolFor: (process: SimulatedProcess) => VerificationPool;
+  /** promises may be waiting for what just happened */
+  readonly promised: () => void;
+}
+
+/** Those who look on. */
+export interface NodeWatch {
+  /** after each step of the replica, before its effects are carried out */
+  readonly stepped: (node: SimulatedNode, input: Input, effects: readonly Effect[], replica: Replica) => void;
+  readonly started: (node: SimulatedNode, data: NodeData) => void;
+  readonly halted: (node: SimulatedNode, reason: HaltReason, detail: string) => void;
+  readonly threw: (node: SimulatedNode, error: unknown) => void;
+  /** it does not run any more: power cut, failed store, damaged data */
+  readonly died: (node: SimulatedNode, why: DeathReason) => void;
+}
+
+export type DeathReason = "power-cut" | "store-failed" | "data-damaged" | "halted";
+
+/** What makes a node lie: a wrapper around its network. */
+export type Disguise = (network: Network, clock: Clock, self: ReplicaIndex) => Network;
+
+export interface NodeInit {
+  readonly index: ReplicaIndex;
+  readonly endpoint: number;
+  /** its disk, given what a call into it is preceded by and how its work comes back */
+  readonly disk: (later: (microseconds: number, run: () => void) => void, boundary: () => void) => Disk;
+  readonly disguise?: Disguise;
+  readonly watch: NodeWatch;
+}
+
+export interface SimulatedNode {
+  readonly index: ReplicaIndex;
+  readonly endpoint: number;
+  /** obeys the protocol, as far as it is known */
+  readonly honest: boolean;
+  readonly clock: SimulatedClock;
+  readonly disk: Disk;
+  /** the process is there, perhaps still opening its data */
+  readonly running: boolean;
+  /** what runs once the data is open */
+  readonly assembly: Assembly | undefined;
+  readonly data: NodeData | undefined;
+  readonly process: SimulatedProcess | undefined;
+  /** of its lives, the present or last one; the first is 1 */
+  readonly life: number;
+  /** Does nothing while it runs. */
+  start(): void;
+  /** cuts the power; `lossy`: what was on its way from here is lost too */
+  crash(lossy: boolean): void;
+  /** the disk is replaced by an empty one: from now on the key comes without its data */
+  wipe(): void;
+}
+
+const TICK_US = 100_000;
+/** small: what a universe signs in a few windows */
+const SEEN_ENTRIES = 4096;
+
+/** Damaged data, told apart from a fault of the node: everything else that opening throws is one. */
+const isDamage = (error: unknown): boolean =>
+  (error instanceof StoreError && error.code === "corrupt") || error instanceof RecordError || error instanceof LedgerError;
+
+const identityOf = (universe: Universe, index: ReplicaIndex): Identity => ({
+  nodeKey: universe.key(`node ${index}`),
+  gatewayKey: universe.key(`gateway ${index}`),
+  committee: universe.committee,
+  self: index,
+  validatorKey: universe.key(`validator ${index}`),
+  signBytes: universe.signBytes,
+  application: createKeyValueStore(),
+});
+
+/** A node that was never started. */
+export const createSimulatedNode = (universe: Universe, init: NodeInit): SimulatedNode => {
+  const { schedule, links } = universe;
+  const { index, endpoint, watch } = init;
+  const clock = createSimulatedClock(schedule);
+  const identity = identityOf(universe, index);
+  let process: SimulatedProcess | undefined;
+  let assembly: Assembly | undefined;
+  let data: NodeData | undefined;
+  let life = 0;
+  let bornHere = true;
+
+  const disk = init.disk(
+    (microseconds, run) => {
+      const owner = process;
+      schedule.after(microseconds, () => owner?.run(run));
+    },
+    () => process?.boundary(),
+  );
+
+  const die = (why: DeathReason, lossy: boolean): void => {
+    if (process === undefined) return;
+    process.kill();
+    process = undefined;
+    assembly?.engine.stop();
+    assembly = undefined;
+    data = undefined;
+    links.detach(endpoint, lossy);
+    disk.crash();
+    watch.died(node, why);
+  };
+
+  const tick = (owner: SimulatedProcess, { desk }: Assembly): void => {
+    desk.refreshStanding();
+    desk.gateway.tick();
+    desk.waiting.tick(desk.standing.unavailable() !== undefined);
+    schedule.after(TICK_US, () => owner.run(() => assembly !== undefined && tick(owner, assembly)));
+  };
+
+  const become = (owner: SimulatedProcess, opened: NodeData): void => {
+    const ports = clock.portsFor(owner.run, owner.boundary);
+    const attached = links.attach(endpoint, owner);
+    const network = init.disguise?.(attached, ports, index) ?? attached;
+    data = opened;
+    const own: Assembly = assembleNode({
+      identity,
+      parameters: universe.parameters,
+      settings: universe.settings,
+      data: opened,
+      network,
+      pool: universe.poolFor(owner),
+      seenEntries: SEEN_ENTRIES,
+      seenSalt: new Uint8Array(16),
+      clock: ports,
+      defer: (callback) => void schedule.after(0, () => owner.run(callback)),
+      heartbeatMs: universe.heartbeatMs,
+      answerTimeoutMs: universe.answerTimeoutMs,
+      observe: (input, effects, replica) => watch.stepped(node, input, effects, replica),
+      halted: (reason, detail) => watch.halted(node, reason, detail),
+      storeFailed: () => void schedule.after(0, () => process === owner && die("store-failed", false)),
+    });
+    assembly = own;
+    watch.started(node, opened);
+    void network.start(own.engine.handlers);
+    own.engine.start();
+    tick(owner, own);
+  };
+
+  const open = async (owner: SimulatedProcess): Promise<void> => {
+    try {
+      const store = disk.open();
+      if (!isFounded(store)) await found(store, universe.genesisHash, bornHere);
+      const opened = await openDataIn(store, { ...universe, application: identity.application });
+      bornHere = false;
+      owner.run(() => become(owner, opened));
+    } catch (error) {
+      if (process !== owner) return;
+      if (isDamage(error)) die("data-damaged", false);
+      else if (error instanceof StoreError) die("store-failed", false);
+      else watch.threw(node, error);
+    }
+  };
+
+  const node: SimulatedNode = {
+    index,
+    endpoint,
+    honest: init.disguise === undefined,
+    clock,
+    disk,
+    get running() {
+      return process !== undefined;
+    },
+    get assembly() {
+      return assembly;
+    },
+    get data() {
+      return data;
+    },
+    get process() {
+      return process;
+    },
+    get life() {
+      return life;
+    },
+    start() {
+      if (process !== undefined) return;
+      life += 1;
+      const own = createProcess({
+        schedule,
+        powerCut: () => die("power-cut", true),
+        threw: (error) => watch.threw(node, error),
+        ran: () => undefined,
+      });
+      process = own;
+      universe.promised();
+      void open(own);
+    },
+    crash: (lossy) => die("power-cut", lossy),
+    wipe() {
+      die("power-cut", true);
+      disk.wipe();
+      bornHere = false;
+    },
+  };
+  return node;
+};

@@ -1,0 +1,90 @@
+/** Virtual time: a heap of events, the earliest first, equal times in the order in which they were made. */
+
+export interface ScheduledEvent {
+  /** virtual microseconds */
+  readonly at: number;
+  readonly order: number;
+  run: (() => void) | undefined;
+}
+
+export interface Schedule {
+  /** virtual microseconds since the beginning, a whole number */
+  readonly now: number;
+  /** events that wait, cancelled ones included */
+  readonly size: number;
+  at(microseconds: number, run: () => void): ScheduledEvent;
+  after(microseconds: number, run: () => void): ScheduledEvent;
+  cancel(event: ScheduledEvent): void;
+  /** Moves time to the earliest event that is due by `until`, and returns it; undefined, with time at `until`, when there is none. */
+  next(until: number): (() => void) | undefined;
+}
+
+const isBefore = (a: ScheduledEvent, b: ScheduledEvent): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
+
+/** An empty schedule at time 0. */
+export const createSchedule = (): Schedule => {
+  const heap: ScheduledEvent[] = [];
+  let now = 0;
+  let made = 0;
+
+  const push = (event: ScheduledEvent): void => {
+    let index = heap.length;
+    while (index > 0) {
+      const parent = (index - 1) >>> 1;
+      const above = heap[parent] as ScheduledEvent;
+      if (!isBefore(event, above)) break;
+      heap[index] = above;
+      index = parent;
+    }
+    heap[index] = event;
+  };
+  const sink = (event: ScheduledEvent): void => {
+    const { length } = heap;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= length) break;
+      if (child + 1 < length && isBefore(heap[child + 1] as ScheduledEvent, heap[child] as ScheduledEvent)) child += 1;
+      const below = heap[child] as ScheduledEvent;
+      if (!isBefore(below, event)) break;
+      heap[index] = below;
+      index = child;
+    }
+    heap[index] = event;
+  };
+  const pop = (): ScheduledEvent => {
+    const first = heap[0] as ScheduledEvent;
+    const last = heap.pop() as ScheduledEvent;
+    if (heap.length > 0) sink(last);
+    return first;
+  };
+  const at = (microseconds: number, run: () => void): ScheduledEvent => {
+    const event: ScheduledEvent = { at: Math.max(now, Math.ceil(microseconds)), order: made++, run };
+    push(event);
+    return event;
+  };
+
+  return {
+    get now() {
+      return now;
+    },
+    get size() {
+      return heap.length;
+    },
+    at,
+    after: (microseconds, run) => at(now + microseconds, run),
+    cancel(event) {
+      event.run = undefined;
+    },
+    next(until) {
+      for (let first = heap[0]; first !== undefined && first.at <= until; first = heap[0]) {
+        const { run, at: time } = pop();
+        if (run === undefined) continue;
+        now = time;
+        return run;
+      }
+      now = Math.max(now, until);
+      return undefined;
+    },
+  };
+};

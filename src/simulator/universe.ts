@@ -1,0 +1,172 @@
+/** One run: first anything goes, then a core is healed for good, and has to make progress and converge. */
+import type { RejectionReason } from "../protocol/rejections.ts";
+import { arithmeticOf } from "./judges/arithmetic.ts";
+import type { Violation } from "./judges/violation.ts";
+import type { SimulatedNode } from "./node.ts";
+import { drawPlan, type FaultKind, type Plan, type PlanWishes } from "./plan.ts";
+import { createStreams } from "./random.ts";
+import { createWorld, type World, type WorldOptions } from "./world.ts";
+
+export interface UniverseOptions extends PlanWishes, Pick<WorldOptions, "disguiseOf" | "realSignatures"> {
+  readonly seed: bigint;
+  /** events after which the run ends without a verdict on liveness */
+  readonly maxSteps?: number;
+  /** changes what was drawn */
+  readonly adjust?: (plan: Plan) => Plan;
+}
+
+export interface UniverseReport {
+  readonly seed: bigint;
+  readonly plan: Plan;
+  readonly violation: Violation | undefined;
+  /** events */
+  readonly steps: number;
+  readonly deliveries: number;
+  /** 16 hex characters, equal for equal seeds and options */
+  readonly traceHash: string;
+  /** sequences ordered, requests executed, operations that a client was answered */
+  readonly ordered: number;
+  readonly requests: number;
+  readonly acknowledged: number;
+  readonly viewChanges: number;
+  readonly newViews: number;
+  /** virtual milliseconds from healing to convergence; undefined when it was not reached */
+  readonly recoveryMs: number | undefined;
+  readonly virtualMs: number;
+  readonly reasons: ReadonlyMap<RejectionReason, number>;
+  readonly faults: ReadonlyMap<FaultKind, number>;
+  /** kinds of proof by culprit */
+  readonly accused: ReadonlyMap<number, ReadonlySet<string>>;
+}
+
+const DEFAULT_STEPS = 3_000_000;
+
+/** Chosen so that the core alone is a quorum of honest nodes that did not lose their disks. */
+const chooseCore = (world: World): SimulatedNode[] => {
+  const random = world.streams("config");
+  const { quorum } = arithmeticOf(world.plan.n);
+  const sound = world.honest.filter((node) => !world.plan.frail.includes(node.index));
+  const rest = world.honest.filter((node) => world.plan.frail.includes(node.index));
+  if (sound.length <= quorum || random.chance(0.5)) return [...sound, ...rest];
+  const size = quorum + random.int(sound.length - quorum);
+  return random.shuffled(sound).slice(0, size);
+};
+
+/** Whatever is broken outside of the core stays broken; the core is whole from now on. */
+const heal = (world: World, core: readonly SimulatedNode[]): void => {
+  const { links, nodes, plan, streams } = world;
+  world.faults.stop();
+  links.heal();
+  const random = streams("config");
+  for (const node of nodes) {
+    node.clock.wallOffsetMs = 0;
+    node.clock.rate = 1;
+    if (!node.honest || core.includes(node)) continue;
+    world.gone.add(node);
+    if (random.chance(0.5)) node.crash(false);
+    else
+      for (const { endpoint } of nodes) links.setCut(random.chance(0.5) ? endpoint : node.endpoint, endpoint, endpoint !== node.endpoint);
+  }
+  const { quality } = plan;
+  links.quality = { ...quality, loss: Math.min(quality.loss, 0.02), noticeUs: Math.min(quality.noticeUs, 500_000) };
+  // an operator starts what is down
+  for (const node of nodes) if (!world.gone.has(node)) node.start();
+};
+
+const isSettled = (world: World, core: readonly SimulatedNode[]): boolean => {
+  const { history } = world.court;
+  if (!world.workload.outstanding.every(({ request }) => history.isSettled(request.id))) return false;
+  const summaries = core.map((node) => node.assembly?.engine.replica.describe());
+  const [first] = summaries;
+  if (first === undefined) return false;
+  const same = summaries.every(
+    (each) =>
+      each !== undefined &&
+      each.executed === first.executed &&
+      each.logHash === first.logHash &&
+      each.stable.sequence === first.stable.sequence,
+  );
+  if (!same || first.executed < history.top) return false;
+  const views = new Set(summaries.flatMap((each) => (each?.active === true && !each.passive ? [each.view] : [])));
+  const waiting = summaries.some((each) => (each?.pool.requests ?? 1) > 0);
+  const active = summaries.filter((each) => each?.active === true).length;
+  return !waiting && views.size === 1 && active >= arithmeticOf(world.plan.n).quorum;
+};
+
+const stateOf = (world: World): string =>
+  world.nodes
+    .map(({ index, assembly }) => {
+      if (assembly === undefined) return `#${index} down`;
+      const { view, active, demand, committed, executed, stable, pool, next, passive, quorumReachable } =
+        assembly.engine.replica.describe();
+      const votes = `next ${next.proposed ? "proposed" : "unproposed"} p[${next.prepares.join()}] c[${next.commits.join()}]`;
+      const mode = `${active ? "" : "?"}${demand > view ? `→${demand}` : ""}${passive ? " passive" : ""}${quorumReachable ? "" : " alone"}`;
+      return `#${index} v${view}${mode} committed ${committed} executed ${executed} stable ${stable.sequence} pool ${pool.requests} ${votes}`;
+    })
+    .join("; ");
+
+/** A bound on the time without progress: patience at its ceiling through every lying primary, and clocks that have to come together. */
+const patienceUs = ({ f, settings, parameters }: Plan): number =>
+  1000 * (30_000 + 2 * (f + 2) * settings.requestTimeoutCeilingMs + 2 * parameters.maxClockDriftMs);
+
+/** The core executes everything it is asked for, and its members agree in the end. @returns virtual milliseconds, undefined if it failed */
+const demandLiveness = async (world: World, core: readonly SimulatedNode[]): Promise<number | undefined> => {
+  const { schedule, workload, court } = world;
+  const healedAt = schedule.now;
+  const limit = patienceUs(world.plan);
+  let asked = false;
+  let done = false;
+  let progressAt = healedAt;
+  let requests = court.history.requests;
+  const look = (): boolean => {
+    if (court.history.requests > requests) {
+      requests = court.history.requests;
+      progressAt = schedule.now;
+    }
+    if (!asked && schedule.now - healedAt > 2_000_000)
+      asked = core.every((node) => workload.ask(node) !== undefined || node.assembly !== undefined);
+    done = asked && isSettled(world, core);
+    return done || schedule.now - progressAt > limit;
+  };
+  await world.run(healedAt + 20 * limit, look);
+  if (done) return (schedule.now - healedAt) / 1000;
+  if (world.violation === undefined && schedule.now - progressAt > limit)
+    world.violate("eventual-commit", `no convergence within ${limit / 1000} ms of the last progress: ${stateOf(world)}`);
+  return undefined;
+};
+
+/** Runs one seed's universe to its end, or to the first violation. */
+export const runUniverse = async (options: UniverseOptions): Promise<UniverseReport> => {
+  const drawn = drawPlan(createStreams(options.seed)("config"), options);
+  const plan = options.adjust?.(drawn) ?? drawn;
+  const world = createWorld({ ...options, plan, maxSteps: options.maxSteps ?? DEFAULT_STEPS });
+  const { court, schedule, workload, faults, links } = world;
+  for (const node of world.nodes) node.start();
+  workload.start();
+  faults.start();
+  await world.run(plan.safetyUs);
+  workload.stop();
+  const core = chooseCore(world);
+  heal(world, core);
+  const recoveryMs = world.violation === undefined ? await demandLiveness(world, core) : undefined;
+  if (world.violation === undefined && recoveryMs !== undefined) court.clients.settle(true);
+  world.trace.noteText(world.violation?.invariant ?? "");
+  return {
+    seed: options.seed,
+    plan,
+    violation: world.violation,
+    steps: world.steps,
+    deliveries: links.delivered,
+    traceHash: world.trace.digest(),
+    ordered: court.history.top,
+    requests: court.history.requests,
+    acknowledged: court.clients.acknowledged,
+    viewChanges: court.words.viewChanges,
+    newViews: court.words.newViews,
+    recoveryMs,
+    virtualMs: schedule.now / 1000,
+    reasons: court.reasons,
+    faults: faults.counts,
+    accused: court.accused,
+  };
+};

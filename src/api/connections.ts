@@ -7,8 +7,11 @@ import type { Duplex } from "node:stream";
 export interface Connections {
   /** True when something can be written on this connection without being taken for the answer to another request. */
   mayInterrupt(socket: Duplex): boolean;
-  /** A handler is at work from here until the returned function is called. */
-  begin(): () => void;
+  /**
+   * A handler is at work from here until the returned function is called. Undefined when `maxWaiting` requests of this connection wait for their
+   * answers already: then it is cut, and no handler may begin.
+   */
+  begin(socket: Duplex): (() => void) | undefined;
   readonly closing: boolean;
   /**
    * Takes no more connections, and after a moment no more questions on idle ones; waits at most `drainMs` for handlers and then `flushMs` for
@@ -33,8 +36,14 @@ const pause = (milliseconds: number): { readonly over: Promise<void>; stop(): vo
 /** A question may be on its way on a connection that looks idle; cut at once, its sender could not tell whether it was heard. */
 const idleGraceMs = 25;
 
+/**
+ * Requests of one connection that may wait for their answers at once. Node reads on and on while answers are due: each costs it some KiB, and its sender
+ * 40 bytes. Browsers and clients send the next request after the answer; nobody sends a hundred ahead.
+ */
+const maxWaiting = 128;
+
 export const trackConnections = (server: HttpServer): Connections => {
-  /** bounded by `server.maxConnections`; an answer is owed until its last byte was handed to the system */
+  /** bounded by `server.maxConnections` and `maxWaiting`; an answer is owed until its last byte was handed to the system */
   const owed = new Map<Duplex, Set<ServerResponse>>();
   let handlers = 0;
   let closing = false;
@@ -69,7 +78,12 @@ export const trackConnections = (server: HttpServer): Connections => {
       // an answer to a request that is still coming in has not begun; any other must not be talked over
       return [...(owed.get(socket) ?? [])].every((answer) => !answer.headersSent && !answer.req.complete);
     },
-    begin() {
+    begin(socket) {
+      // what was read together with the last straw comes after the cut
+      if (socket.destroyed || (owed.get(socket)?.size ?? 0) > maxWaiting) {
+        socket.destroy();
+        return undefined;
+      }
       handlers += 1;
       return () => {
         handlers -= 1;

@@ -225,8 +225,9 @@ export const createApi = (options: ApiOptions): Api => {
   const connections = trackConnections(server);
 
   server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const end = connections.begin();
     outgoing.on("error", () => undefined);
+    const end = connections.begin(incoming.socket);
+    if (end === undefined) return;
     void answerTo(incoming, handling).then((answer) => {
       if (!outgoing.destroyed) {
         send(outgoing, answer, { closing: connections.closing, withBody: incoming.method !== "HEAD", streams: handling.streams });
@@ -235,6 +236,8 @@ export const createApi = (options: ApiOptions): Api => {
       end();
     });
   });
+  // an expectation that nobody knows is ignored (RFC 9110 §10.1.1); Node would answer 417 without a word
+  server.on("checkExpectation", (incoming, outgoing) => server.emit("request", incoming, outgoing));
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
     if (error.code === "ECONNRESET" || !socket.writable || !connections.mayInterrupt(socket)) {
       socket.destroy();

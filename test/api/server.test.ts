@@ -127,6 +127,32 @@ describe("a connection", () => {
     expect([...received().matchAll(/HTTP\/1\.1 (\d+)/g)].map((match) => match[1])).toEqual(["200", "404", "200"]);
   });
 
+  it("that sends far ahead of its answers is cut, before it costs more than its share", async () => {
+    const { port, service } = await start({ limits: { drainMs: 50 } });
+    service.gate = new Promise(() => {});
+    const { socket, received, closed } = await open(port);
+    const before = service.barriers;
+    socket.write("GET /v1/kv/k HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1_000));
+    await closed;
+    expect(received()).toBe("");
+    expect(service.barriers - before).toBe(128);
+    expect((await request(port, "GET /livez")).status).toBe(200);
+  });
+
+  it("may have a hundred requests under way", async () => {
+    const { port } = await start();
+    const { socket, received } = await open(port);
+    socket.write("GET /v1/kv/k HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(100));
+    await until(() => [...received().matchAll(/HTTP\/1\.1 404/g)].length === 100);
+  });
+
+  it("may expect what nobody knows: the request is answered all the same", async () => {
+    const { port } = await start();
+    expect((await request(port, "GET /livez", { headers: { expect: "200-ok" } })).status).toBe(200);
+    const refused = await request(port, "GET /v1/nothing", { headers: { expect: "x" } });
+    expect([refused.status, refused.headers["content-type"]]).toEqual([404, "application/problem+json"]);
+  });
+
   it("with rubbish behind a request that waits is cut, not answered in its place", async () => {
     const { port, service } = await start({ limits: { drainMs: 50 } });
     service.gate = new Promise(() => {});

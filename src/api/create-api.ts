@@ -15,6 +15,7 @@ import { createGuard, type Guard, type GuardOptions } from "./guard.ts";
 import type { KeyValueCodec } from "./json.ts";
 import { withOpenApi } from "./openapi.ts";
 import { type Answer, problemAnswer, Refusal, refuseInvalid } from "./problem.ts";
+import { createRateLimit, type RateLimit, type RateLimitOptions } from "./rate-limit.ts";
 import { createRouter, type Match, type Method, type Operation, type Route } from "./route.ts";
 import { eventRoutes, eventStreamType, watchRoutes } from "./routes-events.ts";
 import { keyValueRoutes } from "./routes-kv.ts";
@@ -59,6 +60,8 @@ export interface ApiOptions extends GuardOptions {
   /** reads the key-value store's bytes; absent when another application runs: then `/v1/kv` and `/v1/txn` do not exist */
   readonly keyValue?: KeyValueCodec;
   readonly limits?: Partial<ApiLimits>;
+  /** none when absent */
+  readonly rateLimit?: RateLimitOptions;
   /** told about faults of this node, never about those of a user */
   readonly onError?: (error: unknown) => void;
 }
@@ -144,6 +147,7 @@ const send = (outgoing: ServerResponse, answer: Answer, { closing, withBody, str
 };
 
 interface Handling {
+  readonly rateLimit: RateLimit;
   readonly guard: Guard;
   readonly bodies: BodyReader;
   readonly find: (path: string) => Match | undefined;
@@ -156,10 +160,11 @@ const tooManyStreams = (): Refusal =>
 
 /** From a request to its answer; never throws. */
 const answerTo = async (incoming: IncomingMessage, handling: Handling): Promise<Answer> => {
-  const { guard, bodies, find, onError } = handling;
+  const { guard, rateLimit, bodies, find, onError } = handling;
   let held = 0;
   try {
     const method = incoming.method ?? "";
+    rateLimit(incoming.socket.remoteAddress);
     guard(incoming.headers, method !== "GET" && method !== "HEAD");
     const { path, query } = splitTarget(incoming.url ?? "");
     const match = find(path);
@@ -205,6 +210,7 @@ export const createApi = (options: ApiOptions): Api => {
   const limits: ApiLimits = { ...defaultApiLimits, ...options.limits };
   const handling: Handling = {
     guard: createGuard(options),
+    rateLimit: createRateLimit(options.rateLimit ?? { requestsPerSecond: 0 }),
     bodies: createBodyReader(limits.maxBodiesBytes),
     find: createRouter(apiRoutes(options.service, options.keyValue)),
     streams: createStreams(limits),

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { parseQuery } from "./parse.ts";
 import { jsonAnswer, statusByCode } from "./problem.ts";
 import type { Operation, Route } from "./route.ts";
+import * as operate from "./schemas-operate.ts";
 import * as schemas from "./schemas.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -81,7 +82,7 @@ export const withOpenApi = (routes: readonly Route[], version: () => string): re
         GET: {
           summary: "This description, in OpenAPI 3.1",
           query: schemas.noQuery,
-          answer: schemas.openApiAnswer,
+          answer: operate.openApiAnswer,
           handle(call) {
             parseQuery(schemas.noQuery, call.query);
             document ??= openApiDocument(all, version());

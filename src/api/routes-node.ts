@@ -4,6 +4,7 @@ import type { NodeService } from "../node/service.ts";
 import { parseJsonBody, parseQuery, requireMediaType } from "./parse.ts";
 import { jsonAnswer } from "./problem.ts";
 import type { Route } from "./route.ts";
+import * as operate from "./schemas-operate.ts";
 import * as schemas from "./schemas.ts";
 
 const report = (path: string, summary: string, answer: z.ZodType, give: () => unknown): Route => ({
@@ -31,7 +32,7 @@ const operatorRoutes = (service: NodeService): readonly Route[] => [
       GET: {
         summary: "The level of each part of the log",
         query: schemas.noQuery,
-        answer: schemas.logLevels,
+        answer: operate.logLevels,
         handle(call) {
           parseQuery(schemas.noQuery, call.query);
           return jsonAnswer(service.logLevels());
@@ -40,12 +41,12 @@ const operatorRoutes = (service: NodeService): readonly Route[] => [
       PUT: {
         summary: "Change the level of some parts of the log, until the node stops",
         query: schemas.noQuery,
-        body: { "application/json": schemas.logBody },
-        answer: schemas.logLevels,
+        body: { "application/json": operate.logBody },
+        answer: operate.logLevels,
         async handle(call) {
           parseQuery(schemas.noQuery, call.query);
           requireMediaType(call.headers["content-type"], ["application/json"]);
-          service.setLogLevels(parseJsonBody(schemas.logBody, await call.body(maxLogBodyBytes)));
+          service.setLogLevels(parseJsonBody(operate.logBody, await call.body(maxLogBodyBytes)));
           return jsonAnswer(service.logLevels());
         },
       },
@@ -57,7 +58,7 @@ const operatorRoutes = (service: NodeService): readonly Route[] => [
       GET: {
         summary: "Prometheus text",
         query: schemas.noQuery,
-        answer: schemas.text,
+        answer: operate.text,
         answerType: "text/plain",
         async handle(call) {
           parseQuery(schemas.noQuery, call.query);
@@ -74,6 +75,7 @@ export const nodeRoutes = (service: NodeService): readonly Route[] => [
   report("/v1/status", "What this node knows", schemas.statusAnswer, () => service.status()),
   report("/v1/validators", "The validator set", schemas.validatorsAnswer, () => service.validators()),
   report("/v1/peers", "Connected peers", schemas.peersAnswer, () => service.peers()),
+  report("/v1/explain", "Why nothing is committed right now, if it is not", operate.explainAnswer, () => service.explain()),
   report("/livez", "The process answers", schemas.liveAnswer, () => ({ alive: true })),
   {
     path: "/readyz",

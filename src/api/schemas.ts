@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 
-const unsigned = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
+export const unsigned = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const hex64 = z.string().regex(/^[0-9a-f]{64}$/, "64 lowercase hexadecimal characters");
 const base64 = z.base64();
 
@@ -68,10 +68,6 @@ export const txnBody = z.strictObject({
   success: entries(operation),
   failure: entries(operation).default([]),
 });
-const logLevel = z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]);
-const logParts = { node: logLevel, consensus: logLevel, network: logLevel, api: logLevel };
-export const logLevels = z.strictObject(logParts);
-export const logBody = logLevels.partial().transform((levels) => levels as Partial<z.output<typeof logLevels>>);
 export const requestBody = z.strictObject({ request: base64 });
 
 /* ------------------------------------------------------------------ answers */
@@ -234,8 +230,6 @@ export const peersAnswer = z.array(
     connectedSince: unsigned,
   }),
 );
-export const openApiAnswer = z.looseObject({ openapi: z.string(), paths: z.record(z.string(), z.unknown()) });
-export const text = z.string();
 export const liveAnswer = z.strictObject({ alive: z.literal(true) });
 export const readyAnswer = z.strictObject({
   ready: z.boolean(),

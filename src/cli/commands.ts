@@ -9,19 +9,24 @@ import { initCommand } from "./init.ts";
 import { keysCommand } from "./keys.ts";
 import { listCommand } from "./list.ts";
 import { peersCommand } from "./peers.ts";
+import { proveCommand } from "./prove.ts";
 import { putCommand } from "./put.ts";
 import { simulateCommand } from "./simulate.ts";
 import { startCommand } from "./start.ts";
+import { explainCommand } from "./explain.ts";
 import { statusCommand } from "./status.ts";
 import { testnetCommand } from "./testnet.ts";
+import { txnCommand } from "./txn.ts";
+import { txnCommand } from "./txn.ts";
 import { validatorsCommand } from "./validators.ts";
+import { watchCommand } from "./watch.ts";
 
 const grouped = (heading: string, members: readonly CommandFactory[]): CommandFactory[] =>
   members.map((member) => (host) => member(host).helpGroup(heading));
 
 export const commands: readonly CommandFactory[] = [
   ...grouped("Set up and run:", [initCommand, keysCommand, genesisCommand, configCommand, startCommand]),
-  ...grouped("The ledger:", [putCommand, getCommand, delCommand, listCommand, blocksCommand]),
-  ...grouped("What a node knows:", [statusCommand, validatorsCommand, peersCommand]),
+  ...grouped("The ledger:", [putCommand, getCommand, delCommand, listCommand, txnCommand, proveCommand, blocksCommand]),
+  ...grouped("What a node knows:", [statusCommand, explainCommand, validatorsCommand, peersCommand]),
   ...grouped("Try:", [testnetCommand, simulateCommand]),
 ];

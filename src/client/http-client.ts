@@ -15,6 +15,7 @@ import type {
   ValidatorAnswer,
 } from "./answers.ts";
 import { ClientError } from "./errors.ts";
+import type { ExplainAnswer } from "./operate-answers.ts";
 import type { CertifiedAnswer } from "./proof-document.ts";
 import { createTransport, type Exchange, type HttpClientOptions, parseJson } from "./http-transport.ts";
 

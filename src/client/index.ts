@@ -1,5 +1,7 @@
 /** Entry point `byzantine-coordinator/client`. */
 export type * from "./answers.ts";
+export type * from "./operate-answers.ts";
+export { watchEvents, type WatchOptions } from "./watch-events.ts";
 export { type Client, createClient, type ClientOptions, type Distrust, type Place } from "./client.ts";
 export { openClientKey } from "./client-key.ts";
 export { ClientError, type ClientErrorCode } from "./errors.ts";

@@ -93,12 +93,56 @@ export interface LogLevels {
   readonly api: LogLevel;
 }
 
+/* ------------------------------------------------------------------ why it does not commit */
+
+/** What this node knows of one validator's part in what comes next. */
+export interface ExplainedValidator {
+  readonly index: number;
+  readonly peerId: string;
+  readonly moniker?: string;
+  readonly self: boolean;
+  readonly reachable: boolean;
+  readonly primary: boolean;
+  /** its votes for the next sequence are here */
+  readonly prepared: boolean;
+  readonly committed: boolean;
+  /** its VIEW-CHANGE is here */
+  readonly wantsView: boolean;
+  /** as its last heartbeat said; absent before the first */
+  readonly view?: number;
+  readonly executed?: number;
+  readonly stable?: number;
+}
+
+/** `GET /v1/explain`; times in milliseconds */
+export interface ExplainReport {
+  readonly committing: boolean;
+  /** for people: sentences, the most important first */
+  readonly summary: readonly string[];
+  readonly blocked?: { readonly reason: string; readonly since: number; readonly waitingFor: readonly string[] };
+  readonly quorum: { readonly n: number; readonly f: number; readonly size: number; readonly reachable: number };
+  /** `active`: false between views; `demand`: the view this node would rather be in */
+  readonly view: { readonly number: number; readonly active: boolean; readonly demand: number };
+  readonly next: { readonly sequence: number; readonly proposed: boolean };
+  /** requests that wait; beyond `patienceMilliseconds` without a commit this node asks for another primary */
+  readonly pool: {
+    readonly requests: number;
+    readonly bytes: number;
+    readonly oldestMilliseconds: number;
+    readonly patienceMilliseconds: number;
+  };
+  readonly syncing: boolean;
+  readonly passive: boolean;
+  readonly validators: readonly ExplainedValidator[];
+}
+
 /** What operators look at and turn: a part of `NodeService`. */
 export interface Observable {
   readonly changes: Changes;
   readonly events: Events;
   /** Prometheus text, and its media type */
   metrics(): Promise<{ readonly type: string; readonly text: string }>;
+  explain(): ExplainReport;
   logLevels(): LogLevels;
   setLogLevels(levels: Partial<LogLevels>): void;
 }

@@ -5,6 +5,7 @@ import { type ChangeFeed, createChangeFeed } from "./changes.ts";
 import type { Clock } from "./clock.ts";
 import type { Observe } from "./engine.ts";
 import { createEventLog, type EventLog } from "./events.ts";
+import { explain } from "./explain.ts";
 import { createExposition } from "./exposition.ts";
 import type { Observable } from "./feeds.ts";
 import type { History } from "./history.ts";
@@ -12,6 +13,7 @@ import type { LogSwitch } from "./log-parts.ts";
 import { createMeasures, type Measures } from "./measures.ts";
 import { metricFamilies, type MetricSources } from "./metrics.ts";
 import { createObserve, type Logger } from "./observe.ts";
+import type { NodeService } from "./service.ts";
 
 export interface Observation {
   readonly observe: Observe;
@@ -19,7 +21,13 @@ export interface Observation {
   readonly events: EventLog;
   readonly measures: Measures;
   /** what people are offered of it, once the other parts exist */
-  observable(parts: Omit<MetricSources, "measures"> & { readonly logSwitch: LogSwitch }): Observable;
+  observable(parts: ObservableParts): Observable;
+}
+
+export interface ObservableParts extends Omit<MetricSources, "measures" | "status"> {
+  readonly service: () => Pick<NodeService, "status" | "validators">;
+  readonly clock: Clock;
+  readonly logSwitch: LogSwitch;
 }
 
 export interface ObservationOptions {
@@ -46,10 +54,17 @@ export const createObservation = ({ committee, clock, log: logger, history, exec
     changes,
     events,
     measures,
-    observable: ({ logSwitch, ...sources }) => ({
+    observable: ({ logSwitch, service, ...sources }) => ({
       changes,
       events,
-      metrics: createExposition(metricFamilies({ ...sources, measures })),
+      metrics: createExposition(metricFamilies({ ...sources, measures, status: () => service().status() })),
+      explain: () =>
+        explain({
+          status: service().status(),
+          validators: service().validators(),
+          summary: sources.replica.describe(),
+          time: { now: clock.now(), wall: clock.wall() },
+        }),
       logLevels: logSwitch.levels,
       setLogLevels: logSwitch.set,
     }),

@@ -106,6 +106,12 @@ export const settings = {
     maxConnections: integer(1, 65_536, 512, "Open HTTP connections; more are refused."),
     maxBodyBytes: integer(64 * KiB, 16 * MiB, 1 * MiB + 128 * KiB, "Largest HTTP body; a largest value and its key must fit."),
     bodyTimeoutMs: integer(100, 600_000, 10_000, "A request that has not arrived whole by then is refused."),
+    requestsPerSecond: integer(
+      0,
+      1_000_000,
+      1000,
+      "Requests of one client's address, with bursts of twice as many; 0: no limit. This machine's own are never limited.",
+    ),
     answerTimeoutMs: integer(100, 600_000, 30_000, "A write without an outcome by then is answered outcome_unknown; it may yet commit."),
   },
   consensus: {

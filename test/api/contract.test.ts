@@ -4,9 +4,12 @@ import { describe, expect, expectTypeOf, it } from "vitest";
 import type { z } from "zod";
 import { apiRoutes } from "../../src/api/create-api.ts";
 import { statusByCode } from "../../src/api/problem.ts";
+import type * as operate from "../../src/api/schemas-operate.ts";
 import type * as schemas from "../../src/api/schemas.ts";
 import { ClientError, type ClientErrorCode } from "../../src/client/errors.ts";
 import type * as client from "../../src/client/answers.ts";
+import type { ExplainAnswer } from "../../src/client/operate-answers.ts";
+import type { ExplainReport } from "../../src/node/feeds.ts";
 import type { PeerReport, ReadyReport, StatusReport, ValidatorReport } from "../../src/node/service.ts";
 import { createFakeService } from "./fake-service.ts";
 
@@ -33,6 +36,8 @@ describe("the interface", () => {
     expectTypeOf<Answer<typeof schemas.peersAnswer>>().toEqualTypeOf<Plain<readonly PeerReport[]>>();
     expectTypeOf<Answer<typeof schemas.readyAnswer>>().toEqualTypeOf<Plain<client.ReadyAnswer>>();
     expectTypeOf<Answer<typeof schemas.readyAnswer>>().toEqualTypeOf<Plain<ReadyReport>>();
+    expectTypeOf<Answer<typeof operate.explainAnswer>>().toEqualTypeOf<Plain<ExplainAnswer>>();
+    expectTypeOf<Answer<typeof operate.explainAnswer>>().toEqualTypeOf<Plain<ExplainReport>>();
     // unions of operations and results differ in how they are written, not in what they admit
     expectTypeOf<Plain<client.RequestAnswer>>().toExtend<Answer<typeof schemas.requestAnswer>>();
     expectTypeOf<Answer<typeof schemas.requestAnswer>>().toExtend<Plain<client.RequestAnswer>>();

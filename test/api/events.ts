@@ -24,18 +24,19 @@ export const readEvents = async (url: string, headers: Record<string, string> = 
   let comments = 0;
   const consume = async (): Promise<void> => {
     let pending = "";
-    let [name, data] = ["message", ""];
+    let [name, data, id] = ["message", "", ""];
     for await (const part of response.body as unknown as AsyncIterable<Uint8Array>) {
       const lines = (pending + Buffer.from(part).toString()).split("\n");
       pending = lines.pop() ?? "";
       for (const line of lines) {
         if (line.startsWith(":")) comments += 1;
-        else if (line.startsWith("id: ")) last = line.slice(4);
+        else if (line.startsWith("id: ")) id = line.slice(4);
         else if (line.startsWith("event: ")) name = line.slice(7);
         else if (line.startsWith("data: ")) data = line.slice(6);
         else {
+          last = id === "" ? last : id;
           if (data !== "") events.push({ id: last, name, data: JSON.parse(data) as unknown });
-          [name, data] = ["message", ""];
+          [name, data, id] = ["message", "", ""];
         }
       }
     }

@@ -194,6 +194,7 @@ export const createFakeService = (): FakeService => {
     received: [],
     cuts: [],
     metrics: async () => ({ type: "text/plain; version=0.0.4; charset=utf-8", text: "byz_view 3\n" }),
+    explain: () => explainReport,
     logLevels: () => service.levels,
     setLogLevels: (levels) => void Object.assign(service.levels, levels),
     levels: { node: "info", consensus: "info", network: "info", api: "info" },

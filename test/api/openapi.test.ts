@@ -56,7 +56,7 @@ describe("GET /openapi.json", () => {
       ["/v1/requests/{id}", `/v1/requests/${"e".repeat(64)}`],
       ["/v1/blocks", "/v1/blocks?limit=2"],
       ["/v1/blocks/{sequence}", "/v1/blocks/7"],
-      ...["/v1/status", "/v1/validators", "/v1/peers", "/v1/log", "/readyz", "/livez", "/openapi.json"].map(
+      ...["/v1/status", "/v1/validators", "/v1/peers", "/v1/explain", "/v1/log", "/readyz", "/livez", "/openapi.json"].map(
         (path) => [path, path] as const,
       ),
       ["/v1/log", "/v1/log", { method: "PUT", body: '{"api":"debug"}', headers: { "content-type": "application/json" } }],

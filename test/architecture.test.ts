@@ -20,11 +20,12 @@ const rooms: Readonly<Record<string, Room>> = {
   wire: { imports: ["protocol"], packages: ["node:"] },
   signing: { imports: ["protocol", "wire"], packages: ["node:", "sodium-native"] },
   consensus: { imports: ["protocol"], packages: [] },
+  partition: { imports: ["protocol"], packages: [] },
   storage: { imports: ["protocol", "wire"], packages: ["node:", "classic-level"] },
   ledger: { imports: ["protocol", "wire", "signing", "storage/port.ts", "storage/keys.ts"], packages: ["node:"] },
   network: { imports: ["protocol", "wire"], packages: ["node:", ...libp2p] },
   node: {
-    imports: ["protocol", "wire", "signing", "consensus", "storage", "ledger", "network", "api"],
+    imports: ["protocol", "wire", "signing", "consensus", "partition", "storage", "ledger", "network", "api"],
     packages: ["node:", "pino", "zod", "smol-toml", "prom-client"],
   },
   api: { imports: ["protocol", "wire", "signing", "ledger", "node/service.ts", "node/feeds.ts"], packages: ["node:", "zod"] },

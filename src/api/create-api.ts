@@ -21,6 +21,7 @@ import { eventRoutes, eventStreamType, watchRoutes } from "./routes-events.ts";
 import { keyValueRoutes } from "./routes-kv.ts";
 import { ledgerRoutes } from "./routes-ledger.ts";
 import { nodeRoutes } from "./routes-node.ts";
+import { partitionRoutes } from "./routes-partitions.ts";
 
 export interface ApiLimits extends StreamLimits {
   /** request line and headers together */
@@ -87,6 +88,7 @@ const ownRoutes = (service: NodeService, keyValue: KeyValueCodec | undefined): r
   ...(keyValue === undefined ? [] : [...keyValueRoutes(service), ...watchRoutes(service)]),
   ...ledgerRoutes(service, keyValue),
   ...nodeRoutes(service),
+  ...partitionRoutes(service),
   ...eventRoutes(service),
 ];
 

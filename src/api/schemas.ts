@@ -69,6 +69,12 @@ export const txnBody = z.strictObject({
   failure: entries(operation).default([]),
 });
 export const requestBody = z.strictObject({ request: base64 });
+/** more than a network has */
+export const maxCutPeers = 256;
+export const cutBody = z.strictObject({
+  peers: z.array(z.string().min(1).max(128)).max(maxCutPeers),
+  direction: z.enum(["both", "inbound"]).default("both"),
+});
 
 /* ------------------------------------------------------------------ answers */
 
@@ -155,6 +161,15 @@ export const watchEvent = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("delete"), ...keyMembers, version: z.literal(0), sequence: unsigned }),
 ]);
 
+const connectivity = z.enum(["whole", "degraded", "minority", "split"]);
+const links = {
+  state: connectivity,
+  sides: z.array(z.array(z.string())),
+  brokenLinks: z.array(z.strictObject({ from: z.string(), to: z.string() })).optional(),
+};
+
+const catchUp = z.strictObject({ sequences: unsigned, bytes: unsigned, milliseconds: unsigned }).optional();
+
 const happening = <T extends string, S extends z.ZodRawShape>(type: T, members: S) =>
   z.strictObject({ type: z.literal(type), id: z.string(), time: unsigned, ...members });
 /** the data of one event of `/v1/events` */
@@ -165,6 +180,9 @@ export const nodeEvent = z.discriminatedUnion("type", [
   happening("executed", { sequence: unsigned, view: unsigned, blocks: unsigned, requests: unsigned, operations: unsigned }),
   happening("peer_up", { peerId: z.string(), role }),
   happening("peer_down", { peerId: z.string(), role }),
+  happening("partition_opened", { partition: z.string(), ...links }),
+  happening("partition_changed", { partition: z.string(), ...links }),
+  happening("partition_closed", { partition: z.string(), ...links, milliseconds: unsigned, catchUp }),
   happening("evidence", { kind: z.string(), culprit: z.string() }),
   happening("rejected", {
     input: z.string(),
@@ -178,6 +196,19 @@ export const nodeEvent = z.discriminatedUnion("type", [
   happening("votes_again", {}),
   happening("halted", { reason: z.string(), detail: z.string() }),
 ]);
+
+const partitionPhase = z.strictObject({ at: unsigned, ...links });
+const partition = z.strictObject({
+  id: z.string(),
+  since: unsigned,
+  until: unsigned.optional(),
+  ...links,
+  sequences: z.strictObject({ since: unsigned, until: unsigned.optional() }),
+  phases: z.array(partitionPhase),
+  catchUp,
+  conflicts: z.array(z.strictObject({ kind: z.string(), detail: z.string(), resolution: z.string() })).optional(),
+});
+export const partitionsAnswer = z.array(partition);
 
 export const statusAnswer = z.strictObject({
   version: z.string(),
@@ -194,8 +225,9 @@ export const statusAnswer = z.strictObject({
   logHash: hex64,
   stateRoot: hex64,
   quorum: z.strictObject({ n: unsigned, f: unsigned, size: unsigned, reachable: unsigned }),
-  connectivity: z.enum(["whole", "degraded", "minority", "split"]),
-  sides: z.array(z.array(z.string())),
+  connectivity,
+  sides: links.sides,
+  brokenLinks: links.brokenLinks,
   syncing: z.boolean(),
   passive: z.boolean().optional(),
   blocked: z.strictObject({ reason: z.string(), since: unsigned, waitingFor: z.array(z.string()) }).optional(),

@@ -202,6 +202,8 @@ export interface StatusAnswer {
   readonly quorum: { readonly n: number; readonly f: number; readonly size: number; readonly reachable: number };
   readonly connectivity: "whole" | "degraded" | "minority" | "split";
   readonly sides: readonly (readonly string[])[];
+  /** links broken in a way that the sides do not show: what `from` sends does not arrive at `to` */
+  readonly brokenLinks?: readonly BrokenLinkJson[];
   readonly syncing: boolean;
   readonly passive?: boolean;
   readonly blocked?: { readonly reason: string; readonly since: number; readonly waitingFor: readonly string[] };
@@ -213,6 +215,34 @@ export interface StatusAnswer {
     readonly pressure: number;
     readonly breaker: "closed" | "open" | "half-open";
   };
+}
+
+export interface BrokenLinkJson {
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface PartitionPhaseJson {
+  /** Unix milliseconds */
+  readonly at: number;
+  readonly state: StatusAnswer["connectivity"];
+  readonly sides: readonly (readonly string[])[];
+  readonly brokenLinks?: readonly BrokenLinkJson[];
+}
+
+/** A partition as the asked node lived through it. */
+export interface PartitionAnswer {
+  readonly id: string;
+  readonly since: number;
+  /** absent while it goes on */
+  readonly until?: number;
+  readonly state: StatusAnswer["connectivity"];
+  readonly sides: readonly (readonly string[])[];
+  readonly brokenLinks?: readonly BrokenLinkJson[];
+  readonly sequences: { readonly since: number; readonly until?: number };
+  readonly phases: readonly PartitionPhaseJson[];
+  readonly catchUp?: { readonly sequences: number; readonly bytes: number; readonly milliseconds: number };
+  readonly conflicts?: readonly { readonly kind: string; readonly detail: string; readonly resolution: string }[];
 }
 
 export interface ValidatorAnswer {

@@ -5,6 +5,7 @@ import type {
   DeleteAnswer,
   GetAnswer,
   ListAnswer,
+  PartitionAnswer,
   PeerAnswer,
   PutAnswer,
   ReadyAnswer,
@@ -57,6 +58,8 @@ export interface HttpClient {
   status(): Promise<StatusAnswer>;
   validators(): Promise<readonly ValidatorAnswer[]>;
   peers(): Promise<readonly PeerAnswer[]>;
+  /** oldest first */
+  partitions(): Promise<readonly PartitionAnswer[]>;
   /** undefined when the node does not have it */
   block(sequence: number): Promise<BlockAnswer | undefined>;
   blocks(range?: { readonly from?: number; readonly limit?: number }): Promise<readonly BlockAnswer[]>;
@@ -162,6 +165,7 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
     status: () => read("/v1/status"),
     validators: () => read("/v1/validators"),
     peers: () => read("/v1/peers"),
+    partitions: () => read("/v1/partitions"),
     block: (sequence) => orAbsent(read<BlockAnswer>(`/v1/blocks/${sequence}`)),
     blocks: ({ from, limit } = {}) => read(`/v1/blocks${query({ from, limit })}`),
     ready: () => json({ method: "GET", path: "/readyz?verbose", repeatable: true, accept: [503] }),

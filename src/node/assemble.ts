@@ -8,6 +8,7 @@ import type { Evidence } from "../protocol/evidence.ts";
 import type { Parameters } from "../protocol/limits.ts";
 import type { CheckpointCertificate } from "../protocol/messages.ts";
 import type { Network } from "../network/port.ts";
+import type { EpisodeEvent } from "../partition/episodes.ts";
 import type { VerificationPool } from "../signing/pool.ts";
 import { createSigner } from "../signing/signer.ts";
 import { createVerifier } from "../signing/verifier.ts";
@@ -39,6 +40,8 @@ export interface AssemblyOptions {
   readonly answerTimeoutMs: number;
   readonly observe?: Observe;
   readonly evidence?: (evidence: Evidence) => void;
+  /** a partition opened, changed or closed */
+  readonly episode?: (event: EpisodeEvent) => void;
   readonly halted: (reason: HaltReason, detail: string) => void;
   readonly storeFailed: (error: StoreError) => void;
 }
@@ -89,6 +92,7 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     counters,
     heartbeatMs: options.heartbeatMs,
     ...(options.observe === undefined ? {} : { observe: options.observe }),
+    ...(options.episode === undefined ? {} : { episode: options.episode }),
     isSettled: (client, sequence) => ledger.lookup(client, sequence).status !== "new",
     execution: { ledger, keeping, executed: desk.executed, stabilised: (certificate) => (stable = certificate) },
     evidence: (evidence) => {

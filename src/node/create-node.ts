@@ -23,6 +23,7 @@ import { openNodeData, type NodeData } from "./node-data.ts";
 import { createNodeService } from "./node-service.ts";
 import { createObservation, type Observation } from "./observation.ts";
 import type { Logger } from "./observe.ts";
+import { createCutter, createPartitionObserver } from "./partitions.ts";
 import type { NodeService } from "./service.ts";
 import { createSubmitter } from "./submitter.ts";
 import { packageVersion } from "./version.ts";
@@ -111,6 +112,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     heartbeatMs: config.network.heartbeatIntervalMs,
     answerTimeoutMs: config.api.answerTimeoutMs,
     observe: observation.observe,
+    episode: createPartitionObserver({ committee, logger, tell: observation.events.tell }),
     halted: (reason, detail) => {
       // a replica whose state diverged still serves reads and says so; the others must not go on
       if (reason !== "state-diverged") stopItself({ reason, detail });
@@ -141,7 +143,8 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
       service: () => service,
     }),
     reads: createKeyValueReads(ledger, stable),
-    isReachable: (index) => engine.reachable().includes(index),
+    presence: engine.presence,
+    cut: createCutter({ testnet: genesis.testnet, self: network.self, setCut: network.setCut, logger }),
     uptime: () => Math.floor((clock.now() - startedAt) / 1000),
   });
   const parts: Parts = { data, network, engine, desk, observation, pool, logger, ticker: undefined, api: undefined };

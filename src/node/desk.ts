@@ -75,7 +75,7 @@ export const createDesk = (options: DeskOptions): Desk => {
   const { checkpointInterval, sessionWindow } = parameters;
   const standing = createStanding({ committee, self, checkpointInterval });
   const refreshStanding = (): void =>
-    standing.update(engine().replica.describe(), engine().reachable(), { now: clock.now(), wall: clock.wall() });
+    standing.update(engine().replica.describe(), engine().presence.connectivity(), { now: clock.now(), wall: clock.wall() });
   const unavailable = (): Failure | undefined => {
     refreshStanding();
     return standing.unavailable();

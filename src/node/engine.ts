@@ -9,6 +9,7 @@ import { createReplica, type Replica } from "../consensus/replica.ts";
 import type { PublicKey, ReplicaIndex } from "../protocol/ids.ts";
 import type { Request, Verified } from "../protocol/messages.ts";
 import type { Network, NetworkHandlers } from "../network/port.ts";
+import type { EpisodeEvent } from "../partition/episodes.ts";
 import type { Signer } from "../signing/signer.ts";
 import type { Verifier } from "../signing/verifier.ts";
 import type { StoreError } from "../storage/port.ts";
@@ -17,13 +18,14 @@ import { createAlarm } from "./alarm.ts";
 import type { Clock } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import { createExecution, type ExecutionOptions } from "./execution.ts";
-import { createFetcher } from "./fetcher.ts";
-import { createHeartbeat } from "./heartbeat.ts";
+import { createFetcher, type Fetcher } from "./fetcher.ts";
+import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import type { History } from "./history.ts";
-import { createInbound } from "./inbound.ts";
+import { createInbound, type Inbound } from "./inbound.ts";
 import { createJournal } from "./journal.ts";
 import { createPerform, type PerformOptions } from "./perform.ts";
 import type { Receipts } from "./receipts.ts";
+import { createPresence, type Presence } from "./presence.ts";
 import { createServing } from "./serving.ts";
 
 /** Reads (input, effects) in one place: logs, metrics and events come from here, and from nowhere else. */
@@ -43,6 +45,8 @@ export interface EngineOptions extends Pick<PerformOptions, "replica" | "store" 
   /** the store took its last write; nothing that depended on it was said */
   readonly storeFailed: (error: StoreError) => void;
   readonly observe?: Observe;
+  /** a partition opened, changed or closed */
+  readonly episode?: (event: EpisodeEvent) => void;
   /** a relayed request of this client and number needs no verification any more */
   readonly isSettled: (client: PublicKey, sequence: number) => boolean;
 }
@@ -54,8 +58,7 @@ export interface Engine {
   start(): void;
   /** a request of this node's own client */
   submit(request: Verified<Request>): void;
-  /** validators with a live channel, this one excluded */
-  reachable(): readonly ReplicaIndex[];
+  readonly presence: Pick<Presence, "linked" | "connectivity" | "episodes">;
   /** what is not durable or not said yet */
   readonly pending: number;
   /** nothing is stepped, timed or sent any more */
@@ -64,6 +67,41 @@ export interface Engine {
 
 const earliest = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+
+/** Batches that the replica wants: from our own disk, or from those who have them. */
+const batchFetcher = ({ replica, history, network, clock }: EngineOptions, step: (input: Input) => void): Fetcher =>
+  createFetcher({
+    local: (digest) => history.batch(digest),
+    found: (batch) => step({ type: "batch", batch: batch as Verified<typeof batch> }),
+    ask: (index, digest) => {
+      const peer = replica.committee.validators[index]?.peer;
+      if (peer !== undefined) network.send(peer, "sync", encodeFrame({ kind: "fetch-batch", digest }));
+    },
+    now: clock.now,
+    timeoutMs: replica.settings.fetchTimeoutMs,
+  });
+
+interface Receiving {
+  readonly presence: Presence;
+  readonly inbound: Inbound;
+  readonly heartbeat: Heartbeat;
+  readonly isStopped: () => boolean;
+}
+
+/** What the network calls; nothing any more once the engine has stopped. */
+const handlersOf = ({ presence, inbound, heartbeat, isStopped }: Receiving): NetworkHandlers => ({
+  onFrame(from, channel, frame) {
+    if (isStopped()) return;
+    presence.onFrame(from);
+    inbound.frame(from, channel, frame);
+  },
+  onGossip: (from, data, verdict) => (isStopped() ? verdict("ignore") : inbound.gossip(from, data, verdict)),
+  onPeer(peer, up) {
+    if (isStopped()) return;
+    presence.onPeer(peer, up);
+    if (up) heartbeat.send(peer);
+  },
+});
 
 export const createEngine = (options: EngineOptions): Engine => {
   const { network, clock, counters, verifier, history } = options;
@@ -74,22 +112,21 @@ export const createEngine = (options: EngineOptions): Engine => {
   let stopped = false;
 
   const journal = createJournal(options.store, options.storeFailed);
-  const fetcher = createFetcher({
-    local: (digest) => history.batch(digest),
-    found: (batch) => step({ type: "batch", batch: batch as Verified<typeof batch> }),
-    ask: (index, digest) => {
-      const peer = committee.validators[index]?.peer;
-      if (peer !== undefined) network.send(peer, "sync", encodeFrame({ kind: "fetch-batch", digest }));
-    },
-    now: clock.now,
-    timeoutMs: options.replica.settings.fetchTimeoutMs,
-  });
-
+  const fetcher = batchFetcher(options, (input) => step(input));
   const alarm = createAlarm(clock, () => {
     fetcher.tick();
     step({ type: "tick" });
   });
-  const heartbeat = createHeartbeat(replica, network, clock, options.heartbeatMs);
+  const presence = createPresence({
+    ...options,
+    committee,
+    self,
+    replica,
+    changed: () => reachableChanged(),
+    tell: () => heartbeat.send(),
+  });
+  // whom we hear, also where nobody hears us: only so do both ends of a one-way link learn of it
+  const heartbeat = createHeartbeat(() => ({ ...replica.status(), reach: presence.hears() }), network, clock, options.heartbeatMs);
   /** blocks that were asked of a peer and did not come yet */
   const asked = new Set<ReplicaIndex>();
   const performer = createPerform({
@@ -110,6 +147,7 @@ export const createEngine = (options: EngineOptions): Engine => {
     for (let next = inputs.shift(); next !== undefined; next = inputs.shift()) {
       const effects = replica.step(next, { now: clock.now(), wall: clock.wall() });
       options.observe?.(next, effects, replica);
+      presence.stepped(next, effects);
       performer.perform(effects);
     }
     stepping = false;
@@ -118,8 +156,7 @@ export const createEngine = (options: EngineOptions): Engine => {
     alarm.set(earliest(replica.deadline(), fetcher.deadline()));
   };
 
-  const reachable = (): ReplicaIndex[] =>
-    committee.validators.filter(({ index, peer }) => index !== self && network.isUp(peer)).map(({ index }) => index);
+  const reachableChanged = (): void => step({ type: "reachable", peers: presence.linked() });
 
   const inbound = createInbound({
     committee,
@@ -137,24 +174,15 @@ export const createEngine = (options: EngineOptions): Engine => {
 
   return {
     replica,
-    handlers: {
-      onFrame: (from, channel, frame) => {
-        if (!stopped) inbound.frame(from, channel, frame);
-      },
-      onGossip: (from, data, verdict) => (stopped ? verdict("ignore") : inbound.gossip(from, data, verdict)),
-      onPeer: (peer, up) => {
-        if (stopped) return;
-        step({ type: "reachable", peers: reachable() });
-        if (up) heartbeat.send(peer);
-      },
-    },
+    handlers: handlersOf({ presence, inbound, heartbeat, isStopped: () => stopped }),
     start() {
       step({ type: "start" });
-      step({ type: "reachable", peers: reachable() });
+      presence.start();
+      reachableChanged();
       heartbeat.start();
     },
     submit: (request) => step({ type: "request", request, local: true }),
-    reachable,
+    presence,
     get pending() {
       return journal.pending;
     },
@@ -162,6 +190,7 @@ export const createEngine = (options: EngineOptions): Engine => {
       stopped = true;
       alarm.stop();
       heartbeat.stop();
+      presence.stop();
     },
   };
 };

@@ -1,6 +1,7 @@
 /** What a running node lets others follow: the changes of the key-value store, and everything that happens. Types only. */
 import type { KvChange } from "../ledger/kv/changes.ts";
 import type { Sequence } from "../protocol/ids.ts";
+import type { PartitionReport } from "./partition-report.ts";
 
 /** A change of the key-value store with its place: the `index`th of its sequence, from 0. */
 export type PlacedChange = KvChange & { readonly sequence: Sequence; readonly index: number };
@@ -33,6 +34,8 @@ export interface Changes {
   readonly upTo: Sequence;
 }
 
+type SeenPartition = { readonly partition: string } & Pick<PartitionReport, "state" | "sides" | "brokenLinks">;
+
 /** What happened on this node, by type; peers by peer id. */
 export type Happening =
   /** this validator gives up its view; `reason`: the kind of input that made it */
@@ -49,6 +52,9 @@ export type Happening =
       readonly operations: number;
     }
   | { readonly type: "peer_up" | "peer_down"; readonly peerId: string; readonly role: "validator" | "observer" }
+  /** docs/partitions.md; `partition` is its id in `/v1/partitions` */
+  | ({ readonly type: "partition_opened" | "partition_changed" } & SeenPartition)
+  | ({ readonly type: "partition_closed"; readonly milliseconds: number } & SeenPartition & Pick<PartitionReport, "catchUp">)
   /** proof that a validator misbehaved */
   | { readonly type: "evidence"; readonly kind: string; readonly culprit: string }
   /** at most one of each reason in a second; `suppressed` were left out since the last */

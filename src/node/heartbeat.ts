@@ -1,5 +1,5 @@
 /** Our heartbeat to every peer, at a fixed pace and whenever something in it changed that others wait for (PROTOCOL §3, §10). */
-import type { Replica } from "../consensus/replica.ts";
+import type { Status } from "../protocol/messages.ts";
 import type { Network } from "../network/port.ts";
 import type { PeerName } from "../protocol/ids.ts";
 import { encodeFrame } from "../wire/frames.ts";
@@ -13,14 +13,14 @@ export interface Heartbeat {
 }
 
 export const createHeartbeat = (
-  replica: Pick<Replica, "status">,
+  status: () => Status,
   network: Pick<Network, "send" | "peers">,
   clock: Clock,
   everyMs: number,
 ): Heartbeat => {
   let cancel: (() => void) | undefined;
   const send = (to?: PeerName): void => {
-    const frame = encodeFrame(replica.status());
+    const frame = encodeFrame(status());
     if (to !== undefined) network.send(to, "sync", frame);
     else for (const { peer } of network.peers()) network.send(peer, "sync", frame);
   };

@@ -9,6 +9,8 @@ import type { ProveAnswer } from "./answer-proofs.ts";
 import type { Genesis } from "./genesis.ts";
 import type { History } from "./history.ts";
 import type { KeyValueReads } from "./key-value-reads.ts";
+import { partitionReports } from "./partitions.ts";
+import type { Presence } from "./presence.ts";
 import type { BlockRecord, NodeService, StatusReport } from "./service.ts";
 import type { Standing } from "./standing.ts";
 import type { Submission } from "./submission.ts";
@@ -29,7 +31,8 @@ export interface NodeServiceOptions {
   readonly proveAnswer: ProveAnswer;
   readonly standing: Standing;
   readonly reads: KeyValueReads;
-  readonly isReachable: (index: ReplicaIndex) => boolean;
+  readonly presence: Pick<Presence, "linked" | "episodes">;
+  readonly cut: NodeService["cut"];
   /** seconds since the start */
   readonly uptime: () => number;
   readonly refreshStanding: () => void;
@@ -61,6 +64,7 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
       quorum: { n: committee.n, f: committee.f, size: committee.quorum, reachable: standing.reachable },
       connectivity: standing.connectivity,
       sides: standing.sides,
+      ...(standing.brokenLinks.length === 0 ? {} : { brokenLinks: standing.brokenLinks }),
       syncing: standing.syncing,
       ...(summary.passive ? { passive: true } : {}),
       ...(standing.blocked === undefined ? {} : { blocked: standing.blocked }),
@@ -84,7 +88,7 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
         peerId: peer,
         validatorKey: publicKey,
         moniker,
-        reachable: index === self || options.isReachable(index),
+        reachable: index === self || options.presence.linked().includes(index),
         reputation: 1,
         standing: "good",
         primary: index === primary,
@@ -99,6 +103,8 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
         rttMs: rttMs ?? null,
         connectedSince,
       })),
+    partitions: () => partitionReports(committee, options.presence.episodes()),
+    cut: options.cut,
     ready: () => {
       options.refreshStanding();
       const checks = standing.checks();

@@ -5,6 +5,7 @@
 import type { Digest, Sequence } from "../protocol/ids.ts";
 import type { Batch, CheckpointCertificate, CommitCertificate, ReceiptCertificate } from "../protocol/messages.ts";
 import type { KvOperation, KvResult } from "../ledger/kv/operations.ts";
+import type { BrokenLinkReport, Cut, PartitionReport } from "./partition-report.ts";
 import type { Observable } from "./feeds.ts";
 
 /* ------------------------------------------------------------------ refusals */
@@ -90,6 +91,8 @@ export interface StatusReport {
   readonly connectivity: Connectivity;
   /** peer ids, this node's own side first */
   readonly sides: readonly (readonly string[])[];
+  /** present when links are broken that the sides do not show: inside of a side, or in one direction only */
+  readonly brokenLinks?: readonly BrokenLinkReport[];
   readonly syncing: boolean;
   /** present and true while this validator may not vote (PROTOCOL §6, amnesia) */
   readonly passive?: boolean;
@@ -237,6 +240,10 @@ export interface NodeService extends Observable {
   status(): StatusReport;
   validators(): readonly ValidatorReport[];
   peers(): readonly PeerReport[];
+  /** the latest partitions, oldest first; at most 129 */
+  partitions(): readonly PartitionReport[];
+  /** Replaces the cut of this node's links; without peers it is healed. Refused unless the genesis says `"testnet": true`. */
+  cut(cut: Cut): Outcome<Cut>;
   ready(): ReadyReport;
 
   /** undefined when it was not executed here yet, or is no longer kept */

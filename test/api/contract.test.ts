@@ -11,6 +11,7 @@ import type * as client from "../../src/client/answers.ts";
 import type { ExplainAnswer } from "../../src/client/operate-answers.ts";
 import type { ExplainReport } from "../../src/node/feeds.ts";
 import type { PeerReport, ReadyReport, StatusReport, ValidatorReport } from "../../src/node/service.ts";
+import type { PartitionReport } from "../../src/node/partition-report.ts";
 import { createFakeService } from "./fake-service.ts";
 
 /** Without `readonly`, and with an optional member as one that may also be undefined, as schemas infer them. */
@@ -34,6 +35,8 @@ describe("the interface", () => {
     expectTypeOf<Answer<typeof schemas.validatorsAnswer>>().toEqualTypeOf<Plain<readonly ValidatorReport[]>>();
     expectTypeOf<Answer<typeof schemas.peersAnswer>>().toEqualTypeOf<Plain<readonly client.PeerAnswer[]>>();
     expectTypeOf<Answer<typeof schemas.peersAnswer>>().toEqualTypeOf<Plain<readonly PeerReport[]>>();
+    expectTypeOf<Answer<typeof schemas.partitionsAnswer>>().toEqualTypeOf<Plain<readonly client.PartitionAnswer[]>>();
+    expectTypeOf<Answer<typeof schemas.partitionsAnswer>>().toEqualTypeOf<Plain<readonly PartitionReport[]>>();
     expectTypeOf<Answer<typeof schemas.readyAnswer>>().toEqualTypeOf<Plain<client.ReadyAnswer>>();
     expectTypeOf<Answer<typeof schemas.readyAnswer>>().toEqualTypeOf<Plain<ReadyReport>>();
     expectTypeOf<Answer<typeof operate.explainAnswer>>().toEqualTypeOf<Plain<ExplainAnswer>>();

@@ -4,6 +4,7 @@ import type { Digest, Sequence } from "../../src/protocol/ids.ts";
 import type { Batch, CheckpointCertificate, CommitCertificate, Request } from "../../src/protocol/messages.ts";
 import type { KvOperation, KvResult, SimpleOperation, SimpleResult } from "../../src/ledger/kv/operations.ts";
 import type { LogLevels, NodeEvent, PlacedChange } from "../../src/node/feeds.ts";
+import type { Cut, PartitionReport } from "../../src/node/partition-report.ts";
 import { encodeOperation, encodeResult } from "../../src/ledger/kv/encoding.ts";
 import {
   type BlockRecord,
@@ -61,6 +62,18 @@ export const statusReport: StatusReport = {
   memory: { rss: 1, heapUsed: 1, limit: 0, pressure: 0, breaker: "closed" },
 };
 
+export const partitionReport: PartitionReport = {
+  id: "1700000000000-1",
+  since: 1_700_000_000_000,
+  until: 1_700_000_005_000,
+  state: "degraded",
+  sides: [["12D3KooWA", "12D3KooWB"], ["12D3KooWC"]],
+  brokenLinks: [{ from: "12D3KooWA", to: "12D3KooWC" }],
+  sequences: { since: 40, until: 44 },
+  phases: [{ at: 1_700_000_000_000, state: "degraded", sides: [["12D3KooWA", "12D3KooWB"], ["12D3KooWC"]] }],
+  catchUp: { sequences: 4, bytes: 812, milliseconds: 37 },
+};
+
 const block = (sequence: number, operations: readonly Uint8Array[]): BlockRecord => {
   const request: Request = {
     kind: "request",
@@ -87,6 +100,7 @@ export interface FakeService extends NodeService {
   barriers: number;
   readonly submitted: KvOperation[];
   readonly received: Uint8Array[];
+  readonly cuts: Cut[];
   /** what `/v1/watch` reads: the changes of each sequence from 1 on; those up to `pruned` are no longer kept */
   readonly history: PlacedChange[][];
   pruned: number;
@@ -199,6 +213,12 @@ export const createFakeService = (): FakeService => {
     setLogLevels: (levels) => void Object.assign(service.levels, levels),
     levels: { node: "info", consensus: "info", network: "info", api: "info" },
     status: () => statusReport,
+    partitions: () => [partitionReport],
+    cut(cut) {
+      if (service.refuseWith !== undefined) return failed(service.refuseWith);
+      service.cuts.push(cut);
+      return done(cut);
+    },
     validators: () => [
       {
         index: 0,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ReplicaSummary } from "../../src/consensus/describe.ts";
+import { type Connectivity, connectivityOf } from "../../src/partition/connectivity.ts";
 import { createStanding } from "../../src/node/standing.ts";
 import type { ReplicaIndex } from "../../src/protocol/ids.ts";
 import { createTestNetwork } from "../signing/network.ts";
@@ -16,9 +17,13 @@ const atRest = {
 } as unknown as ReplicaSummary;
 const indexes = (...values: number[]): ReplicaIndex[] => values as ReplicaIndex[];
 
+const self = 0 as ReplicaIndex;
+const linked = (up: readonly number[], { n, quorum } = network.committee, deaf: readonly number[] = []): Connectivity =>
+  connectivityOf({ n, quorum, self, hears: new Set(indexes(...up)), reports: new Map(), deaf: new Set(indexes(...deaf)) });
+
 const standingOf = (up: readonly number[], change: Partial<ReplicaSummary> = {}, now = 0, committee = network.committee) => {
-  const standing = createStanding({ committee, self: 0 as ReplicaIndex, checkpointInterval: 8 });
-  standing.update({ ...atRest, ...change }, indexes(...up), { now, wall: 5000 });
+  const standing = createStanding({ committee, self, checkpointInterval: 8 });
+  standing.update({ ...atRest, ...change }, linked(up, committee), { now, wall: 5000 });
   return standing;
 };
 
@@ -54,12 +59,20 @@ describe("a node of four", () => {
 
   it("keeps the time at which a trouble began until another one takes its place", () => {
     const standing = standingOf([1]);
-    standing.update(atRest, indexes(2), { now: 1, wall: 6000 });
+    standing.update(atRest, linked([2]), { now: 1, wall: 6000 });
     expect(standing.blocked).toMatchObject({ reason: "no_quorum", since: 5000, waitingFor: ["peer-1", "peer-3"] });
-    standing.update({ ...atRest, active: false }, indexes(1, 2, 3), { now: 2, wall: 7000 });
+    standing.update({ ...atRest, active: false }, linked([1, 2, 3]), { now: 2, wall: 7000 });
     expect(standing.blocked).toMatchObject({ reason: "view_change", since: 7000 });
-    standing.update(atRest, indexes(1, 2, 3), { now: 3, wall: 8000 });
+    standing.update(atRest, linked([1, 2, 3]), { now: 3, wall: 8000 });
     expect(standing.blocked).toBeUndefined();
+  });
+
+  it("that nobody hears says so, and refuses at once what could not be ordered", () => {
+    const standing = createStanding({ committee: network.committee, self, checkpointInterval: 8 });
+    standing.update(atRest, linked([1, 2, 3], network.committee, [1, 2, 3]), { now: 0, wall: 5000 });
+    expect(standing).toMatchObject({ connectivity: "minority", reachable: 1 });
+    expect(standing.brokenLinks).toEqual([1, 2, 3].map((to) => ({ from: "peer-0", to: `peer-${to}` })));
+    expect(standing.unavailable()).toMatchObject({ code: "no_quorum", details: { connectivity: "minority" } });
   });
 
   it("takes no writes while it is more than a checkpoint behind, or has halted", () => {

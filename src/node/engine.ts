@@ -122,7 +122,7 @@ export const createEngine = (options: EngineOptions): Engine => {
     committee,
     self,
     replica,
-    changed: () => reachableChanged(),
+    changed: () => step({ type: "reachable", peers: presence.linked() }),
     tell: () => heartbeat.send(),
   });
   // whom we hear, also where nobody hears us: only so do both ends of a one-way link learn of it
@@ -156,8 +156,6 @@ export const createEngine = (options: EngineOptions): Engine => {
     alarm.set(earliest(replica.deadline(), fetcher.deadline()));
   };
 
-  const reachableChanged = (): void => step({ type: "reachable", peers: presence.linked() });
-
   const inbound = createInbound({
     committee,
     replica,
@@ -178,7 +176,6 @@ export const createEngine = (options: EngineOptions): Engine => {
     start() {
       step({ type: "start" });
       presence.start();
-      reachableChanged();
       heartbeat.start();
     },
     submit: (request) => step({ type: "request", request, local: true }),

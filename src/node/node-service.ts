@@ -4,7 +4,7 @@ import type { Committee } from "../protocol/committee.ts";
 import type { Digest, ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import type { Replica } from "../consensus/replica.ts";
 import type { Network } from "../network/port.ts";
-import type { Changes, Events } from "./feeds.ts";
+import type { Observable } from "./feeds.ts";
 import type { ProveAnswer } from "./answer-proofs.ts";
 import type { Genesis } from "./genesis.ts";
 import type { History } from "./history.ts";

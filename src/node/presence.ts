@@ -11,6 +11,7 @@ import type { PeerName, ReplicaIndex } from "../protocol/ids.ts";
 import type { Clock } from "./clock.ts";
 
 export interface Presence {
+  /** call once, when the network can send; says `changed` at once */
   start(): void;
   stop(): void;
   onPeer(peer: PeerName, up: boolean): void;
@@ -75,6 +76,7 @@ export const createPresence = (options: PresenceOptions): Presence => {
   return {
     start() {
       for (const [peer, index] of indexes) if (index !== self) see({ type: "link", peer: index, up: options.network.isUp(peer) });
+      options.changed();
       tick();
     },
     stop: () => cancel?.(),

@@ -55,11 +55,6 @@ export const failed = (failure: Failure): { readonly ok: false; readonly failure
 
 export type Role = "validator" | "observer";
 export type Connectivity = "whole" | "degraded" | "minority" | "split";
-/** What `from` sends does not arrive at `to`; peer ids. */
-export interface BrokenLinkReport {
-  readonly from: string;
-  readonly to: string;
-}
 export type Standing = "good" | "throttled" | "isolated" | "quarantined" | "suspended";
 
 /** `GET /v1/status` */

@@ -23,6 +23,7 @@ const rooms: Readonly<Record<string, Room>> = {
   partition: { imports: ["protocol"], packages: [] },
   storage: { imports: ["protocol", "wire"], packages: ["node:", "classic-level"] },
   ledger: { imports: ["protocol", "wire", "signing", "storage/port.ts", "storage/keys.ts"], packages: ["node:"] },
+  documents: { imports: ["protocol", "wire", "signing", "storage/port.ts", "storage/keys.ts"], packages: ["node:"] },
   network: { imports: ["protocol", "wire"], packages: ["node:", ...libp2p] },
   node: {
     imports: ["protocol", "wire", "signing", "consensus", "partition", "storage", "ledger", "network", "api"],

@@ -8,10 +8,13 @@
  * | `B` | batches | node | digest[32] | batch bytes |
  * | `C` | stable checkpoint | node | – | its certificate |
  * | `D` | large values | ledger | sequence u64 ‖ SHA-256(state key)[32] | value bytes |
+ * | `F` | forked documents | documents | name (u8 length, ASCII) ‖ author[32] | two operations with one sequence: length u32 ‖ first ‖ second |
  * | `I` | executed requests | node | request id[32] | sequence u64 ‖ index u32 |
  * | `K` | blocks | node | sequence u64 | log hash[32] ‖ state root[32] ‖ timestamp u64 ‖ commit certificate |
  * | `L` | ledger head | ledger | – | what was executed last |
  * | `M` | meta | node | name | anything small the node keeps about itself |
+ * | `N` | names of documents | documents | name | first author[32] ‖ digest of the heads[32] ‖ operations u64 |
+ * | `O` | operations | documents | name (u8 length, ASCII) ‖ number u64 | operation, parents first |
  * | `P` | prepared certificates | node | sequence u64 | certificate of the highest view |
  * | `Q` | released checkpoints | ledger | – | the highest one |
  * | `R` | results | node | sequence u64 | encoded answers |
@@ -27,10 +30,13 @@ export const tables = {
   batches: 0x42,
   stable: 0x43,
   values: 0x44,
+  forks: 0x46,
   requests: 0x49,
   blocks: 0x4b,
   ledgerHead: 0x4c,
   meta: 0x4d,
+  documents: 0x4e,
+  operations: 0x4f,
   prepared: 0x50,
   released: 0x51,
   results: 0x52,

@@ -21,6 +21,7 @@ export const signedKinds = [
   "new-view",
   "record",
   "receipt",
+  "document",
 ] as const;
 export type SignedKind = (typeof signedKinds)[number];
 

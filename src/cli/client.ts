@@ -6,7 +6,7 @@ import { exitCodes, usageError } from "./errors.ts";
 import type { Session } from "./session.ts";
 
 /** longer than a node waits before it answers `outcome_unknown` */
-const answerTimeoutMs = 35_000;
+export const answerTimeoutMs = 35_000;
 
 /** @throws CliError (usage) when an --api URL is not one */
 export const clientOf = (session: Session): HttpClient => {

@@ -1,8 +1,11 @@
 /** Every command, in the order and groups of `byz --help`. */
 import { blocksCommand } from "./blocks.ts";
 import type { CommandFactory } from "./command.ts";
+import { completionCommand } from "./completion.ts";
 import { configCommand } from "./config.ts";
+import { debugCommand } from "./debug.ts";
 import { delCommand } from "./del.ts";
+import { doctorCommand } from "./doctor.ts";
 import { genesisCommand } from "./genesis.ts";
 import { getCommand } from "./get.ts";
 import { initCommand } from "./init.ts";
@@ -17,7 +20,6 @@ import { explainCommand } from "./explain.ts";
 import { statusCommand } from "./status.ts";
 import { testnetCommand } from "./testnet.ts";
 import { txnCommand } from "./txn.ts";
-import { txnCommand } from "./txn.ts";
 import { validatorsCommand } from "./validators.ts";
 import { watchCommand } from "./watch.ts";
 
@@ -25,8 +27,9 @@ const grouped = (heading: string, members: readonly CommandFactory[]): CommandFa
   members.map((member) => (host) => member(host).helpGroup(heading));
 
 export const commands: readonly CommandFactory[] = [
-  ...grouped("Set up and run:", [initCommand, keysCommand, genesisCommand, configCommand, startCommand]),
-  ...grouped("The ledger:", [putCommand, getCommand, delCommand, listCommand, txnCommand, proveCommand, blocksCommand]),
+  ...grouped("Set up and run:", [initCommand, keysCommand, genesisCommand, configCommand, completionCommand, startCommand]),
+  ...grouped("The ledger:", [putCommand, getCommand, delCommand, listCommand, txnCommand, watchCommand, proveCommand, blocksCommand]),
   ...grouped("What a node knows:", [statusCommand, explainCommand, validatorsCommand, peersCommand]),
+  ...grouped("Trouble:", [doctorCommand, debugCommand]),
   ...grouped("Try:", [testnetCommand, simulateCommand]),
 ];

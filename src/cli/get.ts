@@ -1,14 +1,22 @@
 /** `byz get` */
+import { writeFileSync } from "node:fs";
 import { Option } from "commander";
 import type { Consistency, GetAnswer } from "../client/answers.ts";
+import { type CertifiedAnswer, createProofDocument, type ProofDocument } from "../client/proof-document.ts";
+import type { Genesis } from "../node/genesis.ts";
+import { toDigest } from "../protocol/ids.ts";
 import { clientOf } from "./client.ts";
 import { defineCommand } from "./command.ts";
 import { CliError, exitCodes, usageError } from "./errors.ts";
 import type { Session } from "./session.ts";
+import { keyBytes } from "./submit.ts";
+import { valueMembers, valueText } from "./value.ts";
+import { genesisAtHand, type GenesisFlag, genesisOption, readingClient, sayUnverified, verifyingClient } from "./verified.ts";
 
-interface GetOptions {
+interface GetOptions extends GenesisFlag {
   readonly consistency?: Consistency;
-  readonly prove?: boolean;
+  /** true without a file */
+  readonly prove?: string | true;
   readonly raw?: boolean;
 }
 
@@ -22,39 +30,104 @@ export const consistencyOption = (): Option =>
 const absent = (key: string): CliError =>
   new CliError({ code: "not_found", message: `there is no key ${key}`, exitCode: exitCodes.failed });
 
-/** The value's bytes as they are, for files and pipes. */
-const writeRaw = async (session: Session, key: string, consistency: Consistency): Promise<void> => {
-  const value = await clientOf(session).getRaw(key, { consistency });
-  if (value === undefined) throw absent(key);
-  session.io.stdout(value);
+interface Found {
+  readonly value: string;
+  readonly encoding: GetAnswer["encoding"];
+}
+
+/** One value in the form that was asked for. */
+const show = (session: Session, found: Found, raw: boolean | undefined, more = ""): void => {
+  if (raw === true) return session.io.stdout(Buffer.from(found.value, found.encoding));
+  session.answer(valueText(found) + more, found);
 };
 
-const render = (answer: GetAnswer, prove: boolean): string => {
-  const value = answer.encoding === "utf8" ? answer.value : `base64:${answer.value}`;
-  return prove && answer.proof !== undefined ? `${value}\n${JSON.stringify(answer.proof)}` : value;
+/** An ordered read, as proven as a write. */
+const getProven = async (session: Session, genesis: Genesis, key: string, raw: boolean | undefined): Promise<void> => {
+  const client = await verifyingClient(session, genesis);
+  const { value, version, sequence, requestId } = await client.get(keyBytes(key));
+  if (value === undefined) throw absent(key);
+  const members = { key, ...valueMembers(value), version, consistency: "linearizable", asOf: sequence, requestId, verified: true };
+  show(session, members, raw);
+};
+
+const writeDocument = (session: Session, file: string, document: ProofDocument): void => {
+  try {
+    writeFileSync(file, `${JSON.stringify(document, undefined, 2)}\n`);
+  } catch (cause) {
+    throw new CliError({ code: "unwritable", message: `${file}: ${(cause as Error).message}`, exitCode: exitCodes.failed, cause });
+  }
+  session.note(`the proof is in ${file}; check it with: byz prove verify ${file} --genesis FILE`);
+};
+
+/** A certified answer and the network that it is of: verified where there is a genesis. */
+const askCertified = async (
+  session: Session,
+  genesis: Genesis | undefined,
+  key: string,
+): Promise<{ readonly answer: CertifiedAnswer; readonly network: Pick<Genesis, "chainId" | "hash"> }> => {
+  if (genesis !== undefined) {
+    const { answer } = await (await readingClient(session, genesis)).getCertified(keyBytes(key));
+    return { answer, network: genesis };
+  }
+  const http = clientOf(session);
+  const answer = await http.getCertified(keyBytes(key));
+  const { chainId, genesisHash } = await http.status();
+  return { answer, network: { chainId, hash: toDigest(genesisHash) } };
+};
+
+const getCertified = async (session: Session, genesis: Genesis | undefined, key: string, options: GetOptions): Promise<void> => {
+  const { answer, network } = await askCertified(session, genesis, key);
+  // what else a refusal says is not part of the proof
+  const { keyEncoding, proof, asOf } = answer;
+  const nothing = { key: answer.key, ...(keyEncoding === undefined ? {} : { keyEncoding }), consistency: "certified" as const, asOf };
+  const document = createProofDocument(network, "value" in answer ? answer : { ...nothing, ...(proof === undefined ? {} : { proof }) });
+  if (typeof options.prove === "string") writeDocument(session, options.prove, document);
+  if (!("value" in answer)) throw absent(key);
+  if (session.json) session.answer("", { ...answer, ...(genesis === undefined ? {} : { verified: true }) });
+  else show(session, answer, options.raw, options.prove === true ? `\n${JSON.stringify(document)}` : "");
+  if (genesis === undefined) sayUnverified(session);
+};
+
+/** What a node says, as it says it. */
+const getUnverified = async (session: Session, key: string, consistency: Consistency, raw: boolean | undefined): Promise<void> => {
+  const client = clientOf(session);
+  if (raw === true) {
+    const value = await client.getRaw(key, { consistency });
+    if (value === undefined) throw absent(key);
+    session.io.stdout(value);
+  } else {
+    const answer = await client.get(key, { consistency });
+    if (answer === undefined) throw absent(key);
+    session.answer(valueText(answer), answer);
+  }
 };
 
 export const getCommand = defineCommand<GetOptions>({
   usage: "get <key>",
-  summary: "Reads a key",
+  summary: "Reads a key; with a genesis at hand the answer is verified against it",
   arguments: { key: "its name" },
   options: [
     consistencyOption(),
-    new Option("--prove", "with the proof that leads from the value to a checkpoint that a quorum signed; implies --consistency certified"),
+    new Option(
+      "--prove [file]",
+      "with the proof that leads from the value, or its absence, to a checkpoint that a quorum signed, in a file or after the value; " +
+        "implies --consistency certified",
+    ),
+    genesisOption(),
     new Option("--raw", "the value's bytes as they are, nothing else").conflicts("json"),
   ],
   examples: ["byz get greeting", "byz get photo --raw > photo.jpg"],
-  exits: [4, 5],
+  exits: [3, 4, 5, 6],
   async run(session, [key = ""], options) {
-    const prove = options.prove === true;
+    const prove = options.prove !== undefined;
     if (prove && options.consistency !== undefined && options.consistency !== "certified") {
       throw usageError(`--prove does not go with --consistency ${options.consistency}`, "only certified reads have a proof");
     }
     const consistency = options.consistency ?? (prove ? "certified" : "linearizable");
-    if (options.raw === true) return writeRaw(session, key, consistency);
-    const answer = await clientOf(session).get(key, { consistency });
-    if (answer === undefined) throw absent(key);
-    session.answer(render(answer, prove), answer);
-    return exitCodes.done;
+    const genesis = genesisAtHand(session, options);
+    if (consistency === "certified") return getCertified(session, genesis, key, options);
+    if (consistency === "linearizable" && genesis !== undefined) return getProven(session, genesis, key, options.raw);
+    await getUnverified(session, key, consistency, options.raw);
+    sayUnverified(session, consistency === "local" ? "local reads are what one node has" : undefined);
   },
 });

@@ -5,8 +5,9 @@ import { defineCommand, wholeNumber } from "./command.ts";
 import { CliError, exitCodes, usageError } from "./errors.ts";
 import type { Session } from "./session.ts";
 import { checkValue, keyBytes, submit } from "./submit.ts";
+import { type GenesisFlag, genesisOption } from "./verified.ts";
 
-interface PutOptions {
+interface PutOptions extends GenesisFlag {
   readonly ifVersion?: number;
   readonly file?: string;
 }
@@ -30,15 +31,16 @@ export const putCommand = defineCommand<PutOptions>({
   options: [
     new Option("--if-version <n>", "only if the key has this version; 0: only if it does not exist").argParser(wholeNumber(0)),
     new Option("--file <file>", "take the value from a file; - is standard input"),
+    genesisOption(),
   ],
   examples: ["byz put greeting hello", "byz put greeting 'hello again' --if-version 1"],
-  exits: [3, 4, 5],
+  exits: [3, 4, 5, 6],
   async run(session, [key = "", text], options) {
     const name = keyBytes(key);
     const value = checkValue(await readValue(session, text, options.file));
     const expect = options.ifVersion === undefined ? {} : { expect: options.ifVersion };
-    const { result, sequence, requestId } = await submit(session, { type: "put", key: name, value, ...expect });
+    const { result, ...place } = await submit(session, { type: "put", key: name, value, ...expect }, options);
     const version = result.type === "put" ? result.version : 0;
-    session.answer(`${key} is at version ${version}, in block ${sequence}`, { key, version, sequence, requestId });
+    session.answer(`${key} is at version ${version}, in block ${place.sequence}`, { key, version, ...place });
   },
 });

@@ -1,43 +1,25 @@
-/** Writes: signed by the command line's own key, sent until their outcome is known. */
-import { existsSync } from "node:fs";
+/** Writes: signed by the command line's own key, sent until their outcome is known, verified where there is a genesis. */
 import type { ResultJson } from "../client/answers.ts";
-import type { HttpClient } from "../client/http-client.ts";
 import { createSigningClient } from "../client/signing-client.ts";
 import { encodeOperation } from "../ledger/kv/encoding.ts";
-import type { KvOperation } from "../ledger/kv/operations.ts";
+import type { KvOperation, KvResult } from "../ledger/kv/operations.ts";
 import { takeClientNumber } from "../node/client-number.ts";
-import { loadGenesis } from "../node/genesis.ts";
 import { homeAt, loadOrCreateClientKey } from "../node/home.ts";
-import type { Home } from "../node/home.ts";
 import { toDigest } from "../protocol/ids.ts";
-import type { Digest } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { signRequest } from "../signing/signer.ts";
 import { createSignBytes } from "../wire/sign-bytes.ts";
 import { clientOf } from "./client.ts";
 import { CliError, exitCodes, usageError } from "./errors.ts";
 import type { Session } from "./session.ts";
-
-/** The network a signature is for: that of the home's genesis where there is one, else what the node says. */
-const networkOf = async (home: Home, client: HttpClient): Promise<Digest> => {
-  const { genesisHash } = await client.status();
-  if (!existsSync(home.genesis)) return toDigest(genesisHash);
-  const { hash, chainId } = loadGenesis(home.genesis);
-  if (hash !== genesisHash) {
-    throw new CliError({
-      code: "wrong_network",
-      message: `the node belongs to another network than ${chainId}, that of ${home.path}`,
-      hint: "choose the home with --home, or the node with --api",
-      exitCode: exitCodes.invalid,
-    });
-  }
-  return hash;
-};
+import { genesisAtHand, type GenesisFlag, sayUnverified, verifyingClient } from "./verified.ts";
 
 export interface Submitted {
-  readonly result: ResultJson;
+  readonly result: ResultJson | KvResult;
   readonly sequence: number;
   readonly requestId: string;
+  /** present when f+1 validators vouch for it */
+  readonly verified?: true;
 }
 
 const tooLarge = (what: string, bytes: number, most: number): CliError =>
@@ -57,15 +39,11 @@ export const checkValue = (value: Uint8Array): Uint8Array => {
   return value;
 };
 
-/**
- * Orders one operation and waits for its result. A conflict is an error here, as is whatever the ledger did not do.
- *
- * @throws CliError, ClientError
- */
-export const submit = async (session: Session, operation: KvOperation): Promise<Submitted> => {
+/** Believes the node, for want of a genesis. */
+const submitUnverified = async (session: Session, operation: KvOperation): Promise<Submitted> => {
   const http = clientOf(session);
   const home = homeAt(session.home);
-  const signBytes = createSignBytes(await networkOf(home, http));
+  const signBytes = createSignBytes(toDigest((await http.status()).genesisHash));
   const key = loadOrCreateClientKey(home);
   const number = await takeClientNumber(home);
   const client = createSigningClient({
@@ -85,10 +63,32 @@ export const submit = async (session: Session, operation: KvOperation): Promise<
       exitCode: 1,
     });
   }
-  return { result: refuseConflicts(result), sequence: answer.sequence, requestId: answer.id };
+  sayUnverified(session);
+  return { result, sequence: answer.sequence, requestId: answer.id };
 };
 
-const refuseConflicts = (result: ResultJson): ResultJson => {
+/**
+ * Orders one operation and waits for its result. A conflict is an error here, as is whatever the ledger did not do, and an answer that does not
+ * hold against the genesis at hand.
+ *
+ * @throws CliError, ClientError
+ */
+export const submit = async (session: Session, operation: KvOperation, flag: GenesisFlag): Promise<Submitted> => {
+  const genesis = genesisAtHand(session, flag);
+  if (genesis === undefined) {
+    const submitted = await submitUnverified(session, operation);
+    refuseConflicts(submitted.result);
+    return submitted;
+  }
+  const { results, sequence, requestId } = await (await verifyingClient(session, genesis)).submit([operation]);
+  const [result = { type: "malformed" } as const] = results;
+  refuseConflicts(result);
+  return { result, sequence, requestId, verified: true };
+};
+
+/** @throws CliError for what the ledger did not do */
+const refuseConflicts = (result: ResultJson | KvResult): void => {
+  if (result.type === "txn-refused") return refuseConflicts(result.result);
   if (result.type === "conflict") {
     const message = result.version === 0 ? "the key does not exist" : `the key has version ${result.version}`;
     throw new CliError({ code: "version_conflict", message, hint: "read it again and decide anew", exitCode: exitCodes.failed });
@@ -100,5 +100,4 @@ const refuseConflicts = (result: ResultJson): ResultJson => {
       exitCode: exitCodes.failed,
     });
   }
-  return result;
 };

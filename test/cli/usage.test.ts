@@ -22,6 +22,8 @@ const paths = [
   "get",
   "del",
   "list",
+  "txn",
+  "prove verify",
   "keys show",
   "keys export",
   "genesis create",

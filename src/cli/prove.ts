@@ -1,0 +1,77 @@
+/** `byz prove` */
+import { readFileSync, statSync } from "node:fs";
+import { type ProvenDocument, verifyProofDocument } from "../client/proof-document.ts";
+import type { Genesis } from "../node/genesis.ts";
+import { defineCommand, defineGroup } from "./command.ts";
+import { CliError, exitCodes, usageError } from "./errors.ts";
+import { valueMembers, valueText } from "./value.ts";
+import { genesisAtHand, type GenesisFlag, genesisOption } from "./verified.ts";
+
+/** larger files are no proofs: a largest value in base64, its path, 128 signatures */
+const maxFileBytes = 4 * 1024 * 1024;
+
+const readDocument = (file: string): string => {
+  try {
+    if (statSync(file).size > maxFileBytes) throw new Error(`it is larger than ${maxFileBytes} bytes`);
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new CliError({ code: "unreadable", message: `${file}: ${(cause as Error).message}`, exitCode: exitCodes.failed, cause });
+  }
+};
+
+const provesNothing = (file: string, reason: string): CliError =>
+  new CliError({
+    code: "verification_failed",
+    message: `${file} proves nothing: ${reason}`,
+    hint: "do not believe what it says",
+    exitCode: exitCodes.unverified,
+  });
+
+const parse = (file: string, text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw provesNothing(file, "it is not JSON");
+  }
+};
+
+const describe = ({ chainId }: Genesis, { key, entry, asOf }: ProvenDocument): { readonly text: string; readonly json: unknown } => {
+  const { value: name, encoding } = valueMembers(key);
+  const keyMembers = { key: name, ...(encoding === "base64" ? { keyEncoding: encoding } : {}) };
+  const common = { valid: true, chainId, ...keyMembers, asOf };
+  if (entry === undefined) {
+    return { text: `proven: as of block ${asOf}, ${chainId} has no key ${name}`, json: { ...common, present: false } };
+  }
+  const members = valueMembers(entry.value);
+  const { version, sequence } = entry;
+  return {
+    text: `proven: as of block ${asOf}, ${chainId} has ${name} at version ${version}, written in block ${sequence}:\n${valueText(members)}`,
+    json: { ...common, present: true, ...members, version, sequence },
+  };
+};
+
+const verifyCommand = defineCommand<GenesisFlag>({
+  usage: "verify <file>",
+  summary: "Checks a proof written by `byz get --prove FILE`, offline: it needs the network's genesis and nothing else",
+  arguments: { file: "the proof" },
+  options: [genesisOption()],
+  examples: ["byz get greeting --prove proof.json", "byz prove verify proof.json --genesis genesis.json"],
+  exits: [3, 6],
+  run(session, [file = ""], options) {
+    const genesis = genesisAtHand(session, options);
+    if (genesis === undefined) throw usageError("there is no genesis to verify by", "name one with --genesis FILE");
+    const verdict = verifyProofDocument(genesis, parse(file, readDocument(file)));
+    if (!verdict.ok) throw provesNothing(file, verdict.message);
+    const { text, json } = describe(genesis, verdict);
+    session.answer(text, json);
+  },
+});
+
+export const proveCommand = defineGroup(
+  {
+    name: "prove",
+    summary: "Proofs of values, checked without any node",
+    examples: ["byz get greeting --prove proof.json", "byz prove verify proof.json --genesis genesis.json"],
+  },
+  [verifyCommand],
+);

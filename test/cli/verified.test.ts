@@ -1,0 +1,183 @@
+/** The command line beside a node that lies: what it prints, and how it exits. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { KvResult } from "../../src/ledger/kv/operations.ts";
+import { createPaperNetwork, utf8 } from "../client/world.ts";
+import { run, startHttpNode, temporaryFolder } from "./harness.ts";
+import type { Answers, Ran } from "./harness.ts";
+
+const net = createPaperNetwork(4);
+const entries = { k: { value: "v", version: 2, sequence: 3 } };
+
+let folder: ReturnType<typeof temporaryFolder>;
+let stops: (() => Promise<void>)[];
+beforeEach(() => {
+  folder = temporaryFolder();
+  stops = [];
+  mkdirSync(join(folder.path, "home"));
+  writeFileSync(join(folder.path, "genesis.json"), net.genesisText);
+  writeFileSync(join(folder.path, "home", "genesis.json"), net.genesisText);
+});
+afterEach(async () => {
+  await Promise.all(stops.map((stop) => stop()));
+  folder.remove();
+});
+const at = (...names: string[]): string => join(folder.path, ...names);
+
+const node = async (answers: Answers): Promise<string> => {
+  const status = { genesisHash: net.genesis.hash, chainId: net.genesis.chainId };
+  const { url, stop } = await startHttpNode({ "GET /v1/status": () => ({ json: status }), ...answers });
+  stops.push(stop);
+  return url;
+};
+/** A node that answers signed requests; `spoil` makes it a liar. */
+const ledger = (results: readonly KvResult[], spoil: (answer: object) => object = (answer) => answer): Promise<string> =>
+  node({ "POST /v1/requests": (body) => ({ json: spoil({ ...net.answer(body, results), result: [{ type: "put", version: 99 }] }) }) });
+const certified = (spoil: (answer: object) => object = (answer) => answer): Promise<string> =>
+  node({
+    "GET /v1/kv/k": () => ({ json: spoil(net.certified(entries, "k")) }),
+    "GET /v1/kv/none": () => ({
+      status: 404,
+      json: { ...net.certified(entries, "none"), code: "not_found", detail: "there is no such key" },
+    }),
+  });
+const byz = (api: string, ...args: string[]): Promise<Ran> => run([...args, "--api", api, "--home", at("home")]);
+const errorOf = ({ stdout }: Ran): unknown => (JSON.parse(stdout) as { error: unknown }).error;
+
+const put: KvResult = { type: "put", version: 4 };
+const lie = (answer: object): object => ({ ...answer, sequence: 10 });
+
+describe("with a genesis at hand", () => {
+  it("a write succeeds with what f+1 validators vouch for, whatever the node says beside it", async () => {
+    const ran = await byz(await ledger([put]), "put", "k", "v", "--json");
+    expect(ran).toMatchObject({ status: 0, stderr: "" });
+    expect(JSON.parse(ran.stdout)).toMatchObject({ key: "k", version: 4, sequence: 9, verified: true });
+    expect(await byz(await ledger([{ type: "delete", deleted: true }]), "del", "k")).toMatchObject({
+      status: 0,
+      stdout: "k is deleted, in block 9\n",
+      stderr: "",
+    });
+  });
+
+  it("a read is ordered and proven, or not believed", async () => {
+    const found: KvResult = { type: "get", entry: { value: utf8("v"), version: 2 } };
+    const ran = await byz(await ledger([found]), "get", "k", "--json");
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      key: "k",
+      value: "v",
+      encoding: "utf8",
+      version: 2,
+      asOf: 9,
+      consistency: "linearizable",
+      verified: true,
+    });
+    expect(await byz(await ledger([found]), "get", "k", "--raw")).toMatchObject({ status: 0, stdout: "v" });
+    expect(await byz(await ledger([{ type: "get" }]), "get", "k")).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/there is no key k/) as unknown,
+    });
+    for (const args of [
+      ["get", "k"],
+      ["get", "k", "--raw"],
+    ])
+      expect(await byz(await ledger([found], lie), ...args)).toMatchObject({ status: 6, stdout: "" });
+  });
+
+  it("writes and transactions through a lying node exit with 6", async () => {
+    writeFileSync(at("txn.json"), JSON.stringify({ success: [{ type: "put", key: "k", value: "v" }] }));
+    const txn: KvResult = { type: "txn", succeeded: true, results: [put] };
+    expect(await byz(await ledger([txn]), "txn", at("txn.json"))).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/held, in block 9\nput: version 4/) as unknown,
+    });
+    for (const [results, args] of [
+      [[put], ["put", "k", "v"]],
+      [[{ type: "delete", deleted: true }], ["del", "k"]],
+      [[txn], ["txn", at("txn.json")]],
+    ] as const) {
+      const ran = await byz(await ledger(results, lie), ...args, "--json");
+      expect(ran.status).toBe(6);
+      expect(errorOf(ran)).toMatchObject({ code: "verification_failed" });
+    }
+  });
+
+  it("another, honest node is enough", async () => {
+    const ran = await byz(`${await ledger([put], lie)},${await ledger([put])}`, "put", "k", "v");
+    expect(ran).toMatchObject({
+      status: 0,
+      stdout: "k is at version 4, in block 9\n",
+      stderr: expect.stringMatching(/is not believed/) as unknown,
+    });
+  });
+
+  it("--genesis names another one than the home's", async () => {
+    const other = createPaperNetwork(4, "other");
+    writeFileSync(at("other.json"), other.genesisText);
+    const url = await ledger([put]);
+    expect(await byz(url, "put", "k", "v", "--genesis", at("other.json"))).toMatchObject({
+      status: 3,
+      stderr: expect.stringMatching(/another network than other/) as unknown,
+    });
+    expect(await run(["put", "k", "v", "--api", url, "--home", at("bare"), "--genesis", at("genesis.json")])).toMatchObject({
+      status: 0,
+      stderr: "",
+    });
+    expect(await byz(url, "put", "k", "v", "--genesis", at("none.json"))).toMatchObject({ status: 3 });
+  });
+});
+
+describe("without a genesis", () => {
+  it("what a node says is printed as its word alone", async () => {
+    const url = await ledger([put]);
+    const ran = await run(["put", "k", "v", "--api", url, "--home", at("bare")]);
+    expect(ran).toMatchObject({ status: 0, stderr: expect.stringMatching(/^unverified/) as unknown });
+    const quiet = await run(["get", "k", "--consistency", "certified", "--api", await certified(), "--home", at("bare")]);
+    expect(quiet).toMatchObject({ status: 0, stdout: "v\n", stderr: expect.stringMatching(/^unverified/) as unknown });
+  });
+});
+
+describe("certified reads and their proofs", () => {
+  it("are verified", async () => {
+    expect(await byz(await certified(), "get", "k", "--consistency", "certified")).toMatchObject({ status: 0, stdout: "v\n", stderr: "" });
+    const older = (answer: object): object => ({ ...answer, version: 1 });
+    const ran = await byz(await certified(older), "get", "k", "--consistency", "certified", "--json");
+    expect(ran.status).toBe(6);
+    expect(errorOf(ran)).toMatchObject({ code: "verification_failed" });
+  });
+
+  it("are written down and checked without a node, for a value and for its absence", async () => {
+    const url = await certified();
+    expect(await byz(url, "get", "k", "--prove", at("proof.json"))).toMatchObject({ status: 0, stdout: "v\n" });
+    expect(await byz(url, "get", "none", "--prove", at("absence.json"))).toMatchObject({ status: 1 });
+    const verify = (...args: string[]) => run(["prove", "verify", ...args, "--genesis", at("genesis.json")]);
+    expect(JSON.parse((await verify(at("proof.json"), "--json")).stdout)).toEqual({
+      ...{ valid: true, present: true, chainId: "paper", key: "k", value: "v", encoding: "utf8" },
+      ...{ version: 2, sequence: 3, asOf: 16 },
+    });
+    expect(await verify(at("absence.json"))).toMatchObject({ status: 0, stdout: "proven: as of block 16, paper has no key none\n" });
+    expect(await run(["prove", "verify", at("proof.json"), "--home", at("bare")])).toMatchObject({ status: 2 });
+    expect(await run(["prove", "verify", at("proof.json"), "--home", at("home")])).toMatchObject({ status: 0 });
+  });
+
+  it("that were tampered with exit with 6 and the reason", async () => {
+    await byz(await certified(), "get", "k", "--prove", at("proof.json"));
+    const document = JSON.parse(readFileSync(at("proof.json"), "utf8")) as object;
+    const check = async (changed: unknown): Promise<Ran> => {
+      writeFileSync(at("changed.json"), typeof changed === "string" ? changed : JSON.stringify(changed));
+      return run(["prove", "verify", at("changed.json"), "--genesis", at("genesis.json")]);
+    };
+    expect(await check({ ...document, value: "w" })).toMatchObject({
+      status: 6,
+      stderr: expect.stringMatching(/proves nothing: this is not what/) as unknown,
+    });
+    expect(await check({ ...document, chainId: "other" })).toMatchObject({
+      status: 6,
+      stderr: expect.stringMatching(/another network/) as unknown,
+    });
+    expect(await check("{")).toMatchObject({ status: 6, stderr: expect.stringMatching(/not JSON/) as unknown });
+    expect(await check("[]")).toMatchObject({ status: 6 });
+    expect(await run(["prove", "verify", at("missing.json"), "--genesis", at("genesis.json")])).toMatchObject({ status: 1 });
+    expect(existsSync(at("home", "client.key"))).toBe(false);
+  });
+});

@@ -45,7 +45,8 @@ export interface LinksOptions {
 }
 
 export interface Links {
-  quality: LinkQuality;
+  /** from now on */
+  improve(quality: LinkQuality): void;
   attach(endpoint: number, process: EndpointProcess): Network;
   /** the process is gone, and with it what it had not sent; `lossy`: also what was on its way from it */
   detach(endpoint: number, lossy: boolean): void;
@@ -214,10 +215,7 @@ export const createLinks = (options: LinksOptions, initial: LinkQuality): Links 
   };
 
   return {
-    get quality() {
-      return quality;
-    },
-    set quality(next) {
+    improve(next) {
       quality = next;
     },
     attach(number, process) {

@@ -5,7 +5,8 @@ import type { Violation } from "./judges/violation.ts";
 import type { SimulatedNode } from "./node.ts";
 import { drawPlan, type FaultKind, type Plan, type PlanWishes } from "./plan.ts";
 import { createStreams } from "./random.ts";
-import { createWorld, type World, type WorldOptions } from "./world.ts";
+import type { WorldOptions } from "./scene.ts";
+import { createWorld, type World } from "./world.ts";
 
 export interface UniverseOptions extends PlanWishes, Pick<WorldOptions, "disguiseOf" | "realSignatures"> {
   readonly seed: bigint;
@@ -68,7 +69,7 @@ const heal = (world: World, core: readonly SimulatedNode[]): void => {
       for (const { endpoint } of nodes) links.setCut(random.chance(0.5) ? endpoint : node.endpoint, endpoint, endpoint !== node.endpoint);
   }
   const { quality } = plan;
-  links.quality = { ...quality, loss: Math.min(quality.loss, 0.02), noticeUs: Math.min(quality.noticeUs, 500_000) };
+  links.improve({ ...quality, loss: Math.min(quality.loss, 0.02), noticeUs: Math.min(quality.noticeUs, 500_000) });
   // an operator starts what is down
   for (const node of nodes) if (!world.gone.has(node)) node.start();
 };

@@ -1,47 +1,22 @@
 /** A universe: nodes, links, clients, faults and judges out of one seed, and the loop that moves its time. */
-import { hash } from "node:crypto";
-import type { PeerName, PublicKey, ReplicaIndex, Digest } from "../protocol/ids.ts";
-import { toEpoch } from "../protocol/ids.ts";
-import { createCommittee, type Committee } from "../protocol/committee.ts";
+import type { PeerName, ReplicaIndex } from "../protocol/ids.ts";
+import { type Committee } from "../protocol/committee.ts";
 import { genesisLogHash } from "../wire/digests.ts";
 import { emptyBatch } from "../wire/requests.ts";
-import { createSignBytes } from "../wire/sign-bytes.ts";
-import type { VerificationPool } from "../signing/pool.ts";
+import type { KeyPair } from "../signing/keys.ts";
 import { createDisk } from "./disk.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import { createCourt, type Court } from "./judges/court.ts";
 import type { Violation } from "./judges/violation.ts";
 import { createLinks, type Links, type LinksOptions } from "./links.ts";
-import { createRealNotary, createTokenNotary, type Notary } from "./notary.ts";
-import { createSimulatedNode, type DeathReason, type Disguise, type SimulatedNode, type Universe } from "./node.ts";
+import { createSimulatedNode, type DeathReason, type NodeWatch, type SimulatedNode, type Universe } from "./node.ts";
 import type { Plan } from "./plan.ts";
-import type { SimulatedProcess } from "./process.ts";
-import { createStreams, type Random } from "./random.ts";
-import { createSchedule, type Schedule } from "./schedule.ts";
-import { createTrace, type Trace } from "./trace.ts";
+import type { createStreams } from "./random.ts";
+import type { Schedule } from "./schedule.ts";
+import { type Trace } from "./trace.ts";
 import { createWorkload, type Workload } from "./workload.ts";
 
-export interface WorldOptions {
-  readonly seed: bigint;
-  readonly plan: Plan;
-  /** real Ed25519 instead of tokens */
-  readonly realSignatures?: boolean;
-  /** events after which the run ends */
-  readonly maxSteps: number;
-  /** what a liar does; validators without one are honest */
-  readonly disguiseOf?: (validator: number, kit: DisguiseKit) => Disguise | undefined;
-  /** validators that run twice; the second copies have the endpoints from n on */
-  readonly twins?: readonly number[];
-  readonly filter?: LinksOptions["filter"];
-}
-
-export interface DisguiseKit {
-  readonly committee: Committee;
-  readonly notary: Notary;
-  readonly signBytes: ReturnType<typeof createSignBytes>;
-  readonly random: Random;
-  readonly parameters: Plan["parameters"];
-}
+import { createPools, createScene, isInnocent, isJudged, type Scene, violateIn, type DisguiseKit, type WorldOptions } from "./scene.ts";
 
 export interface World {
   readonly plan: Plan;
@@ -65,31 +40,11 @@ export interface World {
   run(untilUs: number, done?: () => boolean): Promise<void>;
 }
 
-const createMembers = (n: number, notary: Notary): Committee =>
-  createCommittee(
-    toEpoch(0),
-    Array.from({ length: n }, (_, index) => ({
-      index: index as ReplicaIndex,
-      publicKey: notary.key(`validator ${index}`).publicKey as PublicKey,
-      peer: `peer-${index}` as PeerName,
-      moniker: `node ${index}`,
-    })),
-  );
+/** virtual time between two looks at what can only be judged from time to time */
+const LOOK_EVERY_US = 100_000;
 
 /** Until everything that promises waited for has happened. */
 const settlePromises = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** Verdicts at once, or one job after another with the delays of a worker, not in the order of the calls. */
-const createPools =
-  (schedule: Schedule, notary: Notary, random: Random, meanUs: number) =>
-  (process: SimulatedProcess): VerificationPool => ({
-    verify(checks, _urgency, done) {
-      const verdicts = checks.map((check) => notary.isValid(check));
-      if (meanUs === 0) done(verdicts);
-      else schedule.after(random.exponential(meanUs), () => process.run(() => done(verdicts)));
-    },
-    close: () => Promise.resolve(),
-  });
 
 const describeError = (error: unknown): string =>
   error instanceof Error
@@ -100,182 +55,161 @@ const describeError = (error: unknown): string =>
         .replaceAll(/file:\S*\/src\//g, "src/")
     : String(error);
 
-/** Nothing runs in it yet. */
-export const createWorld = (options: WorldOptions): World => {
-  const { plan, seed } = options;
-  const streams = createStreams(seed);
-  const schedule = createSchedule();
-  const trace = createTrace();
-  const notary = options.realSignatures === true ? createRealNotary(seed) : createTokenNotary(seed);
-  const committee = createMembers(plan.n, notary);
-  const genesisHash = hash("sha256", `byz simulator genesis ${seed}`, "hex") as Digest;
-  const signBytes = createSignBytes(genesisHash);
-  const owners = [...Array.from({ length: plan.n }, (_, index) => index), ...(options.twins ?? [])];
-  const harmed = new Set<SimulatedNode>();
-  const gone = new Set<SimulatedNode>();
-  let violation: Violation | undefined;
-  let promised = false;
-  let steps = 0;
-
-  const violate = (invariant: string, detail: string): void => {
-    violation ??= { invariant, detail };
-  };
-  const isHonestValidator = (validator: number): boolean =>
-    nodes.every((node) => node.index !== validator || (node.honest && !harmed.has(node))) && !(options.twins ?? []).includes(validator);
-  const isJudged = (node: SimulatedNode): boolean => node.honest && !(options.twins ?? []).includes(node.index);
-
-  const court = createCourt({
-    committee,
-    genesisHash,
-    genesisLogHash: genesisLogHash(genesisHash),
+const createSceneCourt = (scene: Scene): Court =>
+  createCourt({
+    ...scene.plan,
+    committee: scene.committee,
+    genesisHash: scene.genesisHash,
+    genesisLogHash: genesisLogHash(scene.genesisHash),
     emptyDigest: emptyBatch.digest,
-    notary,
-    ...plan,
-    isHonest: isHonestValidator,
-    violate,
+    notary: scene.notary,
+    isHonest: (validator) => isInnocent(scene, validator),
+    violate: violateIn(scene),
   });
 
-  const links = createLinks(
-    {
-      schedule,
-      latency: streams("latency"),
-      loss: streams("loss"),
-      peers: owners.map((owner) => `peer-${owner}` as PeerName),
-      watch: {
-        said(endpoint, channel, frame) {
-          const node = nodes[endpoint];
-          if (channel !== "sync" && node !== undefined && isJudged(node) && !harmed.has(node))
-            court.words.said(node.index, node.disk, frame);
-        },
-        delivered: (from, to, frame) => trace.note(schedule.now, from * 64 + to, frame.length * 256 + (frame.at(-1) ?? 0)),
-        blamed(endpoint, peer, reason) {
-          const node = nodes[endpoint];
-          if (node !== undefined && isJudged(node))
-            court.blamed(
-              node.index,
-              committee.validators.findIndex((each) => each.peer === peer),
-              reason,
-            );
-        },
-      },
-      ...(options.filter === undefined ? {} : { filter: options.filter }),
+const createSceneLinks = (scene: Scene, court: Court): Links => {
+  const { options, schedule, trace, nodes, streams, committee } = scene;
+  const watch: LinksOptions["watch"] = {
+    said(endpoint, channel, frame) {
+      const node = nodes[endpoint];
+      if (channel !== "sync" && node !== undefined && isJudged(scene, node) && !scene.harmed.has(node))
+        court.words.said(node.index, node.disk, frame);
     },
-    plan.quality,
-  );
+    delivered: (from, to, frame) => trace.note(schedule.now, from * 64 + to, frame.length * 256 + (frame.at(-1) ?? 0)),
+    blamed(endpoint, peer, reason) {
+      const node = nodes[endpoint];
+      const blamed = committee.validators.findIndex((each) => each.peer === peer);
+      if (node !== undefined && isJudged(scene, node)) court.blamed(node.index, blamed, reason);
+    },
+  };
+  const peers = scene.owners.map((owner) => `peer-${owner}` as PeerName);
+  const filter = options.filter === undefined ? {} : { filter: options.filter };
+  return createLinks({ schedule, latency: streams("latency"), loss: streams("loss"), peers, watch, ...filter }, scene.plan.quality);
+};
 
+/** A node that died comes back, as an operator or a supervisor would bring it. */
+const bringBack = (scene: Scene, node: SimulatedNode, why: DeathReason): void => {
+  scene.trace.noteText(why);
+  if (why === "data-damaged") {
+    if (!scene.harmed.has(node)) return violateIn(scene)("recovery", `#${node.index} finds its data damaged, and nobody damaged it`);
+    scene.schedule.after(1, () => node.wipe());
+  }
+  scene.schedule.after(scene.streams("crash").exponential(scene.plan.downUs), () => scene.gone.has(node) || node.start());
+};
+
+const watchNodes = (scene: Scene, court: Court): NodeWatch => {
+  const { trace, schedule } = scene;
+  return {
+    stepped(node, input, effects, replica) {
+      trace.note(schedule.now, node.endpoint, input.type.length * 65_536 + effects.length);
+      if (isJudged(scene, node)) court.stepped(node, input, effects, replica);
+    },
+    started(node, data) {
+      trace.note(schedule.now, node.endpoint, data.restored.executed);
+      if (isJudged(scene, node)) court.started(node, data);
+    },
+    halted: (node, reason) => trace.noteText(`${node.index} ${reason}`),
+    threw(node, error) {
+      // a node whose disk is damaged may find out at any read: its process ends, as in production
+      if (scene.harmed.has(node)) return node.crash(false);
+      violateIn(scene)("no-throw", `#${node.index} throws: ${describeError(error)}`);
+    },
+    died: (node, why) => bringBack(scene, node, why),
+  };
+};
+
+const populate = (scene: Scene, universe: Universe, watch: NodeWatch): void => {
+  const { committee, notary, signBytes, streams, plan, options } = scene;
+  const kit: DisguiseKit = { committee, notary, signBytes, random: streams("byzantine"), parameters: plan.parameters };
+  for (const [endpoint, owner] of scene.owners.entries()) {
+    const disguise = options.disguiseOf?.(owner, kit);
+    const node = createSimulatedNode(universe, {
+      index: owner as ReplicaIndex,
+      endpoint,
+      disk: (later, boundary) =>
+        createDisk({ random: streams("storage"), later, boundary, flushUs: plan.flushUs, promised: universe.promised, tornChance: 0 }),
+      ...(disguise === undefined ? {} : { disguise }),
+      watch,
+    });
+    scene.nodes.push(node);
+  }
+};
+
+/** Moves time; whatever promises waited for happens before the next event. */
+const runScene = async (scene: Scene, court: Court, untilUs: number, done: (() => boolean) | undefined): Promise<void> => {
+  const { schedule, options } = scene;
+  let looked = schedule.now;
+  while (scene.violation === undefined && scene.steps < options.maxSteps) {
+    const work = schedule.next(untilUs);
+    if (work === undefined) return;
+    scene.steps += 1;
+    work();
+    while (scene.promised) {
+      scene.promised = false;
+      await settlePromises();
+    }
+    if (schedule.now - looked < LOOK_EVERY_US) continue;
+    looked = schedule.now;
+    court.clients.settle(false);
+    if (done?.() === true) return;
+  }
+};
+
+/** Nothing runs in it yet. */
+export const createWorld = (options: WorldOptions): World => {
+  const scene = createScene(options);
+  const { plan, streams, schedule, notary, signBytes, nodes, gone, committee, trace } = scene;
+  const court = createSceneCourt(scene);
+  const links = createSceneLinks(scene, court);
+  const key = (name: string): KeyPair => notary.key(name);
   const universe: Universe = {
     ...plan,
     schedule,
     links,
-    genesisHash,
+    genesisHash: scene.genesisHash,
     committee,
     signBytes,
-    key: (name) => notary.key(name),
+    key,
     poolFor: createPools(schedule, notary, streams("verification"), plan.verificationUs),
     promised: () => {
-      promised = true;
+      scene.promised = true;
     },
   };
-
-  /** A node that died comes back, as an operator or a supervisor would bring it. */
-  const died = (node: SimulatedNode, why: DeathReason): void => {
-    trace.noteText(why);
-    if (why === "data-damaged") {
-      if (!harmed.has(node)) return violate("recovery", `#${node.index} finds its data damaged, and nobody damaged it`);
-      schedule.after(1, () => node.wipe());
-    }
-    schedule.after(streams("crash").exponential(plan.downUs), () => gone.has(node) || node.start());
-  };
-
-  const kit: DisguiseKit = { committee, notary, signBytes, random: streams("byzantine"), parameters: plan.parameters };
-  const nodes: readonly SimulatedNode[] = owners.map((owner, endpoint) => {
-    const disguise = options.disguiseOf?.(owner, kit);
-    return createSimulatedNode(universe, {
-      index: owner as ReplicaIndex,
-      endpoint,
-      disk: (later, boundary) =>
-        createDisk({
-          random: streams("storage"),
-          later,
-          boundary,
-          flushUs: plan.flushUs,
-          promised: universe.promised,
-          tornChance: 0,
-        }),
-      ...(disguise === undefined ? {} : { disguise }),
-      watch: {
-        stepped(node, input, effects, replica) {
-          trace.note(schedule.now, endpoint, input.type.length * 65_536 + effects.length);
-          if (isJudged(node)) court.stepped(node, input, effects, replica);
-        },
-        started(node, data) {
-          trace.note(schedule.now, endpoint, data.restored.executed);
-          if (isJudged(node)) court.started(node, data);
-        },
-        halted: (node, reason) => trace.noteText(`${node.index} ${reason}`),
-        threw(node, error) {
-          // a node whose disk is damaged may find out at any read: its process ends, as in production
-          if (harmed.has(node)) return node.crash(false);
-          violate("no-throw", `#${node.index} throws: ${describeError(error)}`);
-        },
-        died,
-      },
-    });
-  });
-
+  populate(scene, universe, watchNodes(scene, court));
   const workload = createWorkload({
+    ...plan,
     schedule,
     random: streams("workload"),
-    key: (name) => notary.key(name),
+    key,
     signBytes,
-    ...plan,
     judge: court.clients,
-    isHonest: isJudged,
+    isHonest: (node) => isJudged(scene, node),
     nodes: () => nodes.filter((node) => node.assembly !== undefined && !gone.has(node)),
   });
   const faults = createFaults(
-    { plan, schedule, links, nodes, harmed: (node) => harmed.add(node) },
+    { plan, schedule, links, nodes, harmed: (node) => scene.harmed.add(node) },
     { crash: streams("crash"), partition: streams("partition"), storage: streams("storage"), clock: streams("clock") },
   );
-
   return {
     plan,
     committee,
     schedule,
     links,
     nodes,
-    get honest() {
-      return nodes.filter((node) => isJudged(node));
-    },
+    honest: nodes.filter((node) => isJudged(scene, node)),
     court,
     workload,
     faults,
     trace,
     streams,
     get violation() {
-      return violation;
+      return scene.violation;
     },
     get steps() {
-      return steps;
+      return scene.steps;
     },
     gone,
-    violate,
-    async run(untilUs, done) {
-      let looked = schedule.now;
-      while (violation === undefined && steps < options.maxSteps) {
-        const work = schedule.next(untilUs);
-        if (work === undefined) return;
-        steps += 1;
-        work();
-        while (promised) {
-          promised = false;
-          await settlePromises();
-        }
-        if (schedule.now - looked < 100_000) continue;
-        looked = schedule.now;
-        court.clients.settle(false);
-        if (done?.() === true) return;
-      }
-    },
+    violate: violateIn(scene),
+    run: (untilUs, done) => runScene(scene, court, untilUs, done),
   };
 };

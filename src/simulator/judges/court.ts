@@ -7,7 +7,7 @@ import { keys } from "../../node/records.ts";
 import type { NodeData } from "../../node/node-data.ts";
 import type { Committee } from "../../protocol/committee.ts";
 import type { Evidence } from "../../protocol/evidence.ts";
-import type { Digest } from "../../protocol/ids.ts";
+import type { Digest, Sequence } from "../../protocol/ids.ts";
 import type { Parameters } from "../../protocol/limits.ts";
 import type { RejectionReason } from "../../protocol/rejections.ts";
 import type { Notary } from "../notary.ts";
@@ -152,6 +152,12 @@ export const createCourt = (options: CourtOptions): Court => {
     started(node, data) {
       const { executed, logHash, prepared } = data.restored;
       history.restarted(node.index, executed, logHash);
+      // what it executed and perhaps answered, and died before it could be seen
+      for (let sequence = history.executedUpTo + 1; sequence <= executed; sequence += 1) {
+        const header = data.history.header(sequence as Sequence);
+        const answers = node.disk.durable(keys.results(sequence as Sequence));
+        if (header !== undefined) history.executed(node.index, sequence, header.stateRoot, header.logHash, answers);
+      }
       for (const { certificate } of prepared) words.prepared(node.index, certificate);
     },
     blamed(node, peer, reason) {

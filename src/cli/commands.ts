@@ -11,6 +11,7 @@ import { getCommand } from "./get.ts";
 import { initCommand } from "./init.ts";
 import { keysCommand } from "./keys.ts";
 import { listCommand } from "./list.ts";
+import { partitionsCommand } from "./partitions.ts";
 import { peersCommand } from "./peers.ts";
 import { proveCommand } from "./prove.ts";
 import { putCommand } from "./put.ts";
@@ -29,7 +30,7 @@ const grouped = (heading: string, members: readonly CommandFactory[]): CommandFa
 export const commands: readonly CommandFactory[] = [
   ...grouped("Set up and run:", [initCommand, keysCommand, genesisCommand, configCommand, completionCommand, startCommand]),
   ...grouped("The ledger:", [putCommand, getCommand, delCommand, listCommand, txnCommand, watchCommand, proveCommand, blocksCommand]),
-  ...grouped("What a node knows:", [statusCommand, explainCommand, validatorsCommand, peersCommand]),
+  ...grouped("What a node knows:", [statusCommand, explainCommand, validatorsCommand, peersCommand, partitionsCommand]),
   ...grouped("Trouble:", [doctorCommand, debugCommand]),
   ...grouped("Try:", [testnetCommand, simulateCommand]),
 ];

@@ -58,6 +58,10 @@ export interface HttpClient {
   status(): Promise<StatusAnswer>;
   validators(): Promise<readonly ValidatorAnswer[]>;
   peers(): Promise<readonly PeerAnswer[]>;
+  /** why nothing is committed right now, if it is not */
+  explain(): Promise<ExplainAnswer>;
+  /** Prometheus text */
+  metrics(): Promise<string>;
   /** oldest first */
   partitions(): Promise<readonly PartitionAnswer[]>;
   /** undefined when the node does not have it */
@@ -165,6 +169,11 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
     status: () => read("/v1/status"),
     validators: () => read("/v1/validators"),
     peers: () => read("/v1/peers"),
+    explain: () => read("/v1/explain"),
+    metrics: async () => {
+      const { body } = await transport.exchange({ method: "GET", path: "/metrics", headers: { accept: "text/plain" }, repeatable: true });
+      return new TextDecoder().decode(body);
+    },
     partitions: () => read("/v1/partitions"),
     block: (sequence) => orAbsent(read<BlockAnswer>(`/v1/blocks/${sequence}`)),
     blocks: ({ from, limit } = {}) => read(`/v1/blocks${query({ from, limit })}`),

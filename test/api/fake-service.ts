@@ -3,7 +3,7 @@ import { toDigest, toEpoch, toPublicKey, toReplicaIndex, toSequence, toSignature
 import type { Digest, Sequence } from "../../src/protocol/ids.ts";
 import type { Batch, CheckpointCertificate, CommitCertificate, Request } from "../../src/protocol/messages.ts";
 import type { KvOperation, KvResult, SimpleOperation, SimpleResult } from "../../src/ledger/kv/operations.ts";
-import type { LogLevels, NodeEvent, PlacedChange } from "../../src/node/feeds.ts";
+import type { ExplainReport, LogLevels, NodeEvent, PlacedChange } from "../../src/node/feeds.ts";
 import type { Cut, PartitionReport } from "../../src/node/partition-report.ts";
 import { encodeOperation, encodeResult } from "../../src/ledger/kv/encoding.ts";
 import {
@@ -72,6 +72,34 @@ export const partitionReport: PartitionReport = {
   sequences: { since: 40, until: 44 },
   phases: [{ at: 1_700_000_000_000, state: "degraded", sides: [["12D3KooWA", "12D3KooWB"], ["12D3KooWC"]] }],
   catchUp: { sequences: 4, bytes: 812, milliseconds: 37 },
+};
+
+export const explainReport: ExplainReport = {
+  committing: false,
+  summary: ["sequence 42 is proposed and lacks votes: 3 must commit"],
+  blocked: { reason: "missing_votes", since: 1_700_000_000_000, waitingFor: ["12D3KooWB"] },
+  quorum: { n: 4, f: 1, size: 3, reachable: 4 },
+  view: { number: 3, active: true, demand: 3 },
+  next: { sequence: 42, proposed: true },
+  pool: { requests: 2, bytes: 300, oldestMilliseconds: 2_000, patienceMilliseconds: 1_000 },
+  syncing: false,
+  passive: false,
+  validators: [
+    {
+      index: 0,
+      peerId: "12D3KooWA",
+      moniker: "alpha",
+      self: true,
+      reachable: true,
+      primary: false,
+      prepared: true,
+      committed: false,
+      wantsView: false,
+      view: 3,
+      executed: 41,
+      stable: 0,
+    },
+  ],
 };
 
 const block = (sequence: number, operations: readonly Uint8Array[]): BlockRecord => {

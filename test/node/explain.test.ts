@@ -40,7 +40,7 @@ const explained = ({ reason, reachable = [0, 1, 2, 3], summary = {} }: Situation
       quorum: { n: 4, f: 1, size: 3, reachable: reachable.length },
       syncing: false,
       ...(reason === undefined ? {} : { blocked: { reason, since: 1_000, waitingFor: [] } }),
-    } as StatusReport,
+    } as unknown as StatusReport,
     validators: names.map((moniker, index) => ({
       index,
       peerId: `P${index}`,

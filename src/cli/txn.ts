@@ -46,10 +46,7 @@ export const txnCommand = defineCommand<GenesisFlag>({
   summary: 'Compares, then does one of two lists of operations, all or nothing: {"compare": [...], "success": [...], "failure": [...]}',
   arguments: { file: "the transaction as JSON, in the shape of POST /v1/txn; - is standard input" },
   options: [genesisOption()],
-  examples: [
-    "byz txn transfer.json",
-    `echo '{"compare":[{"key":"lock","version":0}],"success":[{"type":"put","key":"lock","value":"me"}]}' | byz txn -`,
-  ],
+  examples: ["byz txn transfer.json", "byz txn - --json < transfer.json"],
   exits: [3, 4, 5, 6],
   async run(session, [file = ""], options) {
     const transaction = parseTransaction(parse(file, await readText(session, file)));

@@ -17,7 +17,7 @@ const bytesOf = (json: Members, name: "key" | "value", encodingName: "keyEncodin
   if (typeof text !== "string") return refuse(`${at}.${name} must be text`);
   if (encoding !== "utf8" && encoding !== "base64") return refuse(`${at}.${encodingName} must be utf8 or base64`);
   const bytes = Buffer.from(text, encoding);
-  return encoding === "base64" && bytes.toString("base64") !== text ? refuse(`${at}.${name} is not base64`) : bytes;
+  return encoding === "base64" && bytes.toString("base64") !== text ? refuse(`${at}.${name} is not base64`) : new Uint8Array(bytes);
 };
 
 const numberOf = (value: unknown, at: string): number =>

@@ -152,8 +152,15 @@ describe("certified reads and their proofs", () => {
     expect(await byz(url, "get", "none", "--prove", at("absence.json"))).toMatchObject({ status: 1 });
     const verify = (...args: string[]) => run(["prove", "verify", ...args, "--genesis", at("genesis.json")]);
     expect(JSON.parse((await verify(at("proof.json"), "--json")).stdout)).toEqual({
-      ...{ valid: true, present: true, chainId: "paper", key: "k", value: "v", encoding: "utf8" },
-      ...{ version: 2, sequence: 3, asOf: 16 },
+      valid: true,
+      present: true,
+      chainId: "paper",
+      key: "k",
+      value: "v",
+      encoding: "utf8",
+      version: 2,
+      sequence: 3,
+      asOf: 16,
     });
     expect(await verify(at("absence.json"))).toMatchObject({ status: 0, stdout: "proven: as of block 16, paper has no key none\n" });
     expect(await run(["prove", "verify", at("proof.json"), "--home", at("bare")])).toMatchObject({ status: 2 });

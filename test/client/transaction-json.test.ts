@@ -16,9 +16,7 @@ describe("a transaction in JSON", () => {
       ],
       failure: [{ type: "get", key: "a" }],
     };
-    const plain = (value: unknown): unknown =>
-      JSON.parse(JSON.stringify(value, (_, each: unknown) => (each instanceof Uint8Array ? [...each] : each)));
-    expect(plain(parseTransaction(json).compare)).toEqual(plain([kv.hasVersion("a", 0), kv.hasValue("b", Uint8Array.of(0, 255))]));
+    expect(parseTransaction(json).compare).toEqual([kv.hasVersion("a", 0), kv.hasValue("b", Uint8Array.of(0, 255))]);
     expect(parseTransaction(json).success).toMatchObject([
       { type: "put", expect: 2 },
       { type: "delete", expect: 1 },

@@ -12,7 +12,7 @@ export interface SigningClientOptions {
   readonly sign: RequestSigner;
   /** the last client sequence number used, where it is remembered; otherwise the clock keeps numbers ascending */
   readonly lastSequence?: number;
-  /** the network's `Parameters.sessionWindow`, 128 by default: how many requests may be outstanding at once */
+  /** the network's `Parameters.sessionWindow`, 64 by default: how many requests may be outstanding at once */
   readonly window?: number;
   /** how long a request whose outcome is not known is sent again; 15,000 by default */
   readonly patienceMs?: number;
@@ -54,7 +54,7 @@ const pause = (milliseconds: number, signal: AbortSignal | undefined): Promise<v
 
 export const createSigningClient = (options: SigningClientOptions): SigningClient => {
   const numbers = createClientSequence({
-    window: options.window ?? 128,
+    window: options.window ?? 64,
     ...(options.lastSequence === undefined ? {} : { last: options.lastSequence }),
   });
   const patienceMs = options.patienceMs ?? 15_000;

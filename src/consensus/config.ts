@@ -38,7 +38,7 @@ export interface ReplicaSettings {
 
 export const defaultSettings: ReplicaSettings = {
   pipelineDepth: 8,
-  maxBatchDelayMs: 20,
+  maxBatchDelayMs: 40,
   requestTimeoutFloorMs: 1_000,
   requestTimeoutCeilingMs: 30_000,
   unreachableGraceMs: 500,

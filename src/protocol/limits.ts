@@ -53,5 +53,5 @@ export const defaultParameters: Parameters = {
   maxBatchRequests: 1024,
   maxClockDriftMs: 30_000,
   maxSessions: 65_536,
-  sessionWindow: 128,
+  sessionWindow: 64,
 };

@@ -43,7 +43,7 @@ describe("founding a network by hand, as README has it", () => {
     const shown = json<{ parameters: object; validators: { peerId: string }[] }>(
       await run(["genesis", "show", "--genesis", at("genesis.json"), "--json"]),
     );
-    expect(shown.parameters).toMatchObject({ checkpointInterval: 64, sessionWindow: 128 });
+    expect(shown.parameters).toMatchObject({ checkpointInterval: 64, sessionWindow: 64 });
     expect(shown.validators.map(({ peerId }) => peerId)).toEqual(peerIds);
   });
 

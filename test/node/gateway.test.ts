@@ -225,7 +225,6 @@ describe("refusals", () => {
       ["client-pool-full", "overloaded"],
       ["passive", "syncing"],
       ["halted", "internal"],
-      ["in-view-change", "outcome_unknown"],
     ] as const) {
       const world = createWorld();
       const outcomes = world.submit("a");

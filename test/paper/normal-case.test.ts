@@ -102,11 +102,15 @@ describe("a backup", () => {
     }
   });
 
-  it("does not relay what others relayed to it", () => {
+  it("does not relay what others relayed to it, before it demands another view for it: then whoever brought it may be gone", () => {
     const backup = createLone();
-    expect(
-      effectsOf([...backup.give({ type: "request", request: backup.request(1), local: false }), ...backup.wait(5_000)], "relay"),
-    ).toEqual([]);
+    const request = backup.request(1);
+    expect(effectsOf([...backup.give({ type: "request", request, local: false }), ...backup.wait(900)], "relay")).toEqual([]);
+    expect(backup.replica.status().demand).toBe(0);
+    const told = effectsOf(backup.wait(5_000), "relay");
+    expect(backup.replica.status().demand).toBe(1);
+    expect(told.length).toBeGreaterThan(0);
+    for (const { to, requests } of told) expect([to, requests]).toEqual([[0, 2, 3], [request]]);
   });
 
   it("saves the accepted proposal with its batch, then sends PREPARE with the primary's signature", () => {

@@ -31,8 +31,9 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   api: { imports: ["protocol", "wire", "signing", "ledger", "node/service.ts", "node/feeds.ts"], packages: ["node:", "zod"] },
   client: { imports: ["protocol", "wire", "signing", "ledger", "node/genesis.ts"], packages: ["node:"] },
+  adversaries: { imports: ["protocol", "wire", "signing", "network/port.ts"], packages: [] },
   simulator: {
-    imports: ["protocol", "wire", "signing", "consensus", "storage", "ledger", "network", "node"],
+    imports: ["protocol", "wire", "signing", "consensus", "storage", "ledger", "network", "node", "adversaries"],
     packages: ["node:"],
   },
   testnet: { imports: ["protocol", "wire", "signing", "node", "client"], packages: ["node:"] },

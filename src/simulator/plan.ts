@@ -1,4 +1,5 @@
 /** What a universe is like: everything that can be chosen is drawn from its seed, the rates of its faults included. */
+import { behaviourNames, type BehaviourName } from "../adversaries/behaviours.ts";
 import { defaultSettings, type ReplicaSettings } from "../consensus/config.ts";
 import { defaultParameters, type Parameters } from "../protocol/limits.ts";
 import { arithmeticOf } from "./judges/arithmetic.ts";
@@ -34,6 +35,8 @@ export interface Plan {
   readonly f: number;
   /** validators that lie */
   readonly liars: readonly number[];
+  /** how each of them lies, in the order of `liars` */
+  readonly behaviours: readonly (readonly BehaviourName[])[];
   /** validators whose disks may be lost or damaged: they count with the liars */
   readonly frail: readonly number[];
   readonly parameters: Parameters;
@@ -63,6 +66,8 @@ export interface PlanWishes {
   readonly nodes?: number;
   /** liars; up to f are drawn when absent */
   readonly faults?: number;
+  /** how all liars lie; drawn for each when absent */
+  readonly behaviour?: BehaviourName;
   /** no faults of links, disks, clocks and processes */
   readonly calm?: boolean;
 }
@@ -103,20 +108,17 @@ const drawQuality = (random: Random, calm: boolean): LinkQuality => ({
 });
 
 /** Liars first; what they leave of f may be lost in disks. */
-const drawCulprits = (
-  random: Random,
-  n: number,
-  f: number,
-  wish: number | undefined,
-  calm: boolean,
-): { liars: number[]; frail: number[] } => {
+const drawCulprits = (random: Random, n: number, f: number, wishes: PlanWishes): Pick<Plan, "liars" | "behaviours" | "frail"> => {
+  const { faults: wish, behaviour, calm = false } = wishes;
   const everybody = Array.from({ length: n }, (_, index) => index);
   // primaries of the first views can do most
   const order = random.chance(0.5) ? random.shuffled(everybody) : everybody;
   const count = wish ?? (calm ? 0 : random.chance(0.5) ? f : random.int(f + 1));
   const liars = order.slice(0, Math.min(count, n));
   const left = calm ? 0 : Math.max(0, f - liars.length);
-  return { liars, frail: order.slice(liars.length, liars.length + random.int(left + 1)) };
+  const drawn = liars.map(() => Array.from({ length: random.chance(0.7) ? 1 : 2 }, () => random.pick(behaviourNames)));
+  const named = behaviour === undefined ? drawn : liars.map(() => [behaviour]);
+  return { liars, behaviours: named, frail: order.slice(liars.length, liars.length + random.int(left + 1)) };
 };
 
 /** One seed's plan; the same stream and wishes give the same. */
@@ -131,7 +133,7 @@ export const drawPlan = (random: Random, wishes: PlanWishes = {}): Plan => {
   return {
     n,
     f,
-    ...drawCulprits(random, n, f, wishes.faults, calm),
+    ...drawCulprits(random, n, f, wishes),
     parameters: drawParameters(random),
     settings: drawSettings(random),
     quality: drawQuality(random, calm),

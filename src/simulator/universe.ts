@@ -1,4 +1,6 @@
 /** One run: first anything goes, then a core is healed for good, and has to make progress and converge. */
+import { behaviours, combine } from "../adversaries/behaviours.ts";
+import { createSigner } from "../signing/signer.ts";
 import type { RejectionReason } from "../protocol/rejections.ts";
 import { arithmeticOf } from "./judges/arithmetic.ts";
 import type { Violation } from "./judges/violation.ts";
@@ -136,11 +138,23 @@ const demandLiveness = async (world: World, core: readonly SimulatedNode[]): Pro
   return undefined;
 };
 
+/** The liars of a plan, each behind its behaviours. */
+const disguisesOf =
+  (plan: Plan): NonNullable<WorldOptions["disguiseOf"]> =>
+  (validator, { committee, notary, signBytes, random }) => {
+    const names = plan.behaviours[plan.liars.indexOf(validator)];
+    if (names === undefined) return undefined;
+    const adversary = combine(names.map((name) => behaviours[name]));
+    const signer = createSigner(notary.key(`validator ${validator}`), signBytes);
+    return (network, clock, self) =>
+      adversary(network, { committee, self, signer, random: () => random.next(), after: (delayMs, run) => void clock.after(delayMs, run) });
+  };
+
 /** Runs one seed's universe to its end, or to the first violation. */
 export const runUniverse = async (options: UniverseOptions): Promise<UniverseReport> => {
   const drawn = drawPlan(createStreams(options.seed)("config"), options);
   const plan = options.adjust?.(drawn) ?? drawn;
-  const world = createWorld({ ...options, plan, maxSteps: options.maxSteps ?? DEFAULT_STEPS });
+  const world = createWorld({ disguiseOf: disguisesOf(plan), ...options, plan, maxSteps: options.maxSteps ?? DEFAULT_STEPS });
   const { court, schedule, workload, faults, links } = world;
   for (const node of world.nodes) node.start();
   workload.start();

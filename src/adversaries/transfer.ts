@@ -1,0 +1,53 @@
+/** Liars to those who catch up: blocks of other batches, certificates for others, heights that nobody has. */
+import type { Digest, Sequence, View } from "../protocol/ids.ts";
+import type { CertifiedBatch, SyncMessage } from "../protocol/messages.ts";
+import { createBatch } from "../wire/requests.ts";
+import { decodeSyncFrame, encodeFrame } from "../wire/frames.ts";
+import { type Adversary, type AdversaryKit, intercept, pickBelow, randomHex } from "./kit.ts";
+
+const wrongBlock = (kit: AdversaryKit, { certificate, batch }: CertifiedBatch): CertifiedBatch => {
+  const other = createBatch(batch.timestamp + 1, batch.requests);
+  switch (pickBelow(kit, 3)) {
+    case 0:
+      return { certificate, batch: other };
+    case 1:
+      return { certificate: { ...certificate, digest: other.digest }, batch: other };
+    default:
+      return { certificate: { ...certificate, sequence: (certificate.sequence + 1) as Sequence }, batch };
+  }
+};
+
+const lieAbout = (kit: AdversaryKit, message: SyncMessage): SyncMessage | undefined => {
+  switch (message.kind) {
+    case "blocks":
+      if (kit.random() < 0.3) return { ...message, blocks: [] };
+      return { ...message, blocks: message.blocks.map((block) => (kit.random() < 0.5 ? wrongBlock(kit, block) : block)) };
+    case "batch":
+      return kit.random() < 0.5 ? createBatch(message.timestamp + 1, message.requests) : undefined;
+    case "status": {
+      const far = kit.random() < 0.5 ? 3 : 2 ** 40;
+      return {
+        ...message,
+        executed: (message.executed + far) as Sequence,
+        stable: (kit.random() < 0.5 ? message.stable : message.stable + far) as Sequence,
+        demand: (kit.random() < 0.5 ? message.demand : message.demand + far) as View,
+        view: (kit.random() < 0.8 ? message.view : message.view + 1) as View,
+      };
+    }
+    case "stable-checkpoint":
+      return { ...message, certificate: { ...message.certificate, stateRoot: randomHex(kit) as Digest } };
+    default:
+      return message;
+  }
+};
+
+/** Answers whoever asks for the past with another past, and boasts of a future. */
+export const lieInTransfer: Adversary = (network, kit) =>
+  intercept(network, kit, {
+    out(_to, channel, frame) {
+      const decoded = channel === "sync" && kit.random() < 0.5 ? decodeSyncFrame(frame) : undefined;
+      if (decoded?.ok !== true) return [frame];
+      const lie = lieAbout(kit, decoded.value);
+      return lie === undefined ? [] : [encodeFrame(lie)];
+    },
+  });

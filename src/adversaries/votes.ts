@@ -1,0 +1,102 @@
+/** Liars among the voters: two votes, votes in others' names, votes for what was never proposed, roots that nobody has. */
+import type { Digest, Epoch, ReplicaIndex, Sequence, View } from "../protocol/ids.ts";
+import type { Checkpoint, Commit, Prepare, PrePrepare } from "../protocol/messages.ts";
+import { encodeFrame, type ConsensusFrame } from "../wire/frames.ts";
+import { type Adversary, type AdversaryKit, intercept, isOnOtherSide, ownMessage, pickBelow, randomHex } from "./kit.ts";
+
+type Votes = Extract<ConsensusFrame, { kind: "prepare" | "commit" }>;
+
+const signVote = (kit: AdversaryKit, message: Prepare | Commit): Uint8Array =>
+  message.kind === "prepare"
+    ? encodeFrame({ kind: "prepare", signed: kit.signer.sign(message) })
+    : encodeFrame({ kind: "commit", signed: kit.signer.sign(message) });
+
+const asVote = (own: ConsensusFrame | undefined): Votes | undefined =>
+  own?.kind === "prepare" || own?.kind === "commit" ? own : undefined;
+
+/** Votes for one digest here and for another there, or for both everywhere. */
+export const doubleVote: Adversary = (network, kit) =>
+  intercept(network, kit, {
+    out(to, channel, frame) {
+      const own = asVote(ownMessage(kit, channel, frame));
+      if (own === undefined) return [frame];
+      const other = signVote(kit, { ...own.signed.message, digest: randomHex(kit) as Digest });
+      if (kit.random() < 0.3) return [frame, other];
+      return isOnOtherSide(kit, to) ? [other] : [frame];
+    },
+  });
+
+/** Speaks in others' names, and passes its own signatures of one thing off as another's. */
+export const forge: Adversary = (network, kit) => {
+  const { committee, self } = kit;
+  const inNameOf = <M extends PrePrepare | Prepare | Commit | Checkpoint>(message: M): M => ({
+    ...message,
+    replica: ((self + 1 + pickBelow(kit, Math.max(1, committee.n - 1))) % committee.n) as ReplicaIndex,
+  });
+  const forged = (own: ConsensusFrame): Uint8Array | undefined => {
+    switch (own.kind) {
+      case "prepare": {
+        // recorded as a PREPARE, said as a COMMIT: only the kind in the signed bytes tells them apart
+        const { proposalSignature: _, kind: __, ...place } = own.signed.message;
+        if (kit.random() < 0.5)
+          return encodeFrame({ kind: "commit", signed: { message: { ...place, kind: "commit" }, signature: own.signed.signature } });
+        return encodeFrame({ kind: "prepare", signed: kit.signer.sign(inNameOf(own.signed.message)) });
+      }
+      case "commit":
+        return encodeFrame({ kind: "commit", signed: kit.signer.sign(inNameOf(own.signed.message)) });
+      case "checkpoint":
+        return encodeFrame({ kind: "checkpoint", signed: kit.signer.sign(inNameOf(own.signed.message)) });
+      default:
+        return undefined;
+    }
+  };
+  return intercept(network, kit, {
+    out(_to, channel, frame) {
+      const own = ownMessage(kit, channel, frame);
+      const lie = own === undefined ? undefined : forged(own);
+      return lie === undefined ? [frame] : [lie, frame];
+    },
+  });
+};
+
+/** Its own votes with one number a little off, signed anew: another view, sequence or epoch, or an earlier digest. */
+export const mutate: Adversary = (network, kit) => {
+  let earlier: Digest | undefined;
+  const off = (value: number): number => Math.max(0, value + (kit.random() < 0.5 ? 1 : -1));
+  const changed = <M extends Prepare | Commit>(message: M): M => {
+    const before = earlier;
+    earlier = message.digest;
+    switch (pickBelow(kit, 4)) {
+      case 0:
+        return { ...message, view: off(message.view) as View };
+      case 1:
+        return { ...message, sequence: Math.max(1, off(message.sequence)) as Sequence };
+      case 2:
+        return { ...message, epoch: (message.epoch + 1) as Epoch };
+      default:
+        return { ...message, digest: before ?? message.digest };
+    }
+  };
+  return intercept(network, kit, {
+    out(_to, channel, frame) {
+      const own = asVote(ownMessage(kit, channel, frame));
+      if (own === undefined || kit.random() < 0.6) return [frame];
+      const lie = signVote(kit, changed(own.signed.message));
+      return kit.random() < 0.5 ? [lie] : [lie, frame];
+    },
+  });
+};
+
+/** Signs checkpoints of a state that nobody has, another one for each half. */
+export const badCheckpoint: Adversary = (network, kit) => {
+  const roots = [randomHex(kit) as Digest, randomHex(kit) as Digest];
+  return intercept(network, kit, {
+    out(to, channel, frame) {
+      const own = ownMessage(kit, channel, frame);
+      if (own?.kind !== "checkpoint") return [frame];
+      const stateRoot = roots[isOnOtherSide(kit, to) ? 1 : 0] as Digest;
+      const lie = encodeFrame({ kind: "checkpoint", signed: kit.signer.sign({ ...own.signed.message, stateRoot }) });
+      return kit.random() < 0.3 ? [frame, lie] : [lie];
+    },
+  });
+};

@@ -12,6 +12,8 @@ export interface Execution {
   readonly roots: ExecutionRoots;
   /** the log hash before it: with the batch's digest it gives `roots.logHash` */
   readonly previousLogHash: Digest;
+  /** of the stored answers: what computing it took */
+  readonly bytes: number;
   prove(index: number): ResultProof;
 }
 
@@ -43,6 +45,7 @@ export const createExecutions = (history: Pick<History, "header" | "results">, g
     return {
       roots: { epoch: certificate.epoch, sequence, requests: answers.length, resultsRoot: prover.root, stateRoot, logHash },
       previousLogHash,
+      bytes: results?.length ?? 0,
       prove: (index) => prover.prove(index),
     };
   };

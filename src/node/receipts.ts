@@ -15,8 +15,8 @@ import type { Clock } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 
 export interface Receipts {
-  /** This validator's own; undefined on an observer, and for what is not executed here yet or no longer kept. `fresh`: it had to be computed. */
-  serve(sequence: Sequence): { readonly receipt: Receipt | undefined; readonly fresh: boolean };
+  /** This validator's own; undefined on an observer, and for what is not executed here yet or no longer kept. `costBytes`: of the answers that were read and hashed for it. */
+  serve(sequence: Sequence): { readonly receipt: Receipt | undefined; readonly costBytes: number };
   /** a peer's answer */
   arrived(from: ReplicaIndex, receipt: Receipt): void;
   /**
@@ -53,6 +53,8 @@ interface Collection {
 const PATIENCE_MS = 2_000;
 /** a peer that executes a moment later than this node is asked again after this, then twice as long each time, milliseconds */
 const FIRST_PAUSE_MS = 15;
+/** what a receipt of a sequence that nobody asked for lately costs, beside its answers: at 16 MiB/s for each peer at most 1,000 a second */
+const FRESH_BYTES = 16 * 1024;
 /** sequences collected at once; beyond it an answer goes out with what is there: this node's own receipt */
 const MAX_COLLECTIONS = 256;
 /** complete collections that are remembered; the oldest goes first */
@@ -121,7 +123,11 @@ export const createReceipts = (options: ReceiptsOptions): Receipts => {
   };
 
   return {
-    serve: (sequence) => ({ fresh: !executions.has(sequence), receipt: own(sequence) }),
+    serve(sequence) {
+      const fresh = !executions.has(sequence);
+      const receipt = own(sequence);
+      return { receipt, costBytes: fresh && receipt !== undefined ? FRESH_BYTES + 2 * (executions.of(sequence)?.bytes ?? 0) : 0 };
+    },
     arrived(from, receipt) {
       const collection = collections.get(receipt.sequence);
       if (collection === undefined || receipt.replica !== from || collection.signatures.has(from)) {

@@ -15,8 +15,8 @@ export interface Serving {
 
 export interface ServingOptions {
   readonly history: History;
-  /** this validator's own; `fresh` when it must be computed first */
-  readonly receipt: (sequence: Sequence) => { readonly receipt: Receipt | undefined; readonly fresh: boolean };
+  /** this validator's own, and what computing it took, in bytes */
+  readonly receipt: (sequence: Sequence) => { readonly receipt: Receipt | undefined; readonly costBytes: number };
   readonly network: Pick<Network, "send">;
   readonly counters: Counters;
   /** monotonic milliseconds */
@@ -30,8 +30,6 @@ const BYTES_PER_MS = 16 * 1024;
 const MAX_BUDGETS = 1_024;
 /** what a question costs at least, so that questions without an answer are bounded too */
 const QUESTION_BYTES = 4 * 1024;
-/** what a receipt of a sequence nobody asked for lately costs beyond that: its batch's answers are read and hashed */
-const RECEIPT_BYTES = 128 * 1024;
 
 export const createServing = ({ history, receipt, network, counters, now }: ServingOptions): Serving => {
   const budgets = new Map<PeerName, { left: number; at: number }>();
@@ -75,8 +73,8 @@ export const createServing = ({ history, receipt, network, counters, now }: Serv
       }),
     receipt: (to, sequence) =>
       serve(to, (budget) => {
-        const { receipt: found, fresh } = receipt(sequence);
-        if (fresh) budget.left -= RECEIPT_BYTES;
+        const { receipt: found, costBytes } = receipt(sequence);
+        budget.left -= costBytes;
         return found === undefined ? undefined : encodeFrame(found);
       }),
   };

@@ -29,7 +29,7 @@ const createOn = async (blocks: number) => {
     sent.push(decoded.value);
     return true;
   };
-  const receipt = () => ({ receipt: undefined, fresh: false });
+  const receipt = () => ({ receipt: undefined, costBytes: 0 });
   const serving = createServing({ history: rig.history, receipt, network: { send }, counters, now: () => clock.now });
   return { serving, sent, clock, counters };
 };

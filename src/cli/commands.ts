@@ -1,4 +1,5 @@
 /** Every command, in the order and groups of `byz --help`. */
+import { benchCommand } from "./bench.ts";
 import { blocksCommand } from "./blocks.ts";
 import type { CommandFactory } from "./command.ts";
 import { completionCommand } from "./completion.ts";

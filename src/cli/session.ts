@@ -20,6 +20,8 @@ export interface Session {
   readonly home: string;
   /** nodes to ask, in order */
   readonly apiUrls: readonly string[];
+  /** they were named by --api or BYZ_API */
+  readonly apiGiven: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
   /** The answer: one JSON document with --json, else the text, which gets its newline here. */
@@ -46,6 +48,7 @@ export const createSession = (io: Io, flags: GlobalFlags): Session => {
   return {
     io,
     home: resolve(given(flags.home, io.environment["BYZ_HOME"]) ?? join(homedir(), ".byz")),
+    apiGiven: given(flags.api, io.environment["BYZ_API"]) !== undefined,
     apiUrls: words(given(flags.api, io.environment["BYZ_API"]) ?? defaultApi).map(toUrl),
     json,
     quiet,

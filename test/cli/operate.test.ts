@@ -106,12 +106,11 @@ describe("byz watch", () => {
     await until(() => two.service.followers() === 1);
     two.service.wake();
     const limit = performance.now() + 5_000;
-    let ran: Ran | undefined;
     const reader = await readEvents(`${two.url}/v1/watch?from=1`);
     await until(() => reader.events.length === 800);
     reader.stop();
     setTimeout(() => interrupt.abort(), 300);
-    ran = await running;
+    const ran = await running;
     expect(performance.now()).toBeLessThan(limit);
     expect(ran.status).toBe(130);
     const keys = ran.stdout

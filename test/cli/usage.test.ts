@@ -17,6 +17,7 @@ const paths = [
   "status",
   "validators",
   "peers",
+  "partitions",
   "blocks",
   "put",
   "get",
@@ -38,6 +39,8 @@ const paths = [
   "testnet restart",
   "testnet pause",
   "testnet resume",
+  "testnet partition",
+  "testnet heal",
   "testnet logs",
   "testnet demo",
 ];

@@ -5,20 +5,11 @@ import { createLogFollower } from "../testnet/logs.ts";
 import { maxNodes, Testnet } from "../testnet/testnet.ts";
 import { defineCommand, defineGroup, wholeNumber } from "./command.ts";
 import type { CommandFactory } from "./command.ts";
-import { usageError } from "./errors.ts";
 import { preferredBasePort } from "./ports.ts";
+import { dirOption, indexOf } from "./testnet-options.ts";
 import { testnetDemoCommand } from "./testnet-demo.ts";
+import { testnetHealCommand, testnetPartitionCommand } from "./testnet-partition.ts";
 import { describeTestnet, superviseTestnet, testnetUpExamples } from "./testnet-view.ts";
-
-const defaultDir = ".byz-testnet";
-
-const dirOption = (): Option => new Option("--dir <dir>", "the testnet's folder").default(defaultDir);
-
-const indexOf = (word: string | undefined): number => {
-  if (word === undefined || !/^\d{1,3}$/.test(word))
-    throw usageError(`not a node's index: ${word ?? ""}`, "nodes are numbered from 0; see `byz testnet status`");
-  return Number(word);
-};
 
 interface UpOptions {
   readonly nodes?: number;
@@ -146,6 +137,8 @@ export const testnetCommand = defineGroup({ name: "testnet", summary: "Local net
   downCommand,
   statusCommand,
   ...(["kill", "restart", "pause", "resume"] as const).map(actionCommand),
+  testnetPartitionCommand,
+  testnetHealCommand,
   logsCommand,
   testnetDemoCommand,
 ]);

@@ -58,7 +58,7 @@ export const makeHomes = (plan: HomesPlan): TestnetState => {
   const validators = made.slice(0, plan.validators).map(({ keys, node }) => signRecord(`node-${node.index}`, keys));
   const genesis = renderGenesis({ chainId: plan.chainId, createdAt: Date.now(), testnet: true, parameters: plan.parameters, validators });
   for (const { home } of made) writeFileDurably(home.genesis, genesis);
-  const state: TestnetState = { chainId: plan.chainId, owner: null, nodes: made.map(({ node }) => node) };
+  const state: TestnetState = { chainId: plan.chainId, owner: null, cut: null, nodes: made.map(({ node }) => node) };
   writeState(plan.dir, state);
   return state;
 };

@@ -2,5 +2,5 @@
 export { Testnet } from "./testnet.ts";
 export type { TestnetOptions } from "./testnet.ts";
 export { TestnetError } from "./state.ts";
-export type { TestnetNode, TestnetState } from "./state.ts";
+export type { TestnetCut, TestnetNode, TestnetState } from "./state.ts";
 export type { ProcessState } from "./process-identity.ts";

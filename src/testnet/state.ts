@@ -21,10 +21,18 @@ export interface TestnetNode {
   readonly behaviour: string;
 }
 
+/** Links that are cut between groups of nodes, by index; `oneWay`: only from the first to the second. */
+export interface TestnetCut {
+  readonly groups: readonly (readonly number[])[];
+  readonly oneWay: boolean;
+}
+
 export interface TestnetState {
   readonly chainId: string;
   /** the process that stops all nodes when it ends; null for a detached network */
   readonly owner: ProcessIdentity | null;
+  /** null while all links are as they are */
+  readonly cut: TestnetCut | null;
   readonly nodes: readonly TestnetNode[];
 }
 
@@ -59,7 +67,8 @@ export const readState = (dir: string): TestnetState => {
     );
   try {
     const state: unknown = JSON.parse(readFileSync(path, "utf8"));
-    if (isState(state)) return state;
+    // an earlier version wrote no cut
+    if (isState(state)) return { ...state, cut: state.cut ?? null };
   } catch {
     // said below
   }

@@ -5,6 +5,7 @@ import { createHttpClient } from "../client/http-client.ts";
 import type { HttpClient } from "../client/http-client.ts";
 import type { PartialConfig } from "../node/config-file.ts";
 import type { Parameters } from "../protocol/limits.ts";
+import { checkCut, tellCuts } from "./cuts.ts";
 import { makeHomes } from "./homes.ts";
 import { launch, stopProcess } from "./launch.ts";
 import { tailOf } from "./logs.ts";
@@ -56,6 +57,13 @@ export interface Testnet {
   pause(index: number): Promise<void>;
   /** SIGCONT */
   resume(index: number): Promise<void>;
+  /**
+   * Cuts every link between these groups of nodes until `heal`; with `oneWay`, only what the first sends to the second is lost. Replaces the cut
+   * before; nodes in no group keep their links; nodes that are started or resumed meanwhile get it too. Resolves once all running nodes have it.
+   */
+  partition(groups: readonly (readonly number[])[], options?: { readonly oneWay?: boolean }): Promise<void>;
+  /** Ends every cut. */
+  heal(): Promise<void>;
   /** the last lines of a node's log */
   logs(index: number, lines?: number): string;
   /** Stops all nodes; with `purge` removes the folder. */
@@ -104,6 +112,10 @@ const open = (folder: string, nodeArguments: readonly string[] = []): Testnet =>
   const node = (index: number): TestnetNode => nodeAt(readState(dir), index);
   const forget = (index: number) => changeState(dir, (state) => withProcess(state, index, undefined));
   const client = (index: number): HttpClient => createHttpClient({ urls: [node(index).api] });
+  const tellPresentCut = async (index: number): Promise<void> => {
+    const state = readState(dir);
+    await tellCuts(state, [index]);
+  };
   return {
     dir,
     state: () => readState(dir),
@@ -126,16 +138,24 @@ const open = (folder: string, nodeArguments: readonly string[] = []): Testnet =>
       await stopProcess(node(index), "politely");
       await launchNode(dir, index, nodeArguments);
       await waitReady([node(index)], { timeoutMs: defaultReadyMs, until: "answering", current: node });
+      await tellPresentCut(index);
     },
     async pause(index) {
       signalProcess(runningProcess(node(index)), "SIGSTOP");
     },
     async resume(index) {
       signalProcess(runningProcess(node(index)), "SIGCONT");
+      await tellPresentCut(index);
+    },
+    async partition(groups, { oneWay = false } = {}) {
+      await tellCuts(await changeState(dir, (state) => ({ ...state, cut: checkCut(state, groups, oneWay) })));
+    },
+    async heal() {
+      await tellCuts(await changeState(dir, (state) => ({ ...state, cut: null })));
     },
     logs: (index, lines = 50) => tailOf(node(index), lines),
     async down({ purge = false } = {}) {
-      const { nodes } = await changeState(dir, (state) => ({ ...state, owner: null }));
+      const { nodes } = await changeState(dir, (state) => ({ ...state, owner: null, cut: null }));
       await Promise.all(nodes.map((each) => stopProcess(each, "politely")));
       await changeState(dir, (state) => nodes.reduce((changed, { index }) => withProcess(changed, index, undefined), state));
       if (purge) rmSync(dir, { recursive: true, force: true });

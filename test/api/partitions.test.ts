@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import * as schemas from "../../src/api/schemas.ts";
+import { partitionReport } from "./fake-service.ts";
+import { start } from "./harness.ts";
+
+const post = (url: string, body: string, headers: Readonly<Record<string, string>> = { "content-type": "application/json" }) =>
+  fetch(`${url}/v1/testnet/cut`, { method: "POST", headers, body });
+
+describe("partitions", () => {
+  it("are given in the documented shape", async () => {
+    const { url } = await start();
+    const answer = await fetch(`${url}/v1/partitions`);
+    expect(schemas.partitionsAnswer.parse(await answer.json())).toEqual([partitionReport]);
+    expect((await fetch(`${url}/v1/partitions?since=1`)).status).toBe(400);
+  });
+});
+
+describe("a cut", () => {
+  it("is handed on, in both directions unless told otherwise", async () => {
+    const { url, service } = await start();
+    expect(await (await post(url, '{"peers":["12D3KooWB"]}')).json()).toEqual({ peers: ["12D3KooWB"], direction: "both" });
+    expect((await post(url, '{"peers":[],"direction":"inbound"}')).status).toBe(200);
+    expect(service.cuts).toEqual([
+      { peers: ["12D3KooWB"], direction: "both" },
+      { peers: [], direction: "inbound" },
+    ]);
+  });
+
+  it("is refused with the node's reason, or when it is not one", async () => {
+    const { url, service } = await start();
+    const bodies = [
+      '{"peers":"12D3KooWB"}',
+      '{"peers":[],"direction":"outbound"}',
+      '{"peers":[],"more":1}',
+      `{"peers":${JSON.stringify(Array.from({ length: 257 }, () => "p"))}}`,
+    ];
+    for (const body of bodies) expect([body, (await post(url, body)).status]).toEqual([body, 400]);
+    expect((await post(url, '{"peers":[]}', { "content-type": "text/plain" })).status).toBe(400);
+    expect((await post(url, '{"peers":[]}', { "content-type": "application/json", origin: "https://example.org" })).status).toBe(400);
+    service.refuseWith = { code: "invalid_request", message: "links can be cut only in test networks" };
+    const refused = await post(url, '{"peers":[]}');
+    expect([refused.status, await refused.json()]).toMatchObject([
+      400,
+      { code: "invalid_request", detail: "links can be cut only in test networks" },
+    ]);
+    expect(service.cuts).toEqual([]);
+  });
+});

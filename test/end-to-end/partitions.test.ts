@@ -1,0 +1,286 @@
+/** Networks of real processes that are cut and healed (PROTOCOL §10; docs/partitions.md). The tests build on each other's ledger. */
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { PartitionAnswer, StatusAnswer } from "../../src/client/answers.ts";
+import type { Testnet } from "../../src/testnet/index.ts";
+import { byz, killWhatRuns } from "./support/command.ts";
+import { expectAllThere, startLoad } from "./support/load.ts";
+import type { Load } from "./support/load.ts";
+import { assertLogsEqual, codeOf, indexesOf, networkFolder, primaryAsSeenBy, startNetwork } from "./support/network.ts";
+import { eventually, until } from "./support/wait.ts";
+
+killWhatRuns();
+
+type Connectivity = StatusAnswer["connectivity"];
+
+/** What these tests ask of one network. */
+const watching = (testnet: Testnet) => {
+  const statuses = (indexes: readonly number[] = indexesOf(testnet)): Promise<StatusAnswer[]> =>
+    Promise.all(indexes.map((index) => testnet.client(index).status()));
+  const names = (indexes: readonly number[]): string[] => indexes.map((index) => testnet.node(index).peerId);
+  return {
+    statuses,
+    names,
+    /** what all of them are, once what was under way when they were cut is done */
+    async still(): Promise<StatusAnswer[]> {
+      let last = "";
+      return eventually("nothing moves", 5000, async () => {
+        const seen = await statuses();
+        const places = JSON.stringify(seen.map(({ sequence }) => sequence));
+        const moved = places !== last;
+        last = places;
+        return moved ? undefined : seen;
+      });
+    },
+    views: async (): Promise<number[]> => (await statuses()).map(({ view }) => view),
+    /** The groups' own states, and that each names the sides, within the limit. @returns milliseconds it took */
+    async noticed(groups: readonly (readonly number[])[], states: readonly Connectivity[], limitMs: number): Promise<number> {
+      const since = performance.now();
+      await until("everybody knows the sides", limitMs, async () => {
+        const seen = await Promise.all(groups.map((group) => statuses(group)));
+        return seen.every((group, position) =>
+          group.every(({ connectivity, sides }) => {
+            const own = [...(sides[0] ?? [])].toSorted().join();
+            return (
+              connectivity === states[position] &&
+              own ===
+                names(groups[position] ?? [])
+                  .toSorted()
+                  .join()
+            );
+          }),
+        );
+      });
+      return performance.now() - since;
+    },
+    /** @returns milliseconds until all say `whole` */
+    async whole(limitMs = 10_000): Promise<number> {
+      const since = performance.now();
+      await until("all are whole", limitMs, async () => (await statuses()).every(({ connectivity }) => connectivity === "whole"));
+      return performance.now() - since;
+    },
+    /** the last partition that a node reports, once it is over */
+    lastReport: (index: number): Promise<PartitionAnswer> =>
+      eventually("the partition is over", 10_000, async () => {
+        const last = (await testnet.client(index).partitions()).at(-1);
+        return last?.until === undefined ? undefined : last;
+      }),
+  };
+};
+
+const refused = ["no_quorum", "outcome_unknown"];
+/** how long two and two stay apart under load: longer than a request's patience, its grace without a quorum, and a view's */
+const splitMs = 6_000;
+
+describe("four validators", () => {
+  const dir = networkFolder();
+  let testnet: Testnet;
+  let load: Load | undefined;
+  let watch: ReturnType<typeof watching>;
+  const others = (index: number): number[] => [0, 1, 2, 3].filter((each) => each !== index);
+
+  beforeAll(async () => {
+    testnet = await startNetwork(dir, { parameters: { checkpointInterval: 32 } });
+    watch = watching(testnet);
+    await watch.whole();
+  });
+  afterEach(async () => {
+    await load?.stop();
+    load = undefined;
+    await testnet.heal();
+    await watch.whole();
+  });
+
+  it("cut 3 | 1 with the primary in the three: these go on, the one says why it does not, and catches up", async () => {
+    const alone = (await primaryAsSeenBy(testnet, 0)) === 3 ? 2 : 3;
+    await testnet.client(alone).put("before", "the cut");
+    const cut = await byz(["testnet", "partition", others(alone).join(), String(alone), "--dir", dir, "--json"]);
+    expect(cut.status).toBe(0);
+    expect(JSON.parse(cut.stdout)).toMatchObject({ cut: { groups: [others(alone), [alone]], oneWay: false } });
+    const took = await watch.noticed([others(alone), [alone]], ["degraded", "minority"], 2000);
+
+    const asked = performance.now();
+    expect(await codeOf(testnet.client(alone).put("not", "here"))).toBe("no_quorum");
+    expect(await codeOf(testnet.client(alone).get("before"))).toBe("no_quorum");
+    expect(performance.now() - asked).toBeLessThan(500);
+    expect(await testnet.client(alone).get("before", { consistency: "local" })).toMatchObject({ value: "the cut" });
+    const status = await testnet.client(alone).status();
+    expect(status.blocked).toMatchObject({ reason: "no_quorum" });
+    expect(status.blocked?.waitingFor.toSorted()).toEqual(watch.names(others(alone)).toSorted());
+    const { ready, checks } = await testnet.client(alone).ready();
+    expect([ready, checks.find(({ name }) => name === "quorum")]).toMatchObject([false, { ok: false }]);
+
+    load = await startLoad(testnet, 8, others(alone));
+    await load.more(300);
+    await load.stop();
+    const { sequence } = await testnet.client(alone).status();
+
+    expect((await byz(["testnet", "heal", "--dir", dir])).status).toBe(0);
+    const healed = await watch.whole();
+    console.log(`3 | 1: noticed after ${Math.round(took)} ms, whole again ${Math.round(healed)} ms after the heal`);
+    await assertLogsEqual(testnet);
+    await expectAllThere(testnet, alone, load);
+    const report = await watch.lastReport(alone);
+    expect(report).toMatchObject({
+      state: "minority",
+      sides: [watch.names([alone]), expect.any(Array)],
+      sequences: { since: sequence.executed },
+    });
+    expect(report.sides[1]?.toSorted()).toEqual(watch.names(others(alone)).toSorted());
+    expect(report.catchUp?.sequences).toBeGreaterThan(0);
+    expect(report.catchUp?.bytes).toBeGreaterThan(0);
+    expect(await watch.lastReport(others(alone)[0] as number)).toMatchObject({ state: "degraded", catchUp: { sequences: 0 } });
+    const shown = await byz(["partitions", "--api", testnet.node(alone).api]);
+    expect(shown.stdout).toMatch(new RegExp(`sides +node-${alone} \\| node-`));
+  });
+
+  it("cut 3 | 1 with the primary alone: the three replace it, it commits nothing and does not climb, and follows when healed", async () => {
+    const alone = await primaryAsSeenBy(testnet, 0);
+    load = await startLoad(testnet, 8, others(alone));
+    await load.more(50);
+    const cut = performance.now();
+    await testnet.partition([others(alone), [alone]]);
+    await load.more(200);
+    const gap = load.longestGap(cut);
+    const [isolated] = await watch.statuses([alone]);
+    await load.more(50);
+    expect((await watch.statuses([alone]))[0]).toMatchObject({ view: isolated?.view, sequence: isolated?.sequence as object });
+    await testnet.heal();
+    const healed = await watch.whole();
+    console.log(`primary cut off: longest gap ${Math.round(gap)} ms, whole again ${Math.round(healed)} ms after the heal`);
+    expect(gap).toBeLessThan(4000);
+    await load.stop();
+    await assertLogsEqual(testnet);
+    await expectAllThere(testnet, alone, load);
+    expect(new Set(await watch.views()).size).toBe(1);
+  });
+
+  it("cut 2 | 2 under load: nobody commits, nothing is lost, no view climbs, and writes go on within 3 s of the heal", async () => {
+    load = await startLoad(testnet);
+    await load.more(200);
+    await testnet.partition([[0, 1], [2, 3]]); // prettier-ignore
+    await watch.noticed([[0, 1], [2, 3]], ["split", "split"], 2000); // prettier-ignore
+    const before = await watch.still();
+    const acknowledged = load.acknowledged.length;
+    const failures = load.failures.get("no_quorum") ?? 0;
+    const cut = performance.now();
+    await until("the load was refused for some seconds", 20_000, () => {
+      const refusals = (load?.failures.get("no_quorum") ?? 0) - failures;
+      return performance.now() - cut > splitMs && refusals >= 16;
+    });
+    const after = await watch.statuses();
+    expect(after.map(({ sequence, view }) => [sequence, view])).toEqual(before.map(({ sequence, view }) => [sequence, view]));
+    expect(load.acknowledged.length).toBe(acknowledged);
+    expect([...load.failures.keys()].filter((code) => !refused.includes(code))).toEqual([]);
+
+    await testnet.heal();
+    const healed = performance.now();
+    await load.more(100);
+    const first = (load.acknowledged.find(({ at }) => at > healed)?.at ?? Number.NaN) - healed;
+    const whole = await watch.whole();
+    console.log(
+      `2 | 2 for ${Math.round(healed - cut)} ms: first write ${Math.round(first)} ms after the heal, whole at most ${Math.round(whole)} ms later`,
+    );
+    expect(first).toBeLessThan(3000);
+    await load.stop();
+    const last = await assertLogsEqual(testnet);
+    expect(last).toBeGreaterThan(Math.max(...before.map(({ sequence }) => sequence.executed)));
+    await Promise.all(indexesOf(testnet).map((index) => expectAllThere(testnet, index, load as Load)));
+    expect(Math.max(...(await watch.views()))).toBeLessThanOrEqual(Math.max(...before.map(({ view }) => view)) + 2);
+  });
+
+  it("one of whom is not heard, though it hears: it says so, it is missed by nobody, and a restart does not lift the cut", async () => {
+    const unheard = (await primaryAsSeenBy(testnet, 0)) === 1 ? 2 : 1;
+    const [before] = await watch.statuses([unheard]);
+    await testnet.partition([[unheard], others(unheard)], { oneWay: true });
+    const took = await watch.noticed([others(unheard), [unheard]], ["degraded", "minority"], 2500);
+    console.log(`a one-way link: noticed at both ends after ${Math.round(took)} ms`);
+    expect((await testnet.client(unheard).status()).brokenLinks).toEqual(
+      expect.arrayContaining(watch.names(others(unheard)).map((to) => ({ from: testnet.node(unheard).peerId, to }))),
+    );
+    expect(await codeOf(testnet.client(unheard).put("not", "heard"))).toBe("no_quorum");
+    await testnet.client(others(unheard)[0] as number).put("without", "it");
+    await eventually("it follows what it hears", 5000, () => testnet.client(unheard).get("without", { consistency: "local" }));
+
+    const restarted = others(unheard)[1] as number;
+    await testnet.restart(restarted);
+    await eventually("it is cut again", 10_000, async () => {
+      const [status] = await watch.statuses([restarted]);
+      return status?.connectivity === "degraded" && !status.sides[0]?.includes(testnet.node(unheard).peerId) ? true : undefined;
+    });
+    expect((await watch.statuses([unheard]))[0]?.view).toBe(before?.view);
+    await testnet.heal();
+    console.log(`a one-way link: whole ${Math.round(await watch.whole())} ms after the heal`);
+    await testnet.client(unheard).put("heard", "again");
+    await assertLogsEqual(testnet);
+  });
+
+  it("cut and healed ten times in a row: they end whole, with equal logs, and views do not explode", async () => {
+    load = await startLoad(testnet, 8);
+    await load.more(20);
+    const views = await watch.views();
+    for (let turn = 0; turn < 10; turn += 1) {
+      await testnet.partition(turn % 2 === 0 ? [[0, 1], [2, 3]] : [[0, 2], [1, 3]]); // prettier-ignore
+      // the length of the phases is what is tested: around the time that a detector and a view's patience take
+      await delay(100 + 80 * turn);
+      await testnet.heal();
+      await delay(500 - 40 * turn);
+    }
+    const healed = performance.now();
+    await load.more(50);
+    const whole = await watch.whole();
+    console.log(
+      `flapping: views ${views.join()} → ${(await watch.views()).join()}, writes for ${Math.round(performance.now() - healed)} ms`,
+    );
+    expect(whole).toBeLessThan(5000);
+    await load.stop();
+    await assertLogsEqual(testnet);
+    await Promise.all(indexesOf(testnet).map((index) => expectAllThere(testnet, index, load as Load)));
+    expect(Math.max(...(await watch.views()))).toBeLessThanOrEqual(Math.max(...views) + 10);
+    const last = await watch.lastReport(0);
+    expect(last.phases.length).toBeGreaterThan(2);
+  });
+
+  it("are not cut by what makes no sense: it is refused and changes nothing", async () => {
+    for (const groups of ["0,1", "0,1 1,2", "0,9 1"]) {
+      const ran = await byz(["testnet", "partition", ...groups.split(" "), "--dir", dir, "--json"]);
+      expect([groups, ran.status]).toEqual([groups, 2]);
+    }
+    expect(testnet.state().cut).toBeNull();
+    expect((await watch.statuses()).every(({ connectivity }) => connectivity === "whole")).toBe(true);
+  });
+});
+
+describe("seven validators", () => {
+  const dir = networkFolder();
+  let testnet: Testnet;
+  let watch: ReturnType<typeof watching>;
+
+  beforeAll(async () => {
+    testnet = await startNetwork(dir, { nodes: 7 });
+    watch = watching(testnet);
+    await watch.whole(20_000);
+  });
+
+  it("commit on the larger side of 5 | 2 and nowhere of 4 | 3, and are whole with equal logs after the heal", async () => {
+    await testnet.partition([[0, 1, 2, 3, 4], [5, 6]]); // prettier-ignore
+    await watch.noticed([[0, 1, 2, 3, 4], [5, 6]], ["degraded", "minority"], 2500); // prettier-ignore
+    await eventually("the five commit", 10_000, () => testnet.client(4).put("five", "of seven"));
+    expect(await codeOf(testnet.client(5).put("two", "of seven"))).toBe("no_quorum");
+
+    await testnet.partition([[0, 1, 2, 3], [4, 5, 6]]); // prettier-ignore
+    await watch.noticed([[0, 1, 2, 3], [4, 5, 6]], ["split", "split"], 4000); // prettier-ignore
+    const before = await watch.still();
+    expect(await Promise.all([0, 6].map((index) => codeOf(testnet.client(index).put("nobody", "commits"))))).toEqual([
+      "no_quorum",
+      "no_quorum",
+    ]);
+    expect((await watch.statuses()).map(({ sequence }) => sequence)).toEqual(before.map(({ sequence }) => sequence));
+
+    await testnet.heal();
+    console.log(`4 | 3 of seven: whole ${Math.round(await watch.whole())} ms after the heal`);
+    await eventually("all commit", 5000, () => testnet.client(6).put("seven", "of seven"));
+    await assertLogsEqual(testnet);
+    expect(await testnet.client(5).get("five", { consistency: "local" })).toMatchObject({ value: "of seven" });
+  });
+});

@@ -7,7 +7,7 @@ import { createKey, type KeyPair } from "../signing/keys.ts";
 import type { RequestAnswer } from "./answers.ts";
 import { believe } from "./believe.ts";
 import { ClientError } from "./errors.ts";
-import { type Bytes, createHttpClient, type PutOptions } from "./http-client.ts";
+import { type Bytes, createHttpClient } from "./http-client.ts";
 import type { HttpClientOptions } from "./http-transport.ts";
 import { createKeyValueCalls, type KeyValueCalls } from "./key-value-calls.ts";
 import type { CertifiedAnswer } from "./proof-document.ts";
@@ -55,8 +55,6 @@ export interface Client extends KeyValueCalls {
    */
   getCertified(key: Bytes, options?: { readonly atLeast?: number }): Promise<ProvenRead & { readonly answer: CertifiedAnswer }>;
 }
-
-export type { Bytes, PutOptions };
 
 /** for one node, where there is another to turn to; alone it is waited for as long as it waits itself, milliseconds */
 const timeoutAmongSeveralMs = 8_000;

@@ -10,9 +10,9 @@ import type { Trust } from "../signing/plans.ts";
 import { verifyReceipt } from "../signing/receipts.ts";
 import type { Signer } from "../signing/signer.ts";
 import { encodeFrame } from "../wire/frames.ts";
-import type { Executions } from "./answer-proofs.ts";
 import type { Clock } from "./clock.ts";
 import type { Counters } from "./counters.ts";
+import type { Executions } from "./executions.ts";
 
 export interface Receipts {
   /** This validator's own; undefined on an observer, and for what is not executed here yet or no longer kept. `costBytes`: of the answers that were read and hashed for it. */

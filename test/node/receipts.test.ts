@@ -1,8 +1,9 @@
 /** Receipts on demand: collected from peers that answer late, wrongly, twice or never; and nothing done when nobody asks (PROTOCOL §3.6). */
 import { describe, expect, it } from "vitest";
 import { createResultProver, encodeAnswers, verifyResultProof, type Answer } from "../../src/ledger/answers.ts";
-import { createExecutions, createProveAnswer } from "../../src/node/answer-proofs.ts";
+import { createProveAnswer } from "../../src/node/answer-proofs.ts";
 import { createCounters } from "../../src/node/counters.ts";
+import { createExecutions } from "../../src/node/executions.ts";
 import type { History } from "../../src/node/history.ts";
 import { createReceipts, type Receipts } from "../../src/node/receipts.ts";
 import type { Digest, PeerName, ReplicaIndex, Sequence, Signature } from "../../src/protocol/ids.ts";

@@ -33,5 +33,5 @@ export const commands: readonly CommandFactory[] = [
   ...grouped("The ledger:", [putCommand, getCommand, delCommand, listCommand, txnCommand, watchCommand, proveCommand, blocksCommand]),
   ...grouped("What a node knows:", [statusCommand, explainCommand, validatorsCommand, peersCommand, partitionsCommand]),
   ...grouped("Trouble:", [doctorCommand, debugCommand]),
-  ...grouped("Try:", [testnetCommand, simulateCommand]),
+  ...grouped("Try:", [testnetCommand, benchCommand, simulateCommand]),
 ];

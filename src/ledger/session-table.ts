@@ -1,10 +1,11 @@
 /** The sessions in the state, with the recently used ones in memory. */
 import type { PublicKey } from "../protocol/ids.ts";
+import { StoreError } from "../storage/port.ts";
 import type { Store } from "../storage/port.ts";
 import { toHex } from "../wire/bytes.ts";
 import { stateKeys } from "./head.ts";
 import type { Records } from "./records.ts";
-import { createSessionOrder, highestNumber, lastUsed } from "./sessions.ts";
+import { createSessionOrder, highestNumber, isSession, lastUsed } from "./sessions.ts";
 import type { Session, SessionOrder } from "./sessions.ts";
 import { keyToBytes } from "./state/hashing.ts";
 import { rangeItems } from "./state/range.ts";
@@ -29,11 +30,12 @@ export interface SessionTable {
   begin(changes: StateChanges): SessionChanges;
 }
 
-/** Clients of all sessions that are in the store, by last use; reads each session once. */
+/** Clients of all sessions that are in the store, by last use; reads each session once. @throws StoreError */
 export const loadSessionOrder = async (store: Store, records: Pick<Records, "get">): Promise<SessionOrder> => {
   const found: { readonly client: PublicKey; readonly lastUsed: number }[] = [];
   const prefix = stateKeys.sessionPrefix;
   for await (const { key, value } of rangeItems(store, records, { prefix })) {
+    if (!isSession(value)) throw new StoreError("corrupt", "a session in the store is malformed");
     found.push({ client: toHex(keyToBytes(key.slice(prefix.length))) as PublicKey, lastUsed: lastUsed(value) });
   }
   return createSessionOrder(found);

@@ -32,6 +32,8 @@ const placeAt = (session: Session, index: number): { readonly sequence: Sequence
   return { sequence: buffer.readUIntBE(at, 6) as Sequence, index: buffer.readUInt16BE(at + 6) };
 };
 
+/** Whether bytes have the form of a session: a header, and whole entries. */
+export const isSession = (bytes: Uint8Array): boolean => bytes.length >= headerBytes && (bytes.length - headerBytes) % entryBytes === 0;
 /** Ledger sequence of the last request that was executed. */
 export const lastUsed = (session: Session): number => readNumber(session, 0);
 /** Numbers up to this one can not be told from repeats. */

@@ -165,7 +165,9 @@ const ownCheckpoints = (history: History, stable: Sequence, executed: Sequence, 
   const checkpoints: OwnCheckpoint[] = [];
   for (let sequence = Math.floor(stable / interval) * interval + interval; sequence <= executed; sequence += interval) {
     const header = history.header(sequence as Sequence);
-    if (header !== undefined) checkpoints.push({ sequence: sequence as Sequence, stateRoot: header.stateRoot, logHash: header.logHash });
+    // what ran above the stable checkpoint is there without gaps: a number from a bad record must not be counted up to
+    if (header === undefined) break;
+    checkpoints.push({ sequence: sequence as Sequence, stateRoot: header.stateRoot, logHash: header.logHash });
   }
   return checkpoints;
 };

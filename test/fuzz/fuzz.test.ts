@@ -6,7 +6,15 @@ import type { Target } from "./target.ts";
 import { targets } from "./targets.ts";
 
 const seed = 1;
-const share: Readonly<Record<string, number>> = { wire: 20_000, framing: 2_000, files: 800, store: 100, http: 60, replica: 20 };
+const share: Readonly<Record<string, number>> = {
+  wire: 20_000,
+  framing: 2_000,
+  files: 800,
+  store: 100,
+  recovery: 300,
+  http: 60,
+  replica: 20,
+};
 
 describe("hostile bytes", () => {
   it.each(targets)("to $name are refused or understood, and nothing else happens: $about", { timeout: 120_000 }, async (target) => {

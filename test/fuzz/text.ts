@@ -3,6 +3,9 @@ import type { Random } from "./random.ts";
 
 const tokensOf = (text: string): string[] => text.match(/\r?\n|[A-Za-z0-9_.+-]+|\s+|[^\sA-Za-z0-9_.+-]/g) ?? [];
 
+/** A text never grows beyond this. */
+const maxCharacters = 1_200_000;
+
 /** What means something somewhere, or should mean nothing. */
 const oddities = [
   "",
@@ -77,7 +80,14 @@ const editTokens = (random: Random, text: string, other: string): string => {
       break;
     }
     default:
-      tokens.splice(at, 0, (tokens[at] as string).repeat(random.pick([10, 1000, 20_000])).slice(0, 100_000));
+      tokens.splice(
+        at,
+        0,
+        (tokens[at] as string)
+          .slice(0, 100)
+          .repeat(random.pick([10, 1000, 5_000]))
+          .slice(0, 100_000),
+      );
   }
   return tokens.join("");
 };
@@ -98,9 +108,10 @@ const editCharacters = (random: Random, text: string): string => {
 
 /** One to four edits. @param others texts that parts may be taken from; not empty */
 export const mutateText = (random: Random, text: string, others: readonly string[]): string => {
-  let damaged = text;
+  let damaged = text.slice(0, maxCharacters);
   for (let count = random.pick([1, 1, 2, 3, 4]); count > 0; count--) {
-    damaged = random.chance(0.7) ? editTokens(random, damaged, random.pick(others)) : editCharacters(random, damaged);
+    const edited = random.chance(0.7) ? editTokens(random, damaged, random.pick(others)) : editCharacters(random, damaged);
+    damaged = edited.slice(0, maxCharacters);
   }
   return damaged;
 };

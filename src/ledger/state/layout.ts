@@ -6,6 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import { readNumber, storeKey, tables, writeNumber } from "../../storage/keys.ts";
+import { StoreError } from "../../storage/port.ts";
 import { hashBytes, keyToBytes } from "./hashing.ts";
 import { decodePage, encodePage, pageBytes } from "./page.ts";
 import type { Page } from "./page.ts";
@@ -68,10 +69,16 @@ export type StateEntry =
   | { readonly outside: false; readonly modified: number; readonly length: number; readonly value: Uint8Array }
   | { readonly outside: true; readonly modified: number; readonly length: number; readonly head: Uint8Array };
 
+const malformed = (): StoreError => new StoreError("corrupt", "a record of the state is malformed");
+
+/** @throws StoreError `corrupt` if the record is none of the state */
 export const decodeStateRecord = (record: Uint8Array): StateEntry => {
   const modified = modifiedBy(record);
+  const kind = record[sequenceBytes];
   const rest = record.subarray(sequenceBytes + 1);
-  if (record[sequenceBytes] === inline) return { outside: false, modified, length: rest.length, value: rest };
+  if (!Number.isSafeInteger(modified)) throw malformed();
+  if (kind === inline) return { outside: false, modified, length: rest.length, value: rest };
+  if (kind !== outside || rest.length !== 4 + headBytes) throw malformed();
   const length = new DataView(rest.buffer, rest.byteOffset, 4).getUint32(0);
   return { outside: true, modified, length, head: rest.subarray(4) };
 };

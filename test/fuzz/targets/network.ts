@@ -16,6 +16,7 @@ import { defaultParameters } from "../../../src/protocol/limits.ts";
 import type { Parameters } from "../../../src/protocol/limits.ts";
 import { createInlinePool } from "../../../src/signing/pool.ts";
 import { createMemoryStore } from "../../../src/storage/memory.ts";
+import type { MemoryStore } from "../../../src/storage/memory.ts";
 import { createTestNetwork } from "../../signing/network.ts";
 import type { TestNetwork } from "../../signing/network.ts";
 import type { Random } from "../random.ts";
@@ -87,6 +88,13 @@ export interface Heard {
   readonly bytes: Uint8Array;
 }
 
+export interface HonestNode {
+  readonly index: number;
+  readonly peer: PeerName;
+  readonly assembly: Assembly;
+  readonly store: MemoryStore;
+}
+
 export interface SmallNetwork {
   readonly names: TestNetwork;
   /** the validator that is only a key and a wire */
@@ -94,14 +102,15 @@ export interface SmallNetwork {
   readonly wire: Network;
   /** the latest that came to the liar, at most 400 */
   readonly heard: readonly Heard[];
-  readonly honest: readonly { readonly index: number; readonly peer: PeerName; readonly assembly: Assembly }[];
+  readonly honest: readonly HonestNode[];
   advance(ms: number): Promise<void>;
   /** @throws Error when an honest node halted, failed, blamed or accused an honest one, or two disagree */
   judge(): void;
   stop(): void;
 }
 
-const parameters: Parameters = { ...defaultParameters, checkpointInterval: 4 };
+/** of every node in such a network; a checkpoint comes every four sequences */
+export const parameters: Parameters = { ...defaultParameters, checkpointInterval: 4 };
 const maxHeard = 400;
 
 /** Every validator runs but one. The parameters are those of the test network, checkpoints come every four sequences. */
@@ -168,7 +177,7 @@ export const createSmallNetwork = async (liar: number, random: Random): Promise<
           halted: (reason, detail) => say(`halts: ${reason}, ${detail}`),
           storeFailed: (error) => say(`its store failed: ${error.message}`),
         });
-        return { index, peer, network, assembly };
+        return { index, peer, store, network, assembly };
       }),
   );
   await wire.start({

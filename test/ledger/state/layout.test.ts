@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { decodeStateRecord, encodeStateRecord, headBytes, maxInlineBytes } from "../../../src/ledger/state/layout.ts";
+import { isSession, recordNumber } from "../../../src/ledger/sessions.ts";
+
+describe("a record of the state", () => {
+  it("gives back what was written, a large value by its place", () => {
+    expect(decodeStateRecord(encodeStateRecord(7, Uint8Array.of(1, 2)))).toMatchObject({ outside: false, modified: 7, length: 2 });
+    const large = new Uint8Array(maxInlineBytes + 1).fill(9);
+    expect(decodeStateRecord(encodeStateRecord(8, large))).toMatchObject({ outside: true, modified: 8, length: large.length });
+  });
+
+  it("that is damaged is an error of the store, whatever it says", () => {
+    const outside = encodeStateRecord(8, new Uint8Array(maxInlineBytes + 1));
+    const changed = (at: number, byte: number): Uint8Array => {
+      const copy = new Uint8Array(outside);
+      copy[at] = byte;
+      return copy;
+    };
+    for (const [name, record] of Object.entries({
+      empty: new Uint8Array(),
+      "without its kind": outside.subarray(0, 8),
+      "of an unknown kind": changed(8, 2),
+      "by a sequence beyond the safe integers": changed(0, 1),
+      "of a large value, cut": outside.subarray(0, outside.length - 1),
+      "of a large value, continued": Buffer.concat([outside, new Uint8Array(headBytes)]),
+    })) {
+      expect(() => decodeStateRecord(record), name).toThrow(expect.objectContaining({ name: "StoreError", code: "corrupt" }));
+    }
+  });
+});
+
+describe("a session", () => {
+  it("has a header and whole entries", () => {
+    const session = recordNumber(undefined, 5, { sequence: 1, index: 0 }, { window: 4, floor: 0 });
+    expect(isSession(session)).toBe(true);
+    for (const length of [0, 15, 17, session.length - 1]) expect(isSession(session.subarray(0, length))).toBe(false);
+  });
+});

@@ -31,7 +31,8 @@ const verdictOf = (failures: readonly ClientError[]): ClientError => {
     const message = `${lie.message}; and ${passing.message}`;
     return new ClientError({ code: "outcome_unknown", message, hint: "ask several nodes, or again later", cause: lie });
   }
-  const worth = ({ code }: ClientError): number => (code === "outcome_unknown" ? 2 : code === "no_node" ? 0 : 1);
+  const worth = ({ code, details }: ClientError): number =>
+    code === "outcome_unknown" || details["sent"] === true ? 2 : code === "no_node" ? 0 : 1;
   const [first] = failures.toSorted((a, b) => worth(b) - worth(a));
   return lie ?? first ?? new ClientError({ code: "no_node", message: "no node was asked" });
 };

@@ -133,7 +133,7 @@ const brokenOff = (cause: unknown, base: string, repeatable: boolean, timedOutAf
   }
   const broke = reason === undefined ? "the connection broke" : `the connection broke (${reason})`;
   const message = `${base}: ${timedOutAfterMs === undefined ? broke : `no answer within ${timedOutAfterMs} ms`}`;
-  if (repeatable) return new ClientError({ code: "no_node", message, cause });
+  if (repeatable) return new ClientError({ code: "no_node", message, cause, details: { sent: true } });
   return new ClientError({ code: "outcome_unknown", message, hint: "read the key to see whether it was written", cause });
 };
 

@@ -74,7 +74,7 @@ export const createSigningClient = (options: SigningClientOptions): SigningClien
         if (!(error instanceof ClientError)) throw error;
         failure = error;
       }
-      mayHaveArrived ||= failure.code === "outcome_unknown";
+      mayHaveArrived ||= failure.code === "outcome_unknown" || failure.details["sent"] === true;
       const wait = Math.max(pauseMs, (failure.retryAfterSeconds ?? 0) * 1000);
       if (!worthRepeating.has(failure.code) || performance.now() + wait > deadline) {
         if (!mayHaveArrived || failure.code === "verification_failed") throw failure;

@@ -18,6 +18,9 @@ it("the worked examples of docs/wire.md hold", () => {
   const batch = createBatch(1_700_000_000_000, [request]);
   const slot = { epoch: 0 as Epoch, view: 2 as View, sequence: 5 as Sequence, digest: batch.digest };
   const signed = createSigner(key, signBytes).sign({ kind: "commit", ...slot, replica: 3 as ReplicaIndex });
+  const byte = (value: number): Digest => value.toString(16).padStart(2, "0").repeat(32) as Digest;
+  const roots = { epoch: slot.epoch, sequence: slot.sequence, requests: 1, resultsRoot: byte(1), stateRoot: byte(2), logHash: byte(3) };
+  const receipt = createSigner(key, signBytes).signReceipt(roots, 3 as ReplicaIndex);
   const lines = [
     `id          ${request.id}`,
     `sign-bytes  ${toHex(signBytes.ofRequest(request))}`,
@@ -25,6 +28,8 @@ it("the worked examples of docs/wire.md hold", () => {
     `batch       ${batch.digest}`,
     `sign-bytes  ${toHex(signBytes.ofMessage(signed.message))}`,
     `frame       ${toHex(encodeFrame({ kind: "commit", signed }))}`,
+    `sign-bytes  ${toHex(signBytes.ofReceipt(roots))}`,
+    `frame       ${toHex(encodeFrame(receipt))}`,
   ];
   for (const line of lines) expect(page).toContain(`${line}\n`);
   expect(page).toContain(`\`${key.publicKey}\``);

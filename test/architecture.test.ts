@@ -26,10 +26,10 @@ const rooms: Readonly<Record<string, Room>> = {
   documents: { imports: ["protocol", "wire", "signing", "storage/port.ts", "storage/keys.ts"], packages: ["node:"] },
   network: { imports: ["protocol", "wire"], packages: ["node:", ...libp2p] },
   node: {
-    imports: ["protocol", "wire", "signing", "consensus", "partition", "storage", "ledger", "network", "api"],
+    imports: ["protocol", "wire", "signing", "consensus", "partition", "storage", "ledger", "documents", "network", "api"],
     packages: ["node:", "pino", "zod", "smol-toml", "prom-client"],
   },
-  api: { imports: ["protocol", "wire", "signing", "ledger", "node/service.ts", "node/feeds.ts"], packages: ["node:", "zod"] },
+  api: { imports: ["protocol", "wire", "signing", "ledger", "documents", "node/service.ts", "node/feeds.ts"], packages: ["node:", "zod"] },
   client: { imports: ["protocol", "wire", "signing", "ledger", "node/genesis.ts"], packages: ["node:"] },
   adversaries: { imports: ["protocol", "wire", "signing", "network/port.ts"], packages: [] },
   simulator: {

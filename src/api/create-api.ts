@@ -22,6 +22,7 @@ import { keyValueRoutes } from "./routes-kv.ts";
 import { ledgerRoutes } from "./routes-ledger.ts";
 import { nodeRoutes } from "./routes-node.ts";
 import { partitionRoutes } from "./routes-partitions.ts";
+import { sharedRoutes } from "./routes-shared.ts";
 
 export interface ApiLimits extends StreamLimits {
   /** request line and headers together */
@@ -89,6 +90,7 @@ const ownRoutes = (service: NodeService, keyValue: KeyValueCodec | undefined): r
   ...ledgerRoutes(service, keyValue),
   ...nodeRoutes(service),
   ...partitionRoutes(service),
+  ...sharedRoutes(service),
   ...eventRoutes(service),
 ];
 

@@ -1,5 +1,6 @@
 /** Every fixed bound of shared documents, with its unit in the name (docs/documents.md, "Bounds"). */
 import { limits } from "../protocol/limits.ts";
+import { maxDocumentsMessageBytes } from "../wire/sizes.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -30,7 +31,7 @@ export const documentLimits = {
   /** documents that a node keeps; fits the largest committee with 64 each */
   maxDocuments: 8192,
   /** one synchronisation message; a summary of `maxAuthors` fits, and so does a largest operation */
-  maxMessageBytes: 512 * KiB,
+  maxMessageBytes: maxDocumentsMessageBytes,
   /** operations in one message */
   maxOperationsPerMessage: 256,
   /** documents in one overview */

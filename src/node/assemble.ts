@@ -4,6 +4,7 @@
  */
 import type { ReplicaSettings } from "../consensus/config.ts";
 import type { HaltReason } from "../consensus/effect.ts";
+import type { PeerName } from "../protocol/ids.ts";
 import type { Evidence } from "../protocol/evidence.ts";
 import type { Parameters } from "../protocol/limits.ts";
 import type { CheckpointCertificate } from "../protocol/messages.ts";
@@ -40,6 +41,8 @@ export interface AssemblyOptions {
   readonly answerTimeoutMs: number;
   readonly observe?: Observe;
   readonly evidence?: (evidence: Evidence) => void;
+  /** a peer's message about shared documents */
+  readonly documents?: (from: PeerName, bytes: Uint8Array) => void;
   /** a partition opened, changed or closed */
   readonly episode?: (event: EpisodeEvent) => void;
   readonly halted: (reason: HaltReason, detail: string) => void;
@@ -92,6 +95,7 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     counters,
     heartbeatMs: options.heartbeatMs,
     ...(options.observe === undefined ? {} : { observe: options.observe }),
+    ...(options.documents === undefined ? {} : { documents: options.documents }),
     ...(options.episode === undefined ? {} : { episode: options.episode }),
     isSettled: (client, sequence) => ledger.lookup(client, sequence).status !== "new",
     execution: { ledger, keeping, executed: desk.executed, stabilised: (certificate) => (stable = certificate) },

@@ -9,10 +9,12 @@ import { decodeOperation, decodeResult } from "../ledger/kv/encoding.ts";
 import { createLibp2pNetwork, type Libp2pNetwork } from "../network/libp2p/create-network.ts";
 import type { Network } from "../network/port.ts";
 import type { PeerName } from "../protocol/ids.ts";
+import type { StoreError } from "../storage/port.ts";
 import { createWorkerPool, type WorkerPool } from "../signing/worker-pool.ts";
 import { assembleNode } from "./assemble.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
+import type { Counters } from "./counters.ts";
 import type { Desk } from "./desk.ts";
 import type { Engine } from "./engine.ts";
 import type { LogLevel } from "./feeds.ts";
@@ -25,6 +27,7 @@ import { createObservation, type Observation } from "./observation.ts";
 import type { Logger } from "./observe.ts";
 import { createCutter, createPartitionObserver } from "./partitions.ts";
 import type { NodeService } from "./service.ts";
+import { createSharing, type Sharing } from "./sharing.ts";
 import { createSubmitter } from "./submitter.ts";
 import { packageVersion } from "./version.ts";
 
@@ -72,6 +75,22 @@ const openData = ({ home, genesis, config }: NodeOptions, { committee, applicati
     cacheBytes: config.storage.cacheBytes,
   });
 
+/** The ways in which a node stops by itself. */
+const createEnds = (logger: Logger) => {
+  const { promise: stopped, resolve: stopItself } = Promise.withResolvers<StopReason>();
+  return {
+    stopped,
+    halted: (reason: HaltReason, detail: string): void => {
+      // a replica whose state diverged still serves reads and says so; the others must not go on
+      if (reason !== "state-diverged") stopItself({ reason, detail });
+    },
+    storeFailed: (error: StoreError): void => {
+      logger.error({ err: error }, "the store failed: nothing that depended on it was said");
+      stopItself({ reason: "storage_failed", detail: error.message });
+    },
+  };
+};
+
 /**
  * Makes a node and starts it; resolves once its channels and its HTTP interface listen.
  *
@@ -85,7 +104,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   const { committee, self } = identity;
   const clock = systemClock;
   const startedAt = clock.now();
-  const { promise: stopped, resolve: stopItself } = Promise.withResolvers<StopReason>();
+  const { stopped, halted, storeFailed } = createEnds(logger);
   const data = await openData(options, identity);
   const { ledger, history } = data;
   const pool = createWorkerPool({ workers: config.verification.workers });
@@ -93,13 +112,9 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     await data.store.close();
     throw error;
   });
-  const observation = createObservation({
-    committee,
-    clock,
-    log: logSwitch.of("consensus"),
-    history,
-    executed: ledger.position().sequence,
-  });
+  const sharing = await openSharing(data, identity, network, { logger, storeFailed, counters: () => counters });
+  const log = logSwitch.of("consensus");
+  const observation = createObservation({ committee, clock, log, history, executed: ledger.position().sequence });
   const { engine, desk, stable, counters } = assembleNode({
     identity,
     parameters: genesis.parameters,
@@ -113,14 +128,9 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     answerTimeoutMs: config.api.answerTimeoutMs,
     observe: observation.observe,
     episode: createPartitionObserver({ committee, logger, tell: observation.events.tell }),
-    halted: (reason, detail) => {
-      // a replica whose state diverged still serves reads and says so; the others must not go on
-      if (reason !== "state-diverged") stopItself({ reason, detail });
-    },
-    storeFailed: (error) => {
-      logger.error({ err: error }, "the store failed: nothing that depended on it was said");
-      stopItself({ reason: "storage_failed", detail: error.message });
-    },
+    halted,
+    documents: sharing.receive,
+    storeFailed,
   });
   const service = createNodeService({
     version: packageVersion(),
@@ -144,10 +154,11 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     }),
     reads: createKeyValueReads(ledger, stable),
     presence: engine.presence,
+    shared: sharing.documents,
     cut: createCutter({ testnet: genesis.testnet, self: network.self, setCut: network.setCut, logger }),
     uptime: () => Math.floor((clock.now() - startedAt) / 1000),
   });
-  const parts: Parts = { data, network, engine, desk, observation, pool, logger, ticker: undefined, api: undefined };
+  const parts: Parts = { data, network, engine, desk, sharing, observation, pool, logger, ticker: undefined, api: undefined };
   try {
     const apiUrl = await bringUp(parts, await openApi(options, logSwitch.of("api"), service));
     const role = self === undefined ? "observer" : "validator";
@@ -161,13 +172,14 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
 
 /** Channels, consensus, answers; in this order. @returns the API's URL */
 const bringUp = async (parts: Parts, api: Api): Promise<string> => {
-  const { network, engine, desk, observation } = parts;
+  const { network, engine, desk, sharing, observation } = parts;
   parts.api = api;
   await network.start({
     ...engine.handlers,
     onPeer: (peer, up) => {
       observation.events.peer(peer, up);
       engine.handlers.onPeer(peer, up);
+      if (up) sharing.greet(peer);
     },
   });
   engine.start();
@@ -176,9 +188,37 @@ const bringUp = async (parts: Parts, api: Api): Promise<string> => {
     desk.refreshStanding();
     desk.gateway.tick();
     desk.waiting.tick(desk.standing.unavailable() !== undefined);
+    sharing.tick();
     observation.events.tick(desk.standing.blocked);
   }, TICK_MS);
   return api.listen();
+};
+
+interface Surroundings {
+  readonly logger: Logger;
+  readonly storeFailed: (error: StoreError) => void;
+  readonly counters: () => Counters;
+}
+
+/** Lets go of network and store when the documents can not be opened. */
+const openSharing = async (data: NodeData, identity: Identity, network: Network, around: Surroundings): Promise<Sharing> => {
+  try {
+    return await createSharing({
+      ...around,
+      store: data.store,
+      identity,
+      network,
+      clock: systemClock,
+      forked: ({ document, author, sequence }) => {
+        around.counters().count("evidence.forked-document");
+        around.logger.warn({ document, author, sequence }, "an author forked his history of a shared document");
+      },
+    });
+  } catch (error) {
+    await network.stop();
+    await data.store.close();
+    throw error;
+  }
 };
 
 const openNetwork = ({ config, genesis, home }: NodeOptions, logger: Logger, { committee, nodeKey }: Identity): Promise<Libp2pNetwork> =>
@@ -218,6 +258,7 @@ interface Parts {
   readonly network: Network;
   readonly engine: Engine;
   readonly desk: Desk;
+  readonly sharing: Sharing;
   readonly observation: Observation;
   readonly pool: WorkerPool;
   readonly logger: Logger;
@@ -226,13 +267,14 @@ interface Parts {
 }
 
 /** In this order: no more questions; what was promised is answered; silence; the disk. */
-const shutDown = async ({ data, network, engine, desk, pool, ticker, api, logger }: Parts): Promise<void> => {
+const shutDown = async ({ data, network, engine, desk, sharing, pool, ticker, api, logger }: Parts): Promise<void> => {
   await api?.close();
   desk.gateway.close();
   desk.waiting.close();
   clearInterval(ticker);
   engine.stop();
   await network.stop();
+  await sharing.stop();
   await pool.close();
   await data.ledger.close().catch((error: unknown) => logger.warn({ err: error }, "old checkpoints were not removed"));
   await data.store.close();

@@ -6,7 +6,7 @@ import type { Restored } from "../consensus/config.ts";
 import type { Effect } from "../consensus/effect.ts";
 import type { Input } from "../consensus/input.ts";
 import { createReplica, type Replica } from "../consensus/replica.ts";
-import type { PublicKey, ReplicaIndex } from "../protocol/ids.ts";
+import type { PeerName, PublicKey, ReplicaIndex } from "../protocol/ids.ts";
 import type { Request, Verified } from "../protocol/messages.ts";
 import type { Network, NetworkHandlers } from "../network/port.ts";
 import type { EpisodeEvent } from "../partition/episodes.ts";
@@ -47,6 +47,8 @@ export interface EngineOptions extends Pick<PerformOptions, "replica" | "store" 
   readonly observe?: Observe;
   /** a partition opened, changed or closed */
   readonly episode?: (event: EpisodeEvent) => void;
+  /** a peer's message about shared documents */
+  readonly documents?: (from: PeerName, bytes: Uint8Array) => void;
   /** a relayed request of this client and number needs no verification any more */
   readonly isSettled: (client: PublicKey, sequence: number) => boolean;
 }
@@ -163,6 +165,7 @@ export const createEngine = (options: EngineOptions): Engine => {
     network,
     serving: createServing({ history, receipt: options.receipts.serve, network, counters, now: clock.now }),
     receipts: options.receipts,
+    documents: options.documents,
     counters,
     step,
     isSettled: options.isSettled,

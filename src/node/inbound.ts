@@ -33,6 +33,8 @@ export interface InboundOptions {
   /** whether this batch was asked for; the answer ends the fetch */
   readonly batchArrived: (digest: Digest) => boolean;
   readonly receipts: Pick<Receipts, "arrived">;
+  /** a peer's message about shared documents; absent where nobody keeps any */
+  readonly documents?: ((from: PeerName, bytes: Uint8Array) => void) | undefined;
   /** whether blocks were asked of this peer; the answer ends the fetch */
   readonly blocksArrived: (from: ReplicaIndex) => boolean;
 }
@@ -207,6 +209,8 @@ export const createInbound = (options: InboundOptions): Inbound => {
         return onBlocks(from, index, frame);
       case "fetch-receipt":
         return serving.receipt(from, frame.sequence);
+      case "documents":
+        return options.documents?.(from, frame.bytes);
       case "receipt":
         return index === undefined ? counters.count("dropped.unrequested") : options.receipts.arrived(index, frame);
       case "stable-checkpoint": {

@@ -32,6 +32,7 @@ export interface NodeServiceOptions {
   readonly standing: Standing;
   readonly reads: KeyValueReads;
   readonly presence: Pick<Presence, "linked" | "episodes">;
+  readonly shared: NodeService["shared"];
   readonly cut: NodeService["cut"];
   /** seconds since the start */
   readonly uptime: () => number;
@@ -104,6 +105,7 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
         connectedSince,
       })),
     partitions: () => partitionReports(committee, options.presence.episodes()),
+    shared: options.shared,
     cut: options.cut,
     ready: () => {
       options.refreshStanding();

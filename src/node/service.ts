@@ -2,6 +2,7 @@
  * What a running node offers to those who talk to people: the HTTP API, and later the command line in process and agents.
  * `create-node` makes one. No call throws or rejects for anything that a user can cause: refusals are `Outcome`s.
  */
+import type { Documents } from "../documents/documents.ts";
 import type { Digest, Sequence } from "../protocol/ids.ts";
 import type { Batch, CheckpointCertificate, CommitCertificate, ReceiptCertificate } from "../protocol/messages.ts";
 import type { KvOperation, KvResult } from "../ledger/kv/operations.ts";
@@ -231,6 +232,8 @@ export interface ListQuery {
   readonly maxBytes: number;
 }
 
+export type SharedDocuments = Pick<Documents, "list" | "read" | "edit" | "forks">;
+
 export interface NodeService extends Observable {
   status(): StatusReport;
   validators(): readonly ValidatorReport[];
@@ -253,6 +256,9 @@ export interface NodeService extends Observable {
   requestState(id: Digest): Promise<RequestReport>;
   /** Of a committed request, by its place; undefined when it is no longer kept. Takes up to 2 s while other validators do not answer. */
   proveAnswer(sequence: Sequence, index: number): Promise<AnswerProof | undefined>;
+
+  /** documents that this node can write whoever it reaches (PROTOCOL §11) */
+  readonly shared: SharedDocuments;
 
   /** After it, a local read sees everything acknowledged before the call, by any node (PROTOCOL §9). */
   readBarrier(): Promise<Outcome<Sequence>>;

@@ -230,4 +230,19 @@ export interface Receipt extends ExecutionRoots {
   readonly replica: ReplicaIndex;
   readonly signature: Signature;
 }
-export type SyncMessage = Status | Relay | FetchBatch | Batch | FetchBlocks | Blocks | StableCheckpoint | FetchReceipt | Receipt;
+/** What nodes say to each other about shared documents (PROTOCOL §11): opaque to consensus; the operations inside are signed by their authors. */
+export interface DocumentsMessage {
+  readonly kind: "documents";
+  readonly bytes: Uint8Array;
+}
+export type SyncMessage =
+  | Status
+  | Relay
+  | FetchBatch
+  | Batch
+  | FetchBlocks
+  | Blocks
+  | StableCheckpoint
+  | FetchReceipt
+  | Receipt
+  | DocumentsMessage;

@@ -4,6 +4,7 @@ import type {
   Batch,
   Checkpoint,
   Commit,
+  DocumentsMessage,
   PrePrepare,
   Prepare,
   Signed,
@@ -11,12 +12,13 @@ import type {
   SyncMessage,
   ViewChange,
 } from "../protocol/messages.ts";
-import { decodeWhole, fail, readU8 } from "./reader.ts";
+import { decodeWhole, fail, readLength, readU8, readView } from "./reader.ts";
 import type { Decoded, Reader } from "./reader.ts";
 import { readBatch } from "./requests.ts";
 import {
   digestBytes,
   fetchBlocksBytes,
+  maxDocumentsMessageBytes,
   fetchReceiptBytes,
   receiptBytes,
   signedCheckpointBytes,
@@ -61,7 +63,7 @@ import {
   writeSignedCheckpoint,
   writeSignedVote,
 } from "./votes.ts";
-import { encodeSized, writeBytes, writeU8 } from "./writer.ts";
+import { encodeSized, writeBytes, writeU32, writeU8 } from "./writer.ts";
 import type { Writer } from "./writer.ts";
 
 /** First byte of a frame. */
@@ -81,6 +83,7 @@ export const tags = {
   "stable-checkpoint": 0x16,
   "fetch-receipt": 0x17,
   receipt: 0x18,
+  documents: 0x19,
 } as const;
 
 /** A PRE-PREPARE with its batch: the same bytes on gossip and on a direct stream. */
@@ -139,6 +142,8 @@ const sizeOfSync = (frame: SyncFrame): number => {
       return fetchReceiptBytes;
     case "receipt":
       return receiptBytes;
+    case "documents":
+      return 4 + frame.bytes.length;
   }
 };
 
@@ -181,6 +186,9 @@ const writeSync = (writer: Writer, frame: SyncFrame): void => {
       return writeFetchReceipt(writer, frame);
     case "receipt":
       return writeReceipt(writer, frame);
+    case "documents":
+      writeU32(writer, frame.bytes.length);
+      return writeBytes(writer, frame.bytes);
   }
 };
 
@@ -225,6 +233,12 @@ const readConsensusFrame = (reader: Reader): ConsensusFrame | undefined => {
   }
 };
 
+/** length u32 ‖ bytes, a view of the frame */
+const readDocuments = (reader: Reader): DocumentsMessage => ({
+  kind: "documents",
+  bytes: readView(reader, readLength(reader, maxDocumentsMessageBytes, "documents"), "documents"),
+});
+
 const readSyncFrame = (reader: Reader): SyncFrame | undefined => {
   switch (readU8(reader, "frame")) {
     case tags.status:
@@ -245,6 +259,8 @@ const readSyncFrame = (reader: Reader): SyncFrame | undefined => {
       return readFetchReceipt(reader);
     case tags.receipt:
       return readReceipt(reader);
+    case tags.documents:
+      return readDocuments(reader);
     default:
       fail(reader, "unknown-tag", "frame");
       return undefined;

@@ -21,6 +21,8 @@ export const batchOverheadBytes = 8 + 2;
 /** sequence, digest */
 export const reproposalBytes = 8 + digestBytes;
 export const statusBytes = 8 + 8 + 1 + 8 + 8 + 8 + digestBytes + 16;
+/** one message about shared documents: opaque here, decoded in src/documents */
+export const maxDocumentsMessageBytes = 512 * 1024;
 /** from, to */
 export const fetchBlocksBytes = 8 + 8;
 /** sequence */

@@ -241,6 +241,12 @@ export const createFakeService = (): FakeService => {
     setLogLevels: (levels) => void Object.assign(service.levels, levels),
     levels: { node: "info", consensus: "info", network: "info", api: "info" },
     status: () => statusReport,
+    shared: {
+      list: () => [],
+      read: () => Promise.resolve(undefined),
+      edit: () => Promise.resolve({ ok: false, reason: "not-an-author" }),
+      forks: () => Promise.resolve([]),
+    },
     partitions: () => [partitionReport],
     cut(cut) {
       if (service.refuseWith !== undefined) return failed(service.refuseWith);

@@ -171,6 +171,7 @@ export const syncFrames: { readonly [K in SyncFrame["kind"]]: fc.Arbitrary<Extra
   blocks,
   "stable-checkpoint": fc.record({ kind: fc.constant("stable-checkpoint" as const), certificate: checkpointCertificate }),
   "fetch-receipt": fc.record({ kind: fc.constant("fetch-receipt" as const), sequence: fromOne }),
+  documents: fc.record({ kind: fc.constant("documents" as const), bytes: fc.uint8Array({ maxLength: 60 }) }),
   receipt: fc.record({
     kind: fc.constant("receipt" as const),
     epoch,

@@ -113,6 +113,7 @@ describe("frames", () => {
       "stable-checkpoint": 22,
       "fetch-receipt": 23,
       receipt: 24,
+      documents: 25,
     });
   });
 

@@ -63,7 +63,8 @@ export const createDetector = ({ heartbeatMs, threshold = THRESHOLD }: DetectorO
       lastHeard = Math.max(lastHeard, now);
     },
     beat(now) {
-      intervals.push(Math.max(0, now - lastBeat));
+      // an outage says nothing about the peer's pace: counted, it would make the next one seem likely
+      if (suspicion(now) < threshold) intervals.push(Math.max(0, now - lastBeat));
       if (intervals.length > MAX_SAMPLES) intervals.shift();
       lastBeat = now;
       lastHeard = Math.max(lastHeard, now);

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { PartitionAnswer, StatusAnswer } from "../../src/client/answers.ts";
+import { defaultNetworkLimits } from "../../src/network/options.ts";
 import type { Testnet } from "../../src/testnet/index.ts";
 import { byz, killWhatRuns } from "./support/command.ts";
 import { expectAllThere, startLoad } from "./support/load.ts";
@@ -71,6 +72,8 @@ const watching = (testnet: Testnet) => {
 const refused = ["no_quorum", "outcome_unknown"];
 /** how long two and two stay apart under load: longer than a request's patience, its grace without a quorum, and a view's */
 const splitMs = 6_000;
+/** how long a link counts as new to the network: its end may be busy with handshakes */
+const newLinkMs = defaultNetworkLimits.firstDeadMs;
 
 describe("four validators", () => {
   const dir = networkFolder();
@@ -89,6 +92,27 @@ describe("four validators", () => {
     load = undefined;
     await testnet.heal();
     await watch.whole();
+  });
+
+  it("one of whom stands still for a while: the others miss it, and it does not take its own absence for a partition", async () => {
+    // a new link is given more time
+    await until("the links are settled", 10_000, async () => {
+      const peers = await Promise.all(indexesOf(testnet).map((index) => testnet.client(index).peers()));
+      return peers.flat().every(({ connectedSince }) => Date.now() - connectedSince > newLinkMs);
+    });
+    const still = (await primaryAsSeenBy(testnet, 0)) === 2 ? 1 : 2;
+    await testnet.pause(still);
+    const since = performance.now();
+    await until("the others miss it", 2500, async () =>
+      (await watch.statuses(others(still))).every(({ connectivity, quorum }) => connectivity === "degraded" && quorum.reachable === 3),
+    );
+    console.log(`silence: noticed after ${Math.round(performance.now() - since)} ms`);
+    await testnet.client(others(still)[0] as number).put("one", "stands still");
+    await testnet.resume(still);
+    await watch.whole();
+    const report = await watch.lastReport(others(still)[0] as number);
+    expect(report).toMatchObject({ state: "degraded", sides: [expect.any(Array), watch.names([still])] });
+    expect(await testnet.client(still).partitions()).toEqual([]);
   });
 
   it("cut 3 | 1 with the primary in the three: these go on, the one says why it does not, and catches up", async () => {
@@ -111,7 +135,7 @@ describe("four validators", () => {
     expect([ready, checks.find(({ name }) => name === "quorum")]).toMatchObject([false, { ok: false }]);
 
     load = await startLoad(testnet, 8, others(alone));
-    await load.more(300);
+    await load.more(150);
     await load.stop();
     const { sequence } = await testnet.client(alone).status();
 

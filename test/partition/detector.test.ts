@@ -67,6 +67,10 @@ describe("the failure detector", () => {
     expect(detector.isSuspect(now + 62_000)).toBe(true);
   });
 
+  it("misses a peer as soon as before when it was gone for a while and came back", () => {
+    expect(patienceAfter([...steady, 20_000, ...steady])).toBe(patienceAfter(steady));
+  });
+
   it("forgets old habits: after 64 steady heartbeats a once uneven peer is missed as soon as any", () => {
     const uneven = steady.map((_, index) => (index % 2 === 0 ? 50 : 1500));
     expect(patienceAfter([...uneven, ...Array.from({ length: 64 }, () => heartbeatMs)])).toBe(patienceAfter(steady));

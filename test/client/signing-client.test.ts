@@ -73,6 +73,21 @@ describe("a signing client", () => {
     });
   });
 
+  it("does not call it certain either that nothing happened when the connection broke after the request was sent", async () => {
+    const broken = new ClientError({ code: "no_node", message: "the connection broke", details: { sent: true } });
+    const submit = (http: ReturnType<typeof scripted>) => createSigningClient({ http, sign, patienceMs: 120 }).submit([operation]);
+    await expect(submit(scripted([broken, failure("no_quorum")]))).rejects.toMatchObject({ code: "outcome_unknown" });
+    await expect(submit(scripted([failure("no_node"), failure("no_quorum")]))).rejects.toMatchObject({ code: "no_quorum" });
+  });
+
+  it("says at once that an answer was a lie, whatever came before", async () => {
+    const http = scripted([failure("outcome_unknown"), failure("verification_failed")]);
+    await expect(createSigningClient({ http, sign }).submit([operation])).rejects.toMatchObject({
+      code: "verification_failed",
+      exitCode: 6,
+    });
+  });
+
   it("loses patience, and says which request to ask for", async () => {
     const http = scripted(["pending"]);
     const error = await createSigningClient({ http, sign, patienceMs: 120 })

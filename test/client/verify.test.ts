@@ -163,6 +163,7 @@ describe("a certified read", () => {
       "bad-state-proof",
     ],
     ["of another network", createPaperNetwork(4, "other").certified(entries, "key4"), "bad-certificate"],
+    ["under other validators", net.certified(entries, "key4", 16, createPaperNetwork(4, "other").committee), "bad-certificate"],
     ["of the genesis", net.certified(entries, "key4", 0), "other-place"],
     ["of an older checkpoint than asked for", net.certified(entries, "key4", 15), "too-old"],
     ["that is local", { ...net.certified(entries, "key4"), consistency: "local" }, "malformed"],

@@ -38,11 +38,12 @@ export interface PaperNetwork {
     results: readonly KvResult[],
     options?: { sequence?: number; index?: number; by?: readonly number[] },
   ): ProvenJson;
-  /** A true certified read of a state with these entries. */
+  /** A true certified read of a state with these entries, at a checkpoint whose epoch root is that of these validators. */
   certified(
     entries: Readonly<Record<string, { value: string; version: number; sequence: number }>>,
     key: string,
     sequence?: number,
+    ofValidators?: Committee,
   ): CertifiedAnswer;
 }
 
@@ -150,7 +151,7 @@ export const createPaperNetwork = (n: number, name = "paper"): PaperNetwork => {
         },
       };
     },
-    certified(entries, key, sequence = 16) {
+    certified(entries, key, sequence = 16, ofValidators = committee) {
       const path = (each: string) => hashBytes(applicationKey(utf8(each)));
       const leaves = Object.entries(entries).map(([each, entry]) => ({
         path: path(each),
@@ -161,7 +162,7 @@ export const createPaperNetwork = (n: number, name = "paper"): PaperNetwork => {
         sequence,
         stateRoot: rawToDigest(rootOf(leaves, 0)) as Digest,
         logHash: sha256(utf8(`log ${sequence}`)),
-        epochRoot: epochRoot(committee),
+        epochRoot: epochRoot(ofValidators),
       };
       const fields = { epoch: 0, view: 0, sequence, digest: checkpointDigest(roots) };
       const checkpoint: CheckpointJson = {

@@ -67,15 +67,31 @@ interface Damage {
   apply(random: Random, content: Buffer, other: Buffer): Buffer;
 }
 
+const flip = (content: Buffer, at: number, bit: number): Buffer => {
+  if (at < content.length) content[at] = (content[at] as number) ^ (1 << bit);
+  return content;
+};
+
+/** Where the records of a log begin, as far as they can be followed; of other files somewhere. */
+const headersOf = (content: Buffer): number[] => {
+  const headers: number[] = [];
+  for (let at = 0; at + 7 <= content.length; at += 7 + content.readUInt16LE(at + 4)) headers.push(at);
+  return headers.length === 0 ? [0] : headers;
+};
+
 const damages: readonly Damage[] = [
+  { name: "flip a bit", cuts: false, apply: (random, content) => flip(content, random.int(content.length), random.int(8)) },
   {
-    name: "flip",
+    name: "flip a bit of a header",
     cuts: false,
+    apply: (random, content) => flip(content, random.pick(headersOf(content)) + random.int(7), random.int(8)),
+  },
+  {
+    // a wrong length and a wrong checksum at once look like a write that was cut short
+    name: "flip bits",
+    cuts: true,
     apply(random, content) {
-      for (let count = random.pick([1, 1, 2, 8]); count > 0 && content.length > 0; count--) {
-        const at = random.int(content.length);
-        content[at] = (content[at] as number) ^ (1 << random.int(8));
-      }
+      for (let count = random.between(2, 8); count > 0; count--) flip(content, random.int(content.length), random.int(8));
       return content;
     },
   },

@@ -1,5 +1,5 @@
 /** Every way to lie, by name. */
-import type { Adversary } from "./kit.ts";
+import { type Adversary, intercept } from "./kit.ts";
 import { censor, equivocate, invalidBatch, slowPrimary } from "./proposals.ts";
 import { flood, malformed, replay, selective, silent } from "./traffic.ts";
 import { lieInTransfer } from "./transfer.ts";
@@ -30,8 +30,8 @@ export type BehaviourName = keyof typeof behaviours;
 
 export const behaviourNames = Object.keys(behaviours) as BehaviourName[];
 
-/** Several ways at once: the first is nearest to the wire. */
+/** Several ways at once: the first is nearest to the wire. None at all only turns a deaf ear to its own words. */
 export const combine =
   (adversaries: readonly Adversary[]): Adversary =>
   (network, kit) =>
-    adversaries.reduce((wrapped, adversary) => adversary(wrapped, kit), network);
+    adversaries.reduce((wrapped, adversary) => adversary(wrapped, kit), intercept(network, kit, {}));

@@ -1,16 +1,27 @@
 /** Kinds of universes, by name. */
+import { forkScript, twinsScript } from "./twins.ts";
 import type { UniverseOptions } from "./universe.ts";
 
 export interface Scenario {
   readonly summary: string;
-  readonly options: Omit<UniverseOptions, "seed">;
+  /** what it asks of the universe of this seed, over what the caller asks for */
+  readonly options: (seed: bigint) => Partial<Omit<UniverseOptions, "seed">>;
 }
 
 export const scenarios = {
-  swarm: { summary: "everything is drawn from the seed: size, faults and their rates", options: {} },
-  calm: { summary: "nothing fails and nobody lies", options: { calm: true, faults: 0 } },
-  crashes: { summary: "everything fails, and nobody lies", options: { faults: 0 } },
-  "real-signatures": { summary: "as swarm, with Ed25519 in place of simulated signatures", options: { realSignatures: true } },
+  swarm: { summary: "everything is drawn from the seed: size, faults, liars and their rates", options: () => ({}) },
+  calm: { summary: "nothing fails and nobody lies", options: () => ({ calm: true, faults: 0 }) },
+  crashes: { summary: "everything fails, and nobody lies", options: () => ({ faults: 0 }) },
+  liars: { summary: "f validators lie, and nothing else fails", options: () => ({ calm: true }) },
+  "real-signatures": { summary: "as swarm, with Ed25519 in place of simulated signatures", options: () => ({ realSignatures: true }) },
+  twins: {
+    summary: "one of four validators runs twice; the seed numbers who hears whom in the first views",
+    options: (seed) => ({ calm: true, faults: 0, nodes: 4, twins: twinsScript(seed) }),
+  },
+  fork: {
+    summary: "two of four validators run twice, more than can be borne: the judges have to see the fork",
+    options: () => ({ calm: true, faults: 0, nodes: 4, twins: forkScript() }),
+  },
 } as const satisfies Readonly<Record<string, Scenario>>;
 
 export type ScenarioName = keyof typeof scenarios;

@@ -2,7 +2,7 @@
 import type { Violation } from "./judges/violation.ts";
 import { scenarios, type ScenarioName } from "./scenarios.ts";
 import { createTrace } from "./trace.ts";
-import { runUniverse, type UniverseReport } from "./universe.ts";
+import { runUniverse, type UniverseOptions, type UniverseReport } from "./universe.ts";
 
 export interface SimulateOptions {
   /** of the first run; each later run has the next seed */
@@ -45,12 +45,14 @@ export const simulate = async (options: SimulateOptions): Promise<Simulation> =>
   let [done, steps, deliveries, ordered] = [0, 0, 0, 0];
   let last = "";
   for (let run = 0; run < runs; run += 1) {
+    const own = (seed + BigInt(run)) & seedMask;
+    const wishes: Partial<UniverseOptions> = scenarios[scenario].options(own);
     const report = await runUniverse({
       ...(nodes === undefined ? {} : { nodes }),
       ...(faults === undefined ? {} : { faults }),
       ...(maxSteps === undefined ? {} : { maxSteps }),
-      ...scenarios[scenario].options,
-      seed: (seed + BigInt(run)) & seedMask,
+      ...wishes,
+      seed: own,
     });
     done += 1;
     steps += report.steps;

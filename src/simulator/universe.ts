@@ -8,12 +8,15 @@ import type { SimulatedNode } from "./node.ts";
 import { drawPlan, type FaultKind, type Plan, type PlanWishes } from "./plan.ts";
 import { createStreams } from "./random.ts";
 import type { WorldOptions } from "./scene.ts";
+import type { TwinsScript } from "./twins.ts";
 import { createWorld, type World } from "./world.ts";
 
 export interface UniverseOptions extends PlanWishes, Pick<WorldOptions, "disguiseOf" | "realSignatures"> {
   readonly seed: bigint;
   /** events after which the run ends without a verdict on liveness */
   readonly maxSteps?: number;
+  /** validators that run twice, and who hears whom until the core is healed */
+  readonly twins?: TwinsScript;
   /** changes what was drawn */
   readonly adjust?: (plan: Plan) => Plan;
 }
@@ -64,7 +67,7 @@ const heal = (world: World, core: readonly SimulatedNode[]): void => {
   for (const node of nodes) {
     node.clock.wallOffsetMs = 0;
     node.clock.rate = 1;
-    if (!node.honest || core.includes(node)) continue;
+    if (!world.honest.includes(node) || core.includes(node)) continue;
     world.gone.add(node);
     if (random.chance(0.5)) node.crash(false);
     else
@@ -138,11 +141,11 @@ const demandLiveness = async (world: World, core: readonly SimulatedNode[]): Pro
   return undefined;
 };
 
-/** The liars of a plan, each behind its behaviours. */
+/** The liars of a plan, each behind its behaviours. A twin only does not listen to its other self, or it would stop. */
 const disguisesOf =
-  (plan: Plan): NonNullable<WorldOptions["disguiseOf"]> =>
+  (plan: Plan, twins: readonly number[]): NonNullable<WorldOptions["disguiseOf"]> =>
   (validator, { committee, notary, signBytes, random }) => {
-    const names = plan.behaviours[plan.liars.indexOf(validator)];
+    const names = twins.includes(validator) ? [] : plan.behaviours[plan.liars.indexOf(validator)];
     if (names === undefined) return undefined;
     const adversary = combine(names.map((name) => behaviours[name]));
     const signer = createSigner(notary.key(`validator ${validator}`), signBytes);
@@ -154,7 +157,14 @@ const disguisesOf =
 export const runUniverse = async (options: UniverseOptions): Promise<UniverseReport> => {
   const drawn = drawPlan(createStreams(options.seed)("config"), options);
   const plan = options.adjust?.(drawn) ?? drawn;
-  const world = createWorld({ disguiseOf: disguisesOf(plan), ...options, plan, maxSteps: options.maxSteps ?? DEFAULT_STEPS });
+  const { twins, ...rest } = options;
+  const world = createWorld({
+    disguiseOf: disguisesOf(plan, twins?.twins ?? []),
+    ...rest,
+    ...(twins === undefined ? {} : { twins: twins.twins, filter: twins.filter }),
+    plan,
+    maxSteps: options.maxSteps ?? DEFAULT_STEPS,
+  });
   const { court, schedule, workload, faults, links } = world;
   for (const node of world.nodes) node.start();
   workload.start();
@@ -162,6 +172,7 @@ export const runUniverse = async (options: UniverseOptions): Promise<UniverseRep
   await world.run(plan.safetyUs);
   workload.stop();
   const core = chooseCore(world);
+  twins?.lift();
   heal(world, core);
   const recoveryMs = world.violation === undefined ? await demandLiveness(world, core) : undefined;
   if (world.violation === undefined && recoveryMs !== undefined) court.clients.settle(true);

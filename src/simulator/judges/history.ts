@@ -20,6 +20,8 @@ export interface Position {
 
 interface Block {
   readonly digest: Digest;
+  /** of the first that was seen; undefined for the genesis */
+  readonly certificate: CommitCertificate | undefined;
   readonly requests: readonly Request[];
   roots: { readonly stateRoot: Digest; readonly logHash: Digest } | undefined;
   answers: Uint8Array | undefined;
@@ -59,8 +61,16 @@ export interface HistoryOptions {
 const chain = (previous: Digest, digest: Digest): Digest => hash("sha256", Buffer.from(previous + digest, "hex"), "hex") as Digest;
 const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.from(a.buffer, a.byteOffset, a.length).equals(b);
 
+/** Who signed both of two certificates that can not both be: no honest validator did. */
+const culprits = (first: CommitCertificate | undefined, second: CommitCertificate): string => {
+  if (first === undefined || first.view !== second.view) return "";
+  const signed = new Set(first.commits.map(({ replica }) => replica as number));
+  const both = second.commits.flatMap(({ replica }) => (signed.has(replica) ? [`#${replica}`] : []));
+  return `; both are signed by ${both.join(" and ")}`;
+};
+
 export const createHistoryJudge = ({ notary, certificates, genesisLogHash, violate, committed }: HistoryOptions): HistoryJudge => {
-  const blocks: Block[] = [{ digest: "" as Digest, requests: [], roots: undefined, answers: undefined }];
+  const blocks: Block[] = [{ digest: "" as Digest, certificate: undefined, requests: [], roots: undefined, answers: undefined }];
   const logHashes: Digest[] = [genesisLogHash];
   const orderedUpTo = new Map<number, number>();
   const positions = new Map<Digest, Position>();
@@ -79,7 +89,7 @@ export const createHistoryJudge = ({ notary, certificates, genesisLogHash, viola
       if (hash("sha256", bytes.subarray(0, -64), "hex") !== id || !notary.wasRequested(id))
         violate("validity", `sequence ${sequence} orders a request that nobody made: ${id}`);
     }
-    blocks.push({ digest, requests: batch.requests, roots: undefined, answers: undefined });
+    blocks.push({ digest, certificate, requests: batch.requests, roots: undefined, answers: undefined });
     logHashes.push(chain(logHashes[sequence - 1] as Digest, digest));
   };
 
@@ -130,7 +140,11 @@ export const createHistoryJudge = ({ notary, certificates, genesisLogHash, viola
       orderedUpTo.set(node, sequence);
       const known = blocks[sequence];
       if (known === undefined) first(certificate, batch);
-      else if (known.digest !== digest) violate("agreement", `#${node} runs ${digest} at sequence ${sequence}, others ran ${known.digest}`);
+      else if (known.digest !== digest)
+        violate(
+          "agreement",
+          `#${node} runs ${digest} at sequence ${sequence}, others ran ${known.digest}${culprits(known.certificate, certificate)}`,
+        );
       committed(view, sequence, digest);
     },
     executed(node, sequence, stateRoot, logHash, answers) {

@@ -83,9 +83,16 @@ const isCheckpointDurable = (disk: Disk, message: Checkpoint): boolean => {
   return header.stateRoot === message.stateRoot && header.logHash === message.logHash;
 };
 
+/** The primary signed both, and so did some others: more than can be honest. */
+const signersOfBoth = (first: PreparedCertificate, second: PreparedCertificate): string => {
+  const signed = new Set(first.prepares.map(({ replica }) => replica));
+  const both = second.prepares.flatMap(({ replica }) => (signed.has(replica) ? [`#${replica}`] : []));
+  return ["the primary", ...both].join(" and ");
+};
+
 export const createWordsJudge = (certificates: CertificateJudge, violate: Violate): WordsJudge => {
   const speakers = new Map<number, Speaker>();
-  const preparedDigests = new Map<string, Digest>();
+  const preparedAt = new Map<string, PreparedCertificate>();
   const committedDigests = new Map<number, { readonly view: number; readonly digest: Digest }>();
   const newViews = new Map<string, AcceptedNewView>();
   let viewChanges = 0;
@@ -177,9 +184,13 @@ export const createWordsJudge = (certificates: CertificateJudge, violate: Violat
       const { view, sequence, digest } = certificate;
       if (!certificates.prepared(certificate)) violate("certificates", `#${node} holds a bad prepared certificate for ${sequence}`);
       const place = `${view}/${sequence}`;
-      const known = preparedDigests.get(place);
-      if (known !== undefined && known !== digest) violate("prepared-uniqueness", `two digests prepared in view ${view} at ${sequence}`);
-      preparedDigests.set(place, digest);
+      const known = preparedAt.get(place);
+      if (known === undefined) preparedAt.set(place, certificate);
+      else if (known.digest !== digest)
+        violate(
+          "prepared-uniqueness",
+          `two digests prepared in view ${view} at ${sequence}; both are signed by ${signersOfBoth(known, certificate)}`,
+        );
     },
     entered(node, newView) {
       if (!certificates.newView(newView)) violate("certificates", `#${node} enters view ${newView.message.view} on a bad NEW-VIEW`);

@@ -38,7 +38,7 @@ export type Family = NumberFamily | HistogramFamily;
 export interface MetricSources {
   readonly measures: Measures;
   readonly replica: Pick<Replica, "describe">;
-  readonly status: () => Pick<StatusReport, "quorum" | "syncing" | "blocked">;
+  readonly status: () => Pick<StatusReport, "connectivity" | "quorum" | "syncing" | "blocked">;
   readonly network: { counters(): Readonly<NetworkCounters> } & Pick<Network, "peers">;
   readonly pool: Pick<WorkerPool, "stats">;
   /** the node's own, by `family.reason` */
@@ -99,6 +99,12 @@ const consensusFamilies = ({ replica, status, clock }: MetricSources): Family[] 
       return Object.entries({ n, f, size, reachable }).map(([kind, value]) => ({ labels: { kind }, value }));
     },
     ["kind"],
+  ),
+  gauge(
+    "byz_connectivity",
+    "1 for the state of the links as seen from here, 0 for the others",
+    () => ["whole", "degraded", "minority", "split"].map((state) => ({ labels: { state }, value: flag(status().connectivity === state) })),
+    ["state"],
   ),
   gauge("byz_syncing", "1 while catching up", () => flag(status().syncing)),
   gauge(

@@ -52,6 +52,7 @@ const createMeasured = () => {
     clock: { now: () => time },
     replica: { describe: () => summary } as unknown as Replica,
     status: () => ({
+      connectivity: "whole",
       quorum: { n: 4, f: 1, size: 3, reachable: 4 },
       syncing: false,
       blocked: { reason: "no_quorum", since: 0, waitingFor: [] },

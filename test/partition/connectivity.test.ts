@@ -124,6 +124,12 @@ describe("partial connectivity", () => {
     expect(seenBy(1, 4, arrives).broken).toEqual([{ from: 0, to: 2 }, { from: 2, to: 0 }]); // prettier-ignore
   });
 
+  it("does not take one whom nobody hears for linked with one of whom others tell", () => {
+    const links = [[0, 1], [1, 2]]; // prettier-ignore
+    const arrives: Arrives = (from, to) => links.some((link) => link.includes(from) && link.includes(to));
+    expect(seenBy(0, 4, arrives)).toMatchObject({ state: "split", sides: [[0, 1, 2], [3]], reached: [0, 1] });
+  });
+
   it("lets a ring of seven not commit, and one in which everybody misses one neighbour do", () => {
     const distance = (a: number, b: number): number => Math.min((a - b + 7) % 7, (b - a + 7) % 7);
     expect(seenBy(0, 7, (from, to) => distance(from, to) <= 1).state).toBe("split");

@@ -16,6 +16,7 @@ import { partitionsCommand } from "./partitions.ts";
 import { peersCommand } from "./peers.ts";
 import { proveCommand } from "./prove.ts";
 import { putCommand } from "./put.ts";
+import { sharedCommand } from "./shared.ts";
 import { simulateCommand } from "./simulate.ts";
 import { startCommand } from "./start.ts";
 import { explainCommand } from "./explain.ts";
@@ -31,6 +32,7 @@ const grouped = (heading: string, members: readonly CommandFactory[]): CommandFa
 export const commands: readonly CommandFactory[] = [
   ...grouped("Set up and run:", [initCommand, keysCommand, genesisCommand, configCommand, completionCommand, startCommand]),
   ...grouped("The ledger:", [putCommand, getCommand, delCommand, listCommand, txnCommand, watchCommand, proveCommand, blocksCommand]),
+  ...grouped("Documents writable on both sides of a partition:", [sharedCommand]),
   ...grouped("What a node knows:", [statusCommand, explainCommand, validatorsCommand, peersCommand, partitionsCommand]),
   ...grouped("Trouble:", [doctorCommand, debugCommand]),
   ...grouped("Try:", [testnetCommand, benchCommand, simulateCommand]),

@@ -18,6 +18,7 @@ import type {
 import { ClientError } from "./errors.ts";
 import type { ExplainAnswer } from "./operate-answers.ts";
 import type { CertifiedAnswer } from "./proof-document.ts";
+import type { SharedAnswer, SharedChange, SharedEditAnswer, SharedListAnswer } from "./shared-answers.ts";
 import { createTransport, type Exchange, type HttpClientOptions, parseJson } from "./http-transport.ts";
 
 /** Text stands for its UTF-8 bytes. */
@@ -64,6 +65,14 @@ export interface HttpClient {
   metrics(): Promise<string>;
   /** oldest first */
   partitions(): Promise<readonly PartitionAnswer[]>;
+  /** the shared documents that the node has, ascending by name */
+  listShared(): Promise<SharedListAnswer>;
+  /** undefined when the node has no such document */
+  shared(name: string): Promise<SharedAnswer | undefined>;
+  /** its content in canonical bytes; undefined when the node has no such document */
+  sharedRaw(name: string): Promise<Uint8Array | undefined>;
+  /** All of the changes or none; with or without a quorum. Repeating it makes the changes twice. */
+  editShared(name: string, changes: readonly SharedChange[]): Promise<SharedEditAnswer>;
   /** undefined when the node does not have it */
   block(sequence: number): Promise<BlockAnswer | undefined>;
   blocks(range?: { readonly from?: number; readonly limit?: number }): Promise<readonly BlockAnswer[]>;
@@ -94,7 +103,41 @@ const expectation = (options: PutOptions | undefined): Record<string, string> =>
   return options?.ifVersion === undefined ? {} : { "if-match": `"${options.ifVersion}"` };
 };
 
+const sharedPath = (name: string): string => {
+  // a URL parser resolves these; no document is called so
+  if (name === "." || name === "..") throw new ClientError({ code: "invalid_request", message: `no document is called ${name}` });
+  return `/v1/shared/${percentEncode(name)}`;
+};
+
 const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+
+/** How calls are made. */
+interface Calls {
+  json<T>(request: Exchange): Promise<T>;
+  read<T>(path: string): Promise<T>;
+  orAbsent<T>(answer: Promise<T>): Promise<T | undefined>;
+  readonly exchange: ReturnType<typeof createTransport>["exchange"];
+}
+
+const sharedCalls = ({
+  json,
+  read,
+  orAbsent,
+  exchange,
+}: Calls): Pick<HttpClient, "listShared" | "shared" | "sharedRaw" | "editShared"> => ({
+  listShared: () => read("/v1/shared"),
+  shared: async (name) => orAbsent(read<SharedAnswer>(sharedPath(name))),
+  sharedRaw: async (name) =>
+    orAbsent(exchange({ method: "GET", path: `${sharedPath(name)}?raw=1`, repeatable: true }).then(({ body }) => body)),
+  editShared: async (name, changes) =>
+    json({
+      method: "POST",
+      path: sharedPath(name),
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ changes }),
+      repeatable: false,
+    }),
+});
 
 /** @throws ClientError `invalid_request` when a URL is not one */
 export const createHttpClient = (options: HttpClientOptions): HttpClient => {
@@ -175,6 +218,7 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
       return new TextDecoder().decode(body);
     },
     partitions: () => read("/v1/partitions"),
+    ...sharedCalls({ json, read, orAbsent, exchange: transport.exchange }),
     block: (sequence) => orAbsent(read<BlockAnswer>(`/v1/blocks/${sequence}`)),
     blocks: ({ from, limit } = {}) => read(`/v1/blocks${query({ from, limit })}`),
     ready: () => json({ method: "GET", path: "/readyz?verbose", repeatable: true, accept: [503] }),

@@ -36,6 +36,24 @@ describe("the journal", () => {
     expect(disk.store.get(key("vote"))).toBeDefined();
   });
 
+  it("asks for what survives a power failure, every time", () => {
+    const disk = createManualDisk();
+    const durable: boolean[] = [];
+    const store: Pick<typeof disk.store, "write"> = {
+      write(operations, options, done) {
+        durable.push(options.durable);
+        disk.store.write(operations, options, done);
+      },
+    };
+    const journal = createJournal(store, () => undefined);
+    for (const name of ["a", "b"]) {
+      journal.save([operation(name)]);
+      journal.flush();
+      disk.finish();
+    }
+    expect(durable).toEqual([true, true]);
+  });
+
   it("keeps the order: what needs no write still waits for what came before it", () => {
     const { disk, journal, done, say } = createJournalOn();
     journal.save([operation("a")]);

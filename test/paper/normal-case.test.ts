@@ -294,6 +294,20 @@ describe("prepared and committed", () => {
     expect(effectsOf(backup.commit(3, 0, 1, batch.digest), "execute")).toEqual([]);
   });
 
+  it("takes another valid signature over the same vote for a repetition, not for a contradiction", () => {
+    const backup = createLone();
+    const batch = backup.batch(backup.request(1));
+    backup.prePrepare(0, 1, batch);
+    for (const kind of ["prepare", "commit"] as const) {
+      const [signed] = [backup.sign({ kind, epoch: 0, view: 0, sequence: 1, digest: batch.digest, replica: 2 } as never)];
+      backup.give({ type: kind, signed } as never);
+      const again = { ...(signed as object), signature: new Uint8Array(64).fill(kind.length) };
+      const effects = backup.give({ type: kind, signed: again } as never);
+      expect(reasonsOf(effects)).toEqual(["duplicate"]);
+      expect(effectsOf(effects, "evidence")).toEqual([]);
+    }
+  });
+
   it("executes in the order of the sequences", () => {
     const backup = createLone();
     const first = backup.batch(backup.request(1));

@@ -448,6 +448,25 @@ describe("a backup that is sent NEW-VIEW", () => {
     expect(effectsOf(backup.newView(2, changes(backup, 2)), "relay")).toEqual([{ type: "relay", to: [2], requests: [request] }]);
   });
 
+  it("does not enter a view on the word of anybody but its primary", () => {
+    const backup = createLone();
+    const signed = backup.signedNewView(2, changes(backup, 2), []);
+    const stolen = backup.sign({ ...signed.message, replica: 3 as typeof signed.message.replica });
+    const effects = backup.give({ type: "new-view", signed: { ...stolen, proposalSignatures: [] } as never });
+    expect(reasonsOf(effects)).toEqual(["not-the-primary"]);
+    expect(backup.replica.status()).toMatchObject({ view: 0, active: true });
+  });
+
+  it("keeps what comes for the view that it waits for until that has begun", () => {
+    const backup = createLone({ self: 3 });
+    for (const from of [0, 1]) backup.viewChange(from, 1);
+    expect(backup.replica.status()).toMatchObject({ view: 1, active: false });
+    const batch = backup.batch(backup.request(1));
+    expect(said(backup.prePrepare(1, 1, batch))).toEqual([]);
+    const begun = [0, 1, 2].map((from) => backup.signedViewChange(from, 1));
+    expect(said(backup.newView(1, begun))).toEqual(["prepare"]);
+  });
+
   it("handles what overtook the NEW-VIEW", () => {
     const backup = createLone();
     const batch = backup.batch(backup.request(1));

@@ -37,7 +37,10 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ["node:"],
   },
   testnet: { imports: ["protocol", "wire", "signing", "node", "client"], packages: ["node:"] },
-  cli: { imports: ["protocol", "wire", "signing", "ledger", "node", "client", "testnet", "simulator"], packages: ["node:", "commander", "pino"] },
+  cli: {
+    imports: ["protocol", "wire", "signing", "ledger", "node", "client", "testnet", "simulator"],
+    packages: ["node:", "commander", "pino"],
+  },
   "index.ts": { imports: ["protocol", "wire", "signing", "storage", "ledger", "node", "client"], packages: [] },
 };
 

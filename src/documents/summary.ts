@@ -1,4 +1,4 @@
-/** What a node has of a document, in few words: enough for a peer to know what to send (docs/documents.md "Synchronisation"), and what the ledger anchors. */
+/** What a node has of a document, in few words: enough for a peer to know what to send (docs/documents.md "Synchronisation"). */
 import { Buffer } from "node:buffer";
 import type { Digest, PublicKey } from "../protocol/ids.ts";
 import { concatBytes } from "../wire/bytes.ts";
@@ -80,6 +80,6 @@ const domain = Buffer.from("byz/1/document-heads\0", "latin1");
 
 /**
  * H("byz/1/document-heads" ‖ 0x00 ‖ the summary's bytes): names everything that the document holds, since each tip names its past. Two nodes with the same digest
- * show the same bytes. This is what the ledger anchors.
+ * show the same bytes.
  */
 export const summaryDigest = (summary: Summary): Digest => sha256(concatBytes([domain, encodeSummary(summary)]));

@@ -105,7 +105,12 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
         connectedSince,
       })),
     partitions: () => partitionReports(committee, options.presence.episodes()),
-    shared: options.shared,
+    shared: {
+      ...options.shared,
+      // a key that returned without its data may have written what it does not know any more: it must not fork its own history
+      edit: (name, changes) =>
+        replica.describe().passive ? Promise.resolve({ ok: false, reason: "behind" }) : options.shared.edit(name, changes),
+    },
     cut: options.cut,
     ready: () => {
       options.refreshStanding();

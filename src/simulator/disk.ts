@@ -14,8 +14,6 @@ export interface DiskOptions {
   readonly flushUs: number;
   /** promises may be waiting for what just happened */
   readonly promised: () => void;
-  /** chance that the write at the edge of a power cut leaves something unreadable behind */
-  readonly tornChance: number;
   /** a call into the disk is about to happen: the moment for a power cut between two effects */
   readonly boundary: () => void;
 }
@@ -181,10 +179,7 @@ export const createDisk = (options: DiskOptions): Disk => {
       underWay = [];
       const kept = random.int(pending.length + 1);
       for (const group of pending.slice(0, kept)) medium.apply(group, true);
-      const torn = pending[kept];
-      // the log's checksum shows a torn end, which is dropped; with bad luck the sector held a neighbour too
-      const neighbour = torn !== undefined && random.chance(options.tornChance) ? torn.operations[0] : undefined;
-      if (neighbour !== undefined && medium.values.has(textOf(neighbour.key))) medium.bad.add(textOf(neighbour.key));
+      // a torn group at the edge is dropped whole: its checksum shows it
     },
     wipe() {
       life += 1;

@@ -127,7 +127,7 @@ const populate = (scene: Scene, universe: Universe, watch: NodeWatch): void => {
       index: owner as ReplicaIndex,
       endpoint,
       disk: (later, boundary) =>
-        createDisk({ random: streams("storage"), later, boundary, flushUs: plan.flushUs, promised: universe.promised, tornChance: 0 }),
+        createDisk({ random: streams("storage"), later, boundary, flushUs: plan.flushUs, promised: universe.promised }),
       ...(disguise === undefined ? {} : { disguise }),
       watch,
     });

@@ -1,6 +1,7 @@
 /** Signatures under what was never signed. */
 import { describe, expect, it } from "vitest";
 import type { Commit, Signed } from "../../src/protocol/messages.ts";
+import { createTestNetwork, slotOf } from "../signing/network.ts";
 import { createStage, kindOf } from "./stage.ts";
 
 describe("a vote", () => {
@@ -31,6 +32,23 @@ describe("a vote", () => {
     stage.intercept("real COMMITs arrive again", undefined);
     stage.until("all agree", () => stage.agree(request), 60_000);
     await stage.matches("prepare-as-commit");
+  });
+
+  it("replayed so is none under real signatures either, alone or in a certificate", () => {
+    const net = createTestNetwork(4);
+    const slot = slotOf(0, 1);
+    const { prepares } = net.prepared(slot, [1, 2, 3]);
+    const verifier = net.verifier();
+    const reasons: string[] = [];
+    for (const { replica, signature } of prepares) {
+      verifier.verifyVote<Commit>({ message: { kind: "commit", ...slot, replica }, signature }, (outcome) =>
+        reasons.push(outcome.status === "refused" ? outcome.failure.reason : outcome.status),
+      );
+    }
+    verifier.verifyCommitCertificate({ ...slot, commits: prepares }, (outcome) =>
+      reasons.push(outcome.status === "refused" ? outcome.failure.reason : outcome.status),
+    );
+    expect(reasons).toEqual(["bad-signature", "bad-signature", "bad-signature", "bad-certificate-signature"]);
   });
 
   it("of a primary for two batches commits at most one of them, and is held as proof", async () => {

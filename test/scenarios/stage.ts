@@ -1,6 +1,8 @@
 /**
  * A stage for scripts: a world whose every act and outcome is written down. The whole transcript is compared with the one in `transcripts/`, so that any
  * change of behaviour is read as a diff; what must hold in any case is asserted besides.
+ *
+ * `npm run test:unit -- test/scenarios -u` writes the transcripts again.
  */
 import { join } from "node:path";
 import { expect } from "vitest";

@@ -43,13 +43,17 @@ describe("seeds of every kind", () => {
     expect(found.ordered).toBeGreaterThan(runs);
   };
 
-  // 1002: a request whose own node was gone waited in one pool for ever
   it("hold with faults of links, disks, clocks and processes", () => hold(1002n, 3, "crashes"));
   it("hold with liars among four nodes", () => hold(2000n, 4, "swarm", 4));
   it("hold with two liars among seven nodes", () => hold(2100n, 2, "swarm", 7));
 });
 
 describe("seeds that once broke something", () => {
+  it("a request whose own node is gone is not forgotten by all but one", async () => {
+    const found = await simulate({ seed: 1008n, runs: 1, scenario: "crashes", nodes: 4 });
+    expect(found.violations).toEqual([]);
+  });
+
   it("a single node remembers what it executed when it died", async () => {
     const found = await simulate({ seed: 3049n, runs: 1, scenario: "crashes", nodes: 1 });
     expect(found.violations).toEqual([]);

@@ -1,0 +1,42 @@
+/** `byz simulate` as people and scripts use it. */
+import { describe, expect, it } from "vitest";
+import { runCli } from "../../src/cli/main.ts";
+
+const run = async (...args: string[]): Promise<{ readonly status: number; readonly out: string; readonly err: string }> => {
+  let [out, err] = ["", ""];
+  const status = await runCli(["simulate", ...args], {
+    stdout: (text) => (out += String(text)),
+    stderr: (text) => (err += text),
+    environment: {},
+    colour: false,
+    signal: new AbortController().signal,
+    stdin: async () => new Uint8Array(),
+  });
+  return { status, out, err };
+};
+
+describe("byz simulate", () => {
+  it("prints the same trace hash for the same seed", async () => {
+    const args = ["--seed", "42", "--nodes", "4", "--steps", "3000", "--json"];
+    const first = await run(...args);
+    const second = await run(...args);
+    expect(first.status).toBe(0);
+    const { traceHash, violations, steps, runs } = JSON.parse(first.out) as Record<string, unknown>;
+    expect({ violations, steps, runs }).toEqual({ violations: [], steps: 3000, runs: 1 });
+    expect(traceHash).toMatch(/^[0-9a-f]{16}$/);
+    expect((JSON.parse(second.out) as Record<string, unknown>)["traceHash"]).toBe(traceHash);
+  });
+
+  it("ends with 1 and the command that runs a violation again", async () => {
+    const { status, out } = await run("--seed", "5", "--scenario", "fork");
+    expect(status).toBe(1);
+    expect(out).toContain("seed 5 breaks ");
+    expect(out).toContain("again: byz simulate --seed 5 --scenario fork");
+  });
+
+  it("refuses a seed that is none", async () => {
+    const { status, err } = await run("--seed", "-1");
+    expect(status).toBe(2);
+    expect(err).toContain("--seed");
+  });
+});

@@ -1,5 +1,4 @@
 /** Leaving a view: who wants to, when enough do, and the VIEW-CHANGE that binds (PROTOCOL §5). */
-import { primaryOf } from "../protocol/committee.ts";
 import type { ReplicaIndex, View } from "../protocol/ids.ts";
 import type { PreparedCertificate, Signed, ViewChange } from "../protocol/messages.ts";
 import { repeatTo } from "./helping.ts";
@@ -123,6 +122,3 @@ const startNewViewTimer = (turn: Turn): void => {
   const asking = [...state.viewChanges.values()].filter(({ message }) => message.view >= state.view).length;
   if (asking >= state.config.committee.quorum) state.newViewDeadline = time.now + state.patience.requestTimeout();
 };
-
-/** The primary of the view that we wait for. */
-export const awaitedPrimary = (state: State): ReplicaIndex => primaryOf(state.config.committee, state.view);

@@ -195,18 +195,3 @@ export const behaviours: readonly Maker[] = [
   slowPrimary,
   replayRequests,
 ];
-
-export const behaviourByName = {
-  silent,
-  mute,
-  equivocate,
-  doubleVote,
-  omitPrepared,
-  badNewView,
-  farSlotSpam,
-  demandSpam,
-  viewChangeSpam,
-  emptyAnswers,
-  slowPrimary,
-  replayRequests,
-};

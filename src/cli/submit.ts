@@ -63,7 +63,6 @@ const submitUnverified = async (session: Session, operation: KvOperation): Promi
       exitCode: 1,
     });
   }
-  sayUnverified(session);
   return { result, sequence: answer.sequence, requestId: answer.id };
 };
 
@@ -78,6 +77,7 @@ export const submit = async (session: Session, operation: KvOperation, flag: Gen
   if (genesis === undefined) {
     const submitted = await submitUnverified(session, operation);
     refuseConflicts(submitted.result);
+    sayUnverified(session);
     return submitted;
   }
   const { results, sequence, requestId } = await (await verifyingClient(session, genesis)).submit([operation]);

@@ -48,6 +48,8 @@ export type Input =
   | { readonly type: "blocks"; readonly blocks: readonly Verified<CertifiedBatch>[]; readonly from: ReplicaIndex }
   | { readonly type: "stable-checkpoint"; readonly certificate: Verified<CheckpointCertificate> }
   | { readonly type: "status"; readonly status: Status; readonly from: ReplicaIndex }
+  /** the ledger will never run this request: it ran, or its number was used up, while it waited in the pool */
+  | { readonly type: "settled"; readonly request: Digest }
   /** validators this node has a live channel to, itself excluded */
   | { readonly type: "reachable"; readonly peers: readonly ReplicaIndex[] }
   /** the effect `execute` for this sequence is done and on disk */

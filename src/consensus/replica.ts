@@ -8,7 +8,7 @@
  * 4. `time.now` never goes back.
  */
 import type { Digest, Epoch, ReplicaIndex, Sequence, View } from "../protocol/ids.ts";
-import type { Status } from "../protocol/messages.ts";
+import type { Request, Status } from "../protocol/messages.ts";
 import { handleBlocks, handleReachable, handleStatus } from "./catch-up.ts";
 import { handleCheckpoint, handleStableCheckpoint } from "./checkpoints.ts";
 import type { ReplicaConfig, Restored } from "./config.ts";
@@ -20,7 +20,7 @@ import type { Input, Time } from "./input.ts";
 import { handleNewView, makeNewView } from "./new-view.ts";
 import { settle } from "./progress.ts";
 import { handleBatch, handleInvalidBatch, handlePrePrepare } from "./proposals.ts";
-import { handleRequest } from "./requests.ts";
+import { handleRequest, handleSettled } from "./requests.ts";
 import { handleStart, restoreSlots } from "./restart.ts";
 import { createState, inWindow, type State, type Turn } from "./state.ts";
 import { handleTick, nextDeadline, startRepetition } from "./timers.ts";
@@ -39,6 +39,8 @@ export interface Replica {
   step(input: Input, time: Time): readonly Effect[];
   /** monotonic milliseconds at which the input `tick` is due; undefined when nothing is waited for */
   deadline(): number | undefined;
+  /** what waits the longest, and so decides about our patience */
+  oldestRequest(): Request | undefined;
   /** our heartbeat */
   status(): Status;
   /** for people and metrics */
@@ -70,6 +72,7 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
       return turn.effects;
     },
     deadline: () => nextDeadline(state),
+    oldestRequest: () => state.pool.oldest()?.request,
     status: () => statusOf(state),
     describe: () => describe(state),
     isTimely: ({ epoch, view, sequence }) => epoch === config.committee.epoch && view >= state.view && inWindow(state, sequence),
@@ -126,6 +129,8 @@ const handle = (turn: Turn, input: Input): void => {
       return handleStableCheckpoint(turn, input);
     case "status":
       return handleStatus(turn, input);
+    case "settled":
+      return handleSettled(turn, input);
     case "reachable":
       return handleReachable(turn, input);
     case "executed":

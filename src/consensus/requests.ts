@@ -2,10 +2,12 @@
 import { primaryOf } from "../protocol/committee.ts";
 import { nextSequence, type Sequence } from "../protocol/ids.ts";
 import type { Request } from "../protocol/messages.ts";
+import { retractDemand } from "./demand.ts";
 import { viewByHearsay } from "./hearsay.ts";
 import type { Input } from "./input.ts";
 import type { Admission } from "./pool.ts";
 import { isPrimary, others, reject, slotAt, windowTop, type State, type Turn } from "./state.ts";
+import { commitDue } from "./waiting.ts";
 
 /** A passive validator can do nothing for others' requests; its own clients' ones it relays (PROTOCOL §6). */
 const admit = (
@@ -36,6 +38,14 @@ export const handleRequest = (turn: Turn, input: Extract<Input, { type: "request
  * Between views a replica may be the only one that is: it relays to whom the others follow. Where nobody does, there is nobody to relay to:
  * entering the next view relays everything that waits.
  */
+/** No primary could order it any more: to wait for it would be to blame them all. */
+export const handleSettled = (turn: Turn, { request: id }: Extract<Input, { type: "settled" }>): void => {
+  const { state, time, effects } = turn;
+  if (state.pool.remove(id) === undefined) return;
+  effects.push({ type: "refuse-request", id, reason: "already-executed" });
+  if ((commitDue(state) ?? Number.POSITIVE_INFINITY) > time.now) retractDemand(state);
+};
+
 const relayToPrimary = (turn: Turn, requests: readonly Request[]): void => {
   const { state } = turn;
   const view = state.active ? state.view : viewByHearsay(state);

@@ -30,6 +30,18 @@ describe("asking for another view", () => {
     expect(backup.replica.status().demand).toBe(0);
   });
 
+  it("takes it back when the ledger says that the overdue request can never run: no primary could have ordered it", () => {
+    const backup = createLone();
+    const request = backup.request(1);
+    backup.give({ type: "request", request, local: true });
+    backup.wait(1_100);
+    expect(backup.replica.oldestRequest()).toBe(request);
+    const effects = backup.give({ type: "settled", request: request.id });
+    expect(effectsOf(effects, "refuse-request")).toEqual([{ type: "refuse-request", id: request.id, reason: "already-executed" }]);
+    expect([backup.replica.status().demand, backup.replica.oldestRequest()]).toEqual([0, undefined]);
+    expect(backup.give({ type: "settled", request: request.id })).toEqual([]);
+  });
+
   it("does not take it back because others' requests go through: a primary can not censor one client", () => {
     const backup = createLone();
     backup.give({ type: "request", request: backup.request(1, "censored"), local: true });

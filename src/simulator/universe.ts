@@ -19,6 +19,18 @@ export interface UniverseOptions extends PlanWishes, Pick<WorldOptions, "disguis
   readonly twins?: TwinsScript;
   /** changes what was drawn */
   readonly adjust?: (plan: Plan) => Plan;
+  /** called once before anything runs: faults at times of its own, more to judge */
+  readonly stage?: (world: World) => Staged;
+}
+
+/** What a scenario adds to a universe. */
+export interface Staged {
+  /** the core was just healed */
+  readonly healed?: (core: readonly SimulatedNode[]) => void;
+  /** whether what it waits for has happened too; asked from time to time once everything else has settled */
+  readonly isSettled?: () => boolean;
+  /** everything has settled */
+  readonly settled?: () => void;
 }
 
 export interface UniverseReport {
@@ -116,7 +128,7 @@ const patienceUs = ({ f, settings, parameters }: Plan): number =>
   1000 * (30_000 + 2 * (f + 2) * settings.requestTimeoutCeilingMs + 2 * parameters.maxClockDriftMs);
 
 /** The core executes everything it is asked for, and its members agree in the end. @returns virtual milliseconds, undefined if it failed */
-const demandLiveness = async (world: World, core: readonly SimulatedNode[]): Promise<number | undefined> => {
+const demandLiveness = async (world: World, core: readonly SimulatedNode[], staged: Staged): Promise<number | undefined> => {
   const { schedule, workload, court } = world;
   const healedAt = schedule.now;
   const limit = patienceUs(world.plan);
@@ -131,7 +143,7 @@ const demandLiveness = async (world: World, core: readonly SimulatedNode[]): Pro
     }
     if (!asked && schedule.now - healedAt > 2_000_000)
       asked = core.every((node) => workload.ask(node) !== undefined || node.assembly !== undefined);
-    done = asked && isSettled(world, core);
+    done = asked && isSettled(world, core) && staged.isSettled?.() !== false;
     return done || schedule.now - progressAt > limit;
   };
   await world.run(healedAt + 20 * limit, look);
@@ -153,6 +165,28 @@ const disguisesOf =
       adversary(network, { committee, self, signer, random: () => random.next(), after: (delayMs, run) => void clock.after(delayMs, run) });
   };
 
+/** From the first start to convergence. @returns virtual milliseconds from healing to convergence, undefined when it was not reached */
+const runWorld = async (world: World, options: UniverseOptions): Promise<number | undefined> => {
+  const { court, workload, faults, plan } = world;
+  const staged = options.stage?.(world) ?? {};
+  for (const node of world.nodes) node.start();
+  workload.start();
+  faults.start();
+  await world.run(plan.safetyUs);
+  workload.stop();
+  const core = chooseCore(world);
+  options.twins?.lift();
+  heal(world, core);
+  staged.healed?.(core);
+  if (world.violation !== undefined) return undefined;
+  const recoveryMs = await demandLiveness(world, core, staged);
+  if (world.violation === undefined && recoveryMs !== undefined) {
+    court.clients.settle(true);
+    staged.settled?.();
+  }
+  return recoveryMs;
+};
+
 /** Runs one seed's universe to its end, or to the first violation. */
 export const runUniverse = async (options: UniverseOptions): Promise<UniverseReport> => {
   const drawn = drawPlan(createStreams(options.seed)("config"), options);
@@ -165,17 +199,8 @@ export const runUniverse = async (options: UniverseOptions): Promise<UniverseRep
     plan,
     maxSteps: options.maxSteps ?? DEFAULT_STEPS,
   });
-  const { court, schedule, workload, faults, links } = world;
-  for (const node of world.nodes) node.start();
-  workload.start();
-  faults.start();
-  await world.run(plan.safetyUs);
-  workload.stop();
-  const core = chooseCore(world);
-  twins?.lift();
-  heal(world, core);
-  const recoveryMs = world.violation === undefined ? await demandLiveness(world, core) : undefined;
-  if (world.violation === undefined && recoveryMs !== undefined) court.clients.settle(true);
+  const { court, schedule, faults, links } = world;
+  const recoveryMs = await runWorld(world, options);
   world.trace.noteText(world.violation?.invariant ?? "");
   return {
     seed: options.seed,

@@ -77,7 +77,7 @@ const operationJson = (bytes: Uint8Array, codec: KeyValueCodec | undefined) => {
   const operation = codec?.decodeOperation(bytes);
   if (operation === undefined) return { type: "unknown" as const, bytes: toBase64(bytes) };
   switch (operation.type) {
-    case "barrier":
+    case "time":
       return { type: operation.type };
     case "txn":
       return {
@@ -103,9 +103,9 @@ const resultJson = (result: KvResult) => {
       return { type: result.type, succeeded: result.succeeded, results: result.results.map(simpleResultJson) };
     case "txn-refused":
       return { type: result.type, index: result.index, result: simpleResultJson(result.result) };
-    case "barrier":
+    case "time":
     case "malformed":
-      return { type: result.type };
+      return { ...result };
     default:
       return simpleResultJson(result);
   }

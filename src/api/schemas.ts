@@ -121,7 +121,8 @@ const result = z.union([
   simpleResult,
   z.strictObject({ type: z.literal("txn"), succeeded: z.boolean(), results: z.array(simpleResult) }),
   z.strictObject({ type: z.literal("txn-refused"), index: unsigned, result: simpleResult }),
-  z.strictObject({ type: z.enum(["barrier", "malformed"]) }),
+  z.strictObject({ type: z.literal("time"), timestamp: unsigned }),
+  z.strictObject({ type: z.literal("malformed") }),
 ]);
 export const txnAnswer = z.strictObject({ succeeded: z.boolean(), results: z.array(simpleResult), sequence: unsigned, requestId: hex64 });
 export const requestAnswer = z.strictObject({
@@ -138,7 +139,7 @@ export const requestAnswer = z.strictObject({
 const blockOperation = z.union([
   operation,
   z.strictObject({ type: z.literal("txn"), compare: z.array(comparison), success: z.array(operation), failure: z.array(operation) }),
-  z.strictObject({ type: z.literal("barrier") }),
+  z.strictObject({ type: z.literal("time") }),
   z.strictObject({ type: z.literal("unknown"), bytes: base64 }),
 ]);
 export const blockAnswer = z.strictObject({

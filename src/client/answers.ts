@@ -107,7 +107,7 @@ export type ResultJson =
   | SimpleResultJson
   | { readonly type: "txn"; readonly succeeded: boolean; readonly results: readonly SimpleResultJson[] }
   | { readonly type: "txn-refused"; readonly index: number; readonly result: SimpleResultJson }
-  | { readonly type: "barrier" }
+  | { readonly type: "time"; readonly timestamp: number }
   | { readonly type: "malformed" };
 
 export interface TxnAnswer {
@@ -169,7 +169,7 @@ export type OperationJson =
       readonly success: readonly TxnOperation[];
       readonly failure: readonly TxnOperation[];
     }
-  | { readonly type: "barrier" }
+  | { readonly type: "time" }
   | { readonly type: "unknown"; readonly bytes: string };
 
 export interface BlockAnswer {

@@ -23,6 +23,8 @@ export interface KeyValueCalls {
   get(key: Bytes): Promise<Placed & { readonly value?: Uint8Array; readonly version: number }>;
   /** @throws ClientError `version_conflict` */
   delete(key: Bytes, options?: { readonly ifVersion?: number }): Promise<Placed & { readonly deleted: boolean }>;
+  /** Ledger time, Unix milliseconds, at the place where this call was ordered: the same for everybody, and never decreasing. */
+  time(): Promise<Placed & { readonly timestamp: number }>;
   /** @throws ClientError `version_conflict`, with `details.index` in the branch taken: nothing was written */
   txn(transaction: Transaction): Promise<Placed & { readonly succeeded: boolean; readonly results: readonly SimpleResult[] }>;
 }
@@ -44,6 +46,8 @@ export const kv = {
     key: toBytes(key),
     ...(options.ifVersion === undefined ? {} : { expect: options.ifVersion }),
   }),
+  /** what time the ledger has where this is executed */
+  time: (): KvOperation => ({ type: "time" }),
   hasVersion: (key: Bytes, version: number): Comparison => ({ type: "version", key: toBytes(key), version }),
   hasValue: (key: Bytes, value: Bytes): Comparison => ({ type: "value", key: toBytes(key), value: toBytes(value) }),
 } as const;
@@ -86,6 +90,10 @@ export const createKeyValueCalls = (submit: Submit): KeyValueCalls => {
     async delete(key, options) {
       const { place, result } = await one(kv.delete(key, options), "delete");
       return { ...place, deleted: result.deleted };
+    },
+    async time() {
+      const { place, result } = await one(kv.time(), "time");
+      return { ...place, timestamp: result.timestamp };
     },
     async txn(transaction) {
       const { place, result } = await one({ type: "txn", ...transaction }, "txn");

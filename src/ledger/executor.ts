@@ -31,6 +31,13 @@ export interface ExecutionContext {
 
 const noResult = new Uint8Array(0);
 
+/** What the ledger itself answers to an operation without bytes: ledger time u64, Unix milliseconds. */
+const timeResult = (timeMs: number): Uint8Array => {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(timeMs));
+  return bytes;
+};
+
 /** The application's part of the map. */
 const createApplicationState = (changes: StateChanges): State => ({
   get: (key) => changes.get(stateKeys.application(key)),
@@ -44,7 +51,8 @@ const createApplicationState = (changes: StateChanges): State => ({
 });
 
 /**
- * Runs `requests` in order. Refused requests and repeats change nothing.
+ * Runs `requests` in order. Refused requests and repeats change nothing. An operation without bytes is answered with ledger time, whatever the
+ * application: it changes nothing, and what is read after it is linearizable (PROTOCOL §9).
  * @throws LedgerError `application-failed` if the application throws
  */
 export const executeRequests = (
@@ -56,20 +64,24 @@ export const executeRequests = (
   const { application, sequence, timeMs, floor } = context;
   const highest = highestNumberAt(timeMs);
   const state = createApplicationState(changes);
+  const time = timeResult(timeMs);
   let batchBytesLeft = maxResultBytesPerBatch;
 
   const apply = (request: OrderedRequest, index: number): Uint8Array[] => {
     let bytesLeft = Math.min(maxResultBytesPerRequest, batchBytesLeft);
     return request.operations.map((operation, position) => {
       const resultBytesLeft = Math.max(bytesLeft, minResultBytes);
-      const result = application.apply(operation, state, {
-        sequence,
-        timestamp: timeMs,
-        client: request.client,
-        request: index,
-        operation: position,
-        resultBytesLeft,
-      });
+      const result =
+        operation.length === 0
+          ? time
+          : application.apply(operation, state, {
+              sequence,
+              timestamp: timeMs,
+              client: request.client,
+              request: index,
+              operation: position,
+              resultBytesLeft,
+            });
       const kept = result.length <= resultBytesLeft ? result : noResult;
       bytesLeft -= kept.length;
       batchBytesLeft -= kept.length;

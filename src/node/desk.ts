@@ -18,7 +18,6 @@ import { createReceipts, type Receipts } from "./receipts.ts";
 import type { Failure } from "./service.ts";
 import { createStanding, type Standing } from "./standing.ts";
 import { createSubmission, type Submission, verdictOf } from "./submission.ts";
-import { barrierOperation } from "./submitter.ts";
 import { createWaiting, type Waiting } from "./waiting.ts";
 import type { Parameters } from "../protocol/limits.ts";
 
@@ -91,7 +90,6 @@ export const createDesk = (options: DeskOptions): Desk => {
     now: clock.now,
     wall: clock.wall,
     defer,
-    barrierOperation,
     sessionWindow,
     limits: { requestTimeoutMs: timeoutMs },
   });

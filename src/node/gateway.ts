@@ -69,8 +69,6 @@ export interface GatewayOptions {
   wall(): number;
   /** runs `callback` once, after what this turn of the event loop still brings (`setImmediate`) */
   defer(callback: () => void): void;
-  /** the bytes of an operation that changes nothing */
-  readonly barrierOperation: Uint8Array;
   /** `Parameters.sessionWindow` */
   readonly sessionWindow: number;
   readonly limits?: Partial<GatewayLimits>;
@@ -127,8 +125,11 @@ const unacceptable = (operations: readonly Uint8Array[], bytes: number): Failure
   return { code: "too_large", message: `${bytes} bytes of operations do not fit into a request of ${limits.maxRequestBytes} bytes` };
 };
 
+/** An operation without bytes: the ledger answers it and changes nothing, whatever the application. */
+const barrier = new Uint8Array(0);
+
 /** A write serves as a barrier too: any ordered operation separates what came before a read from what comes after it. */
-const operationsOf = (submissions: readonly Submission[], barrier: Uint8Array): readonly Uint8Array[] =>
+const operationsOf = (submissions: readonly Submission[]): readonly Uint8Array[] =>
   submissions.length > 0 ? submissions.flatMap(({ operations }) => operations) : [barrier];
 
 /** However often the result is called within a turn, `run` runs once at its end. */
@@ -177,7 +178,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
     const number = numbers.next(options.wall());
     if (number === undefined) return false;
     const submissions = queue.take();
-    const operations = operationsOf(submissions, options.barrierOperation);
+    const operations = operationsOf(submissions);
     const request = options.sign(number, operations);
     slots.add({ id: request.id, number, since: options.now(), submissions, reads: reads.splice(0) });
     counts.requests += 1;

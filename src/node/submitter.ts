@@ -6,9 +6,6 @@ import type { Gateway } from "./gateway.ts";
 import type { Ordered } from "./gateway-queue.ts";
 import { type Applied, done, failed, type NodeService, type Outcome } from "./service.ts";
 
-/** The operation that makes reads linearizable, as the gateway wants it. */
-export const barrierOperation: Uint8Array = encodeOperation({ type: "barrier" });
-
 const applied = ({ requestId, sequence }: Ordered, bytes: Uint8Array | undefined): Outcome<Applied> => {
   const result = bytes === undefined ? undefined : decodeResult(bytes);
   if (result === undefined)

@@ -201,7 +201,7 @@ const createStore = () => {
   };
   const apply = (operation: KvOperation): KvResult => {
     sequence += 1;
-    if (operation.type === "barrier") return { type: "barrier" };
+    if (operation.type === "time") return { type: "time", timestamp: 1_700_000_000_000 };
     if (operation.type !== "txn") return applySimple(operation);
     const succeeded = operation.compare.every((comparison) => {
       const entry = entries.get(nameOf(comparison.key));
@@ -288,7 +288,7 @@ export const createFakeService = (): FakeService => {
         : block(sequence, [encodeOperation({ type: "put", key: text.encode("k"), value: text.encode("v") }), new Uint8Array([255, 255])]),
     blocks: async ({ from, limit }) =>
       Array.from({ length: Math.max(0, Math.min(limit, 41 - from)) }, (_, index) =>
-        block(from + index, [encodeOperation({ type: "barrier" })]),
+        block(from + index, [encodeOperation({ type: "time" })]),
       ),
     async submitOperations(operations) {
       await service.gate;

@@ -57,7 +57,7 @@ describe("an answer", () => {
       fc.property(shape, fc.nat(), ({ results: given, index, sequence }, pick) => {
         const own = net.request(
           sequence,
-          given.map(() => ({ type: "barrier" })),
+          given.map(() => ({ type: "time" })),
         );
         const good = net.answer(own, given, { index, sequence });
         expect(verifyAnswer(net.genesis, own, good).ok).toBe(true);

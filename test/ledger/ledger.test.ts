@@ -37,8 +37,8 @@ const modelSimple = (model: Model, operation: SimpleOperation): SimpleResult => 
   return { type: "delete", deleted: model.delete(key) };
 };
 
-const modelApply = (model: Model, operation: KvOperation): KvResult => {
-  if (operation.type === "barrier") return { type: "barrier" };
+const modelApply = (model: Model, operation: KvOperation, timestamp: number): KvResult => {
+  if (operation.type === "time") return { type: "time", timestamp };
   if (operation.type !== "txn") return modelSimple(model, operation);
   const succeeded = operation.compare.every((comparison) => {
     const present = model.get(hex(comparison.key));
@@ -116,7 +116,7 @@ describe("executing", () => {
           executions.push(execution);
           await write(stores[0], execution);
           steady.written(batch.sequence);
-          const expected = requests.map((ops) => ops.map((operation) => modelApply(model, operation)));
+          const expected = requests.map((ops) => ops.map((operation) => modelApply(model, operation, batch.timestamp)));
           expect(plain(execution.answers.map(({ results }) => results.map((result) => decodeResult(result))))).toEqual(plain(expected));
           if (batch.sequence % 4 === 0) atCheckpoint.set(batch.sequence, new Map(model));
 
@@ -187,12 +187,13 @@ describe("executing", () => {
     expect(ledger.position().sequence).toBe(1);
   });
 
-  it("keeps ledger time from going back", async () => {
+  it("keeps ledger time from going back, and tells whoever asks", async () => {
     const store = createMemoryStore();
     const ledger = await open(store);
     await run(ledger, store, [request(client(1), 1, [put("a", "1")])], baseTime + 500);
-    const { timeMs } = await run(ledger, store, [request(client(1), 2, [put("a", "2")])], baseTime);
+    const { timeMs, answers } = await run(ledger, store, [request(client(1), 2, [put("a", "2"), { type: "time" }])], baseTime);
     expect(timeMs).toBe(baseTime + 500);
+    expect(answers[0]?.results.map(decodeResult)[1]).toEqual({ type: "time", timestamp: baseTime + 500 });
     expect((await open(store)).position().timeMs).toBe(baseTime + 500);
   });
 

@@ -11,7 +11,6 @@ import { requestOverheadBytes } from "../../src/wire/sizes.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const textOf = (data: Uint8Array): string => new TextDecoder().decode(data);
-const barrier = bytes("barrier");
 const noQuorum: Failure = { code: "no_quorum", message: "2 of 3 validators are reachable" };
 
 /** A network that holds requests until the test lets them execute; an operation's result repeats it. */
@@ -64,7 +63,6 @@ const createWorld = (options: Partial<GatewayOptions> = {}) => {
     now: () => world.now,
     wall: () => world.wall,
     defer: (callback) => deferred.push(callback),
-    barrierOperation: barrier,
     sessionWindow: 128,
     ...options,
   });
@@ -115,7 +113,7 @@ describe("coalescing", () => {
     submit([new Uint8Array(most)]);
     expect(outcomes).toEqual([]);
     submit([new Uint8Array(most + 1)]);
-    submit(Array.from({ length: limits.maxOperationsPerRequest + 1 }, () => barrier));
+    submit(Array.from({ length: limits.maxOperationsPerRequest + 1 }, () => bytes("x")));
     submit([]);
     expect(outcomes.map(codeOf)).toEqual(["too_large", "too_large", "invalid_request"]);
   });
@@ -163,7 +161,7 @@ describe("barriers", () => {
     const world = createWorld();
     const reads = [world.read(), world.read()];
     world.turn();
-    expect(world.signed.map(operationsOf)).toEqual([["barrier"]]);
+    expect(world.signed.map(operationsOf)).toEqual([[""]]);
     world.execute();
     expect(reads.map(([outcome]) => outcome)).toEqual([
       { ok: true, value: 1 },
@@ -172,7 +170,7 @@ describe("barriers", () => {
     const read = world.read();
     world.submit("write");
     world.turn();
-    expect(world.signed.map(operationsOf)).toEqual([["barrier"], ["write"]]);
+    expect(world.signed.map(operationsOf)).toEqual([[""], ["write"]]);
     world.execute();
     expect(read).toEqual([{ ok: true, value: 2 }]);
   });
@@ -434,7 +432,7 @@ describe("whatever order answers come in, and whichever are lost", () => {
           expect(world.signed.findIndex((request) => request.id === id)).toBeGreaterThanOrEqual(signedBefore);
         }
         // each submission travels whole and in order, in one request, once
-        const travelled = world.signed.flatMap((request) => operationsOf(request).filter((name) => name !== "barrier"));
+        const travelled = world.signed.flatMap((request) => operationsOf(request).filter((name) => name !== ""));
         expect(new Set(travelled).size).toBe(travelled.length);
         for (const { names } of submissions) {
           const carrier = world.signed.find((request) => operationsOf(request).includes(names[0] as string));

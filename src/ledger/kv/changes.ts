@@ -21,7 +21,7 @@ const simpleChange = (operation: SimpleOperation, result: SimpleResult | undefin
  * Refused operations, and transactions refused inside, changed nothing.
  */
 export const changesOf = (operation: KvOperation | undefined, result: KvResult | undefined): KvChange[] => {
-  if (operation === undefined || result === undefined || operation.type === "barrier") return [];
+  if (operation === undefined || result === undefined || operation.type === "time") return [];
   if (operation.type !== "txn") return simpleChange(operation, result as SimpleResult);
   if (result.type !== "txn") return [];
   const branch = result.succeeded ? operation.success : operation.failure;

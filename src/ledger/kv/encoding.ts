@@ -7,9 +7,11 @@
 import { limits } from "../../protocol/limits.ts";
 import type { Comparison, KvOperation, KvResult, SimpleOperation, SimpleResult } from "./operations.ts";
 
-const tags = { put: 1, delete: 2, get: 3, txn: 4, barrier: 5 } as const;
+/** `time` has no tag: it has no bytes at all */
+const tags = { put: 1, delete: 2, get: 3, txn: 4 } as const;
 const comparisonTags = { version: 1, value: 2 } as const;
-const resultTags = { put: 1, delete: 2, get: 3, txn: 4, barrier: 5, conflict: 6, tooLarge: 7, txnRefused: 8, malformed: 9 } as const;
+/** the first byte of a `time` result is that of a number below 2^53 */
+const resultTags = { time: 0, put: 1, delete: 2, get: 3, txn: 4, conflict: 6, tooLarge: 7, txnRefused: 8, malformed: 9 } as const;
 
 /** Comparisons, and operations of one branch, in a transaction; a request could not hold many more. */
 export const maxTransactionItems = limits.maxOperationsPerRequest;
@@ -88,8 +90,8 @@ const addComparison = (writer: Writer, comparison: Comparison): void => {
  */
 export const encodeOperation = (operation: KvOperation): Uint8Array => {
   const writer: Writer = { parts: [], length: 0 };
-  if (operation.type === "barrier") addU8(writer, tags.barrier);
-  else if (operation.type === "txn") {
+  if (operation.type === "time") return join(writer);
+  if (operation.type === "txn") {
     addU8(writer, tags.txn);
     addU16(writer, operation.compare.length);
     for (const comparison of operation.compare) addComparison(writer, comparison);
@@ -142,8 +144,8 @@ export const encodeResult = (result: KvResult): Uint8Array => {
       addU16(writer, result.index);
       addSimpleResult(writer, result.result);
       break;
-    case "barrier":
-      addU8(writer, resultTags.barrier);
+    case "time":
+      addU64(writer, result.timestamp);
       break;
     case "malformed":
       addU8(writer, resultTags.malformed);
@@ -222,8 +224,8 @@ const readComparison = (reader: Reader): Comparison => {
 };
 
 const readOperation = (reader: Reader): KvOperation => {
+  if (reader.bytes.length === 0) return { type: "time" };
   const tag = readU8(reader);
-  if (tag === tags.barrier) return { type: "barrier" };
   if (tag !== tags.txn) return readSimpleAs(reader, tag);
   const compare = readList(reader, readComparison);
   const success = readList(reader, readSimple);
@@ -262,8 +264,9 @@ const readResult = (reader: Reader): KvResult => {
       const index = readU16(reader);
       return { type: "txn-refused", index, result: readSimpleResult(reader) };
     }
-    case resultTags.barrier:
-      return { type: "barrier" };
+    case resultTags.time:
+      reader.at -= 1;
+      return { type: "time", timestamp: readU64(reader) };
     case resultTags.malformed:
       return { type: "malformed" };
     default:

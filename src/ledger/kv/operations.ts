@@ -19,8 +19,8 @@ export type KvOperation =
       readonly success: readonly SimpleOperation[];
       readonly failure: readonly SimpleOperation[];
     }
-  /** changes nothing: once it is executed here, a local read is linearizable (PROTOCOL §9) */
-  | { readonly type: "barrier" };
+  /** changes nothing; the ledger itself answers it, with its time */
+  | { readonly type: "time" };
 
 export type SimpleResult =
   /** a key's version counts its writes since it was created: 1, 2, 3… */
@@ -36,5 +36,6 @@ export type KvResult =
   | { readonly type: "txn"; readonly succeeded: boolean; readonly results: readonly SimpleResult[] }
   /** an operation inside a transaction was refused, nothing was written; `index` within the branch taken */
   | { readonly type: "txn-refused"; readonly index: number; readonly result: SimpleResult }
-  | { readonly type: "barrier" }
+  /** ledger time, Unix milliseconds: never decreasing, the same for everybody */
+  | { readonly type: "time"; readonly timestamp: number }
   | { readonly type: "malformed" };

@@ -23,6 +23,8 @@ interface Block {
   /** of the first that was seen; undefined for the genesis */
   readonly certificate: CommitCertificate | undefined;
   readonly requests: readonly Request[];
+  /** ledger time: the highest timestamp of any batch with requests so far */
+  readonly timestamp: number;
   roots: { readonly stateRoot: Digest; readonly logHash: Digest } | undefined;
   answers: Uint8Array | undefined;
 }
@@ -69,8 +71,21 @@ const culprits = (first: CommitCertificate | undefined, second: CommitCertificat
   return `; both are signed by ${both.join(" and ")}`;
 };
 
+/** Batches without requests do not move it. */
+const timeAfter = (block: Block | undefined, { requests, timestamp }: Batch): number =>
+  Math.max(block?.timestamp ?? 0, requests.length === 0 ? 0 : timestamp);
+
+const genesisBlock: Block = {
+  digest: "" as Digest,
+  certificate: undefined,
+  requests: [],
+  timestamp: 0,
+  roots: undefined,
+  answers: undefined,
+};
+
 export const createHistoryJudge = ({ notary, certificates, genesisLogHash, violate, committed }: HistoryOptions): HistoryJudge => {
-  const blocks: Block[] = [{ digest: "" as Digest, certificate: undefined, requests: [], roots: undefined, answers: undefined }];
+  const blocks: Block[] = [genesisBlock];
   const logHashes: Digest[] = [genesisLogHash];
   const orderedUpTo = new Map<number, number>();
   const positions = new Map<Digest, Position>();
@@ -89,7 +104,8 @@ export const createHistoryJudge = ({ notary, certificates, genesisLogHash, viola
       if (hash("sha256", bytes.subarray(0, -64), "hex") !== id || !notary.wasRequested(id))
         violate("validity", `sequence ${sequence} orders a request that nobody made: ${id}`);
     }
-    blocks.push({ digest, certificate, requests: batch.requests, roots: undefined, answers: undefined });
+    const timestamp = timeAfter(blocks.at(-1), batch);
+    blocks.push({ digest, certificate, requests: batch.requests, timestamp, roots: undefined, answers: undefined });
     logHashes.push(chain(logHashes[sequence - 1] as Digest, digest));
   };
 
@@ -117,7 +133,9 @@ export const createHistoryJudge = ({ notary, certificates, genesisLogHash, viola
   const judgeResults = (sequence: number, index: number, request: Request, given: readonly Uint8Array[]): void => {
     const expected = request.operations.map((bytes) => {
       const operation = decodeOperation(bytes);
-      return encodeResult(operation === undefined ? { type: "malformed" } : model.apply(operation, sequence));
+      return encodeResult(
+        operation === undefined ? { type: "malformed" } : model.apply(operation, sequence, blocks[sequence]?.timestamp ?? 0),
+      );
     });
     results.set(`${sequence}/${index}`, expected);
     if (given.length !== expected.length || !given.every((result, at) => same(result, expected[at] as Uint8Array)))

@@ -7,8 +7,11 @@ interface Entry {
 }
 
 export interface KeyValueModel {
-  /** @param sequence of the batch, never lower than the last one */
-  apply(operation: KvOperation, sequence: number): KvResult;
+  /**
+   * @param sequence of the batch, never lower than the last one
+   * @param timestamp ledger time at it
+   */
+  apply(operation: KvOperation, sequence: number, timestamp: number): KvResult;
   /** the value under a key once all of `sequence` was executed */
   valueAt(key: Uint8Array, sequence: number): Uint8Array | undefined;
 }
@@ -50,8 +53,8 @@ export const createKeyValueModel = (): KeyValueModel => {
   };
 
   return {
-    apply(operation, sequence) {
-      if (operation.type === "barrier") return { type: "barrier" };
+    apply(operation, sequence, timestamp) {
+      if (operation.type === "time") return { type: "time", timestamp };
       if (operation.type !== "txn") {
         const result = applySimple(entries, operation);
         note(sequence, [operation.key]);

@@ -52,16 +52,16 @@ describe("the key-value store", () => {
     expect(
       await send(
         Uint8Array.of(99),
-        new Uint8Array(0),
+        Uint8Array.of(5),
         put("", bytes("x")),
         put(long, bytes("x")),
         get(long),
         put("a", new Uint8Array(1024 * 1024 + 1)),
       ),
     ).toEqual([{ type: "malformed" }, { type: "malformed" }, ...Array.from({ length: 4 }, () => ({ type: "too-large" }))]);
-    expect(await send(put("k".repeat(1024), new Uint8Array(1024 * 1024)), { type: "barrier" })).toEqual([
+    expect(await send(put("k".repeat(1024), new Uint8Array(1024 * 1024)), { type: "time" })).toEqual([
       { type: "put", version: 1 },
-      { type: "barrier" },
+      { type: "time", timestamp: expect.any(Number) },
     ]);
     expect(await send(get("k".repeat(1024)))).toMatchObject([{ type: "get", entry: { version: 1 } }]);
   });

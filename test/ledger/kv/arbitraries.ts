@@ -22,7 +22,7 @@ export const operationsOn = (key: fc.Arbitrary<Uint8Array>): { simple: fc.Arbitr
     .map(([compare, success, failure]): KvOperation => ({ type: "txn", compare, success, failure }));
   return {
     simple,
-    any: fc.oneof({ weight: 4, arbitrary: simple }, { weight: 2, arbitrary: transaction }, fc.constant<KvOperation>({ type: "barrier" })),
+    any: fc.oneof({ weight: 4, arbitrary: simple }, { weight: 2, arbitrary: transaction }, fc.constant<KvOperation>({ type: "time" })),
   };
 };
 
@@ -42,6 +42,6 @@ export const anyResult: fc.Arbitrary<KvResult> = fc.oneof(
     .tuple(fc.boolean(), fc.array(simpleResult, { maxLength: 5 }))
     .map(([succeeded, results]): KvResult => ({ type: "txn", succeeded, results })),
   fc.tuple(fc.nat(9), simpleResult).map(([index, result]): KvResult => ({ type: "txn-refused", index, result })),
-  fc.constant<KvResult>({ type: "barrier" }),
+  fc.nat().map((timestamp): KvResult => ({ type: "time", timestamp })),
   fc.constant<KvResult>({ type: "malformed" }),
 );

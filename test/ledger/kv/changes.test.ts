@@ -47,7 +47,7 @@ describe("what operations changed", () => {
     expect(changesOf(put("a", "1"), { type: "conflict", version: 3 })).toEqual([]);
     expect(changesOf({ type: "delete", key: bytes("a") }, { type: "delete", deleted: false })).toEqual([]);
     expect(changesOf({ type: "get", key: bytes("a") }, { type: "get" })).toEqual([]);
-    expect(changesOf({ type: "barrier" }, { type: "barrier" })).toEqual([]);
+    expect(changesOf({ type: "time" }, { type: "time", timestamp: 7 })).toEqual([]);
     expect(changesOf(undefined, { type: "malformed" })).toEqual([]);
     const txn: KvOperation = { type: "txn", compare: [], success: [put("a", "1")], failure: [put("b", "2")] };
     expect(changesOf(txn, { type: "txn-refused", index: 0, result: { type: "too-large" } })).toEqual([]);

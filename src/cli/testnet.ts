@@ -104,6 +104,18 @@ const actionCommand = (name: keyof typeof actions): CommandFactory =>
     },
   });
 
+const addCommand = defineCommand<{ dir: string }>({
+  usage: "add",
+  summary: "Starts one more node, an observer that comes late, and waits until it is in sync",
+  options: [dirOption()],
+  examples: ["byz testnet add", "byz testnet add --dir /tmp/net"],
+  async run(session, _args, { dir }) {
+    const testnet = Testnet.open(dir);
+    const node = await testnet.add();
+    session.answer(`node ${node.index} follows: ${node.api}`, { ...node, state: testnet.processState(node.index) });
+  },
+});
+
 const logsCommand = defineCommand<{ dir: string; lines: number; follow?: boolean }>({
   usage: "logs [index]",
   summary: "The end of a node's log, or of all",
@@ -139,6 +151,7 @@ export const testnetCommand = defineGroup({ name: "testnet", summary: "Local net
   ...(["kill", "restart", "pause", "resume"] as const).map(actionCommand),
   testnetPartitionCommand,
   testnetHealCommand,
+  addCommand,
   logsCommand,
   testnetDemoCommand,
 ]);

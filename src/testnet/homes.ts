@@ -1,5 +1,5 @@
 /** Makes the homes of a local network: keys, configurations and one genesis. */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { PartialConfig } from "../node/config-file.ts";
 import { renderGenesis } from "../node/genesis.ts";
@@ -22,11 +22,46 @@ export interface HomesPlan {
   readonly parameters: Partial<Parameters>;
 }
 
-const configOf = (plan: HomesPlan, index: number, bootstrap: readonly string[]): PartialConfig => ({
-  ...plan.config,
-  network: { ...plan.config.network, listen: [`/ip4/127.0.0.1/tcp/${plan.basePort + 2 * index}`], bootstrap },
-  api: { ...plan.config.api, listen: `127.0.0.1:${plan.basePort + 2 * index + 1}` },
+/** What the home of one node is made of; `port` is for peers, the one after it for HTTP. */
+interface HomePlan {
+  readonly dir: string;
+  readonly index: number;
+  readonly role: TestnetNode["role"];
+  readonly port: number;
+  readonly bootstrap: readonly string[];
+  readonly config: PartialConfig;
+}
+
+const configOf = ({ config, port, bootstrap }: HomePlan): PartialConfig => ({
+  ...config,
+  network: { ...config.network, listen: [`/ip4/127.0.0.1/tcp/${port}`], bootstrap },
+  api: { ...config.api, listen: `127.0.0.1:${port + 1}` },
 });
+
+interface MadeHome {
+  readonly home: Home;
+  readonly keys: HomeKeys;
+  readonly node: TestnetNode;
+}
+
+const makeHome = (plan: HomePlan): MadeHome => {
+  const { index, role, port } = plan;
+  const home = homeAt(resolve(plan.dir, `node-${index}`));
+  const keys = initHome(home.path, { moniker: `node-${index}`, config: configOf(plan) });
+  const peerId = peerIdOf(keys.node);
+  const node: TestnetNode = {
+    index,
+    role,
+    peerId,
+    api: `http://127.0.0.1:${port + 1}`,
+    p2p: `/ip4/127.0.0.1/tcp/${port}/p2p/${peerId}`,
+    pid: null,
+    started: null,
+    home: home.path,
+    behaviour: "honest",
+  };
+  return { home, keys, node };
+};
 
 /**
  * Every node but the first is given the first one's address as its only bootstrap; the genesis says `"testnet": true`.
@@ -35,25 +70,19 @@ const configOf = (plan: HomesPlan, index: number, bootstrap: readonly string[]):
  */
 export const makeHomes = (plan: HomesPlan): TestnetState => {
   mkdirSync(plan.dir, { recursive: true });
-  const made: { readonly home: Home; readonly keys: HomeKeys; readonly node: TestnetNode }[] = [];
+  const made: MadeHome[] = [];
   for (let index = 0; index < plan.validators + plan.observers; index += 1) {
-    const home = homeAt(resolve(plan.dir, `node-${index}`));
     const [first] = made;
-    const moniker = `node-${index}`;
-    const keys = initHome(home.path, { moniker, config: configOf(plan, index, first === undefined ? [] : [first.node.p2p]) });
-    const peerId = peerIdOf(keys.node);
-    const node: TestnetNode = {
-      index,
-      role: index < plan.validators ? "validator" : "observer",
-      peerId,
-      api: `http://127.0.0.1:${plan.basePort + 2 * index + 1}`,
-      p2p: `/ip4/127.0.0.1/tcp/${plan.basePort + 2 * index}/p2p/${peerId}`,
-      pid: null,
-      started: null,
-      home: home.path,
-      behaviour: "honest",
-    };
-    made.push({ home, keys, node });
+    made.push(
+      makeHome({
+        dir: plan.dir,
+        index,
+        role: index < plan.validators ? "validator" : "observer",
+        port: plan.basePort + 2 * index,
+        bootstrap: first === undefined ? [] : [first.node.p2p],
+        config: plan.config,
+      }),
+    );
   }
   const validators = made.slice(0, plan.validators).map(({ keys, node }) => signRecord(`node-${node.index}`, keys));
   const genesis = renderGenesis({ chainId: plan.chainId, createdAt: Date.now(), testnet: true, parameters: plan.parameters, validators });
@@ -61,6 +90,19 @@ export const makeHomes = (plan: HomesPlan): TestnetState => {
   const state: TestnetState = { chainId: plan.chainId, owner: null, cut: null, nodes: made.map(({ node }) => node) };
   writeState(plan.dir, state);
   return state;
+};
+
+/**
+ * Makes the home of one more observer beside those of `state`: the network's genesis, the first node's address as its only bootstrap.
+ *
+ * @param port for peers; the one after it is for HTTP
+ * @throws HomeError, Error of the file system
+ */
+export const makeObserverHome = (dir: string, { nodes }: TestnetState, port: number, config: PartialConfig): TestnetNode => {
+  const [first] = nodes as readonly [TestnetNode, ...TestnetNode[]];
+  const { home, node } = makeHome({ dir, index: nodes.length, role: "observer", port, bootstrap: [first.p2p], config });
+  writeFileDurably(home.genesis, readFileSync(homeAt(first.home).genesis, "utf8"));
+  return node;
 };
 
 export const logPath = (node: Pick<TestnetNode, "home">): string => join(node.home, "node.log");

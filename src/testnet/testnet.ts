@@ -6,7 +6,7 @@ import type { HttpClient } from "../client/http-client.ts";
 import type { PartialConfig } from "../node/config-file.ts";
 import type { Parameters } from "../protocol/limits.ts";
 import { checkCut, tellCuts } from "./cuts.ts";
-import { makeHomes } from "./homes.ts";
+import { makeHomes, makeObserverHome } from "./homes.ts";
 import { launch, stopProcess } from "./launch.ts";
 import { tailOf } from "./logs.ts";
 import { freeBasePort } from "./ports.ts";
@@ -64,6 +64,11 @@ export interface Testnet {
   partition(groups: readonly (readonly number[])[], options?: { readonly oneWay?: boolean }): Promise<void>;
   /** Ends every cut. */
   heal(): Promise<void>;
+  /**
+   * Starts one more observer, which knows nothing but the genesis and the first node's address; waits until it is in sync. Ports after those of the
+   * other nodes are taken where they are free.
+   */
+  add(options?: { readonly config?: PartialConfig }): Promise<TestnetNode>;
   /** the last lines of a node's log */
   logs(index: number, lines?: number): string;
   /** Stops all nodes; with `purge` removes the folder. */
@@ -103,6 +108,16 @@ const launchNode = async (dir: string, index: number, nodeArguments: readonly st
   const state = readState(dir);
   const identity = launch(nodeAt(state, index), { owner: state.owner, nodeArguments });
   await changeState(dir, (current) => withProcess(current, index, identity));
+};
+
+/** A home and a place in `testnet.json` for one more node, which does not run yet. */
+const addObserver = async (dir: string, config: PartialConfig): Promise<TestnetNode> => {
+  const { nodes } = readState(dir);
+  if (nodes.length >= maxNodes) throw new TestnetError("usage", `a testnet has at most ${maxNodes} nodes`, undefined, 2);
+  const last = Math.max(...nodes.map(({ api }) => Number(new URL(api).port)));
+  const port = await freeBasePort(2, last + 1);
+  const changed = await changeState(dir, (state) => ({ ...state, nodes: [...state.nodes, makeObserverHome(dir, state, port, config)] }));
+  return changed.nodes.at(-1) as TestnetNode;
 };
 
 /** Works on the testnet in a folder. @throws TestnetError when there is none */
@@ -152,6 +167,12 @@ const open = (folder: string, nodeArguments: readonly string[] = []): Testnet =>
     },
     async heal() {
       await tellCuts(await changeState(dir, (state) => ({ ...state, cut: null })));
+    },
+    async add({ config = {} } = {}) {
+      const { index } = await addObserver(dir, config);
+      await launchNode(dir, index, nodeArguments);
+      await waitReady([node(index)], { timeoutMs: defaultReadyMs, until: "ready", current: node });
+      return node(index);
     },
     logs: (index, lines = 50) => tailOf(node(index), lines),
     async down({ purge = false } = {}) {

@@ -41,7 +41,8 @@ export interface Application {
   readonly name: string;
   /**
    * Executes one operation; the result's bytes are part of what clients are proved. Must not throw for any operation bytes: a malformed one
-   * has a result that says so. What it wrote before returning a failure stays written unless it undoes it.
+   * has a result that says so. What it wrote before returning a failure stays written unless it undoes it. Operations without bytes, and those whose first
+   * byte is 0, are the ledger's own and never come here.
    */
   apply(operation: Uint8Array, state: State, context: OperationContext): Uint8Array;
 }

@@ -1,8 +1,11 @@
 /** Runs the requests of one batch against the state: session check, operations in order, answers (PROTOCOL §3.5, §9). */
+import type { Committee } from "../protocol/committee.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Request } from "../protocol/messages.ts";
 import type { Sequence } from "../protocol/ids.ts";
 import { StoreError } from "../storage/port.ts";
+
+import { applyClaims, isLedgerOperation } from "./anchors.ts";
 import { maxResultBytesPerBatch, maxResultBytesPerRequest, minResultBytes } from "./answers.ts";
 import type { Answer } from "./answers.ts";
 import type { Application, State } from "./application.ts";
@@ -27,6 +30,7 @@ export interface ExecutionContext {
   readonly floor: number;
   readonly sessionWindow: number;
   readonly application: Application;
+  readonly committee: Committee;
 }
 
 const noResult = new Uint8Array(0);
@@ -61,7 +65,7 @@ export const executeRequests = (
   changes: StateChanges,
   sessions: SessionChanges,
 ): Answer[] => {
-  const { application, sequence, timeMs, floor } = context;
+  const { application, committee, sequence, timeMs, floor } = context;
   const highest = highestNumberAt(timeMs);
   const state = createApplicationState(changes);
   const time = timeResult(timeMs);
@@ -71,17 +75,20 @@ export const executeRequests = (
     let bytesLeft = Math.min(maxResultBytesPerRequest, batchBytesLeft);
     return request.operations.map((operation, position) => {
       const resultBytesLeft = Math.max(bytesLeft, minResultBytes);
-      const result =
-        operation.length === 0
-          ? time
-          : application.apply(operation, state, {
-              sequence,
-              timestamp: timeMs,
-              client: request.client,
-              request: index,
-              operation: position,
-              resultBytesLeft,
-            });
+      const { client } = request;
+      const execute = (): Uint8Array => {
+        if (operation.length === 0) return time;
+        if (isLedgerOperation(operation)) return applyClaims(operation, changes, { committee, client, sequence, timeMs });
+        return application.apply(operation, state, {
+          sequence,
+          timestamp: timeMs,
+          client,
+          request: index,
+          operation: position,
+          resultBytesLeft,
+        });
+      };
+      const result = execute();
       const kept = result.length <= resultBytesLeft ? result : noResult;
       bytesLeft -= kept.length;
       batchBytesLeft -= kept.length;

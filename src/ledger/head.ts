@@ -30,6 +30,9 @@ export const stateKeys = {
   sessionPrefix: `${namespaces.ledger}\x01`,
 } as const;
 
+/** Where the ledger's other entries are, by the beginning of their state keys. */
+export const ledgerKeys = { claims: `${namespaces.ledger}\x02`, anchor: `${namespaces.ledger}\x03` } as const;
+
 /** An executed sequence and its roots. */
 export interface CheckpointRoots {
   readonly sequence: Sequence;

@@ -7,6 +7,7 @@
  * 2. the `writes` of an execution go to the store in one atomic write, in the order of execution; then `written` is told;
  * 3. an error from `execute` is final: open the ledger again.
  */
+import type { Committee } from "../protocol/committee.ts";
 import type { Digest, PublicKey, Sequence } from "../protocol/ids.ts";
 import type { Parameters } from "../protocol/limits.ts";
 import type { Store, StoreOperation } from "../storage/port.ts";
@@ -34,6 +35,8 @@ export interface LedgerOptions {
   readonly store: Store;
   readonly application: Application;
   readonly parameters: Pick<Parameters, "checkpointInterval" | "maxSessions" | "sessionWindow">;
+  /** whose claims anchor shared documents */
+  readonly committee: Committee;
   /** logHash(0) of the network */
   readonly genesisLogHash: Digest;
   /** memory for pages of the state's tree, bytes; 16 MiB when absent: the working set of some 100,000 entries */
@@ -117,7 +120,7 @@ const readClock = (state: StateMap): Clock => {
  * @throws LedgerError `wrong-ledger`; StoreError
  */
 export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
-  const { store, application, parameters, genesisLogHash } = options;
+  const { store, application, committee, parameters, genesisLogHash } = options;
   const maxUnwritten = options.maxUnwritten ?? 256;
   const records = createRecords(store);
   const state = createStateMap(records, options.cacheBytes ?? 16 * MiB);
@@ -139,7 +142,14 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
     const timeMs = Math.max(clock.timeMs, batch.timestamp);
     const changes = state.begin(batch.sequence, checkpoints.newest()?.sequence);
     const sessionChanges = sessions.begin(changes);
-    const context = { sequence: batch.sequence, timeMs, floor: clock.floor, sessionWindow: parameters.sessionWindow, application };
+    const context = {
+      sequence: batch.sequence,
+      timeMs,
+      floor: clock.floor,
+      sessionWindow: parameters.sessionWindow,
+      application,
+      committee,
+    };
     const answers = executeRequests(batch.requests, context, changes, sessionChanges);
     const resultsRoot = resultsRootOf(answers);
     const floor = Math.max(clock.floor, sessionChanges.commit());

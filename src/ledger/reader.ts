@@ -1,6 +1,8 @@
 /** What can be read of a ledger outside of the order of requests: now, or as of a checkpoint (PROTOCOL §9). */
-import type { Sequence } from "../protocol/ids.ts";
+import type { Digest, PublicKey, Sequence } from "../protocol/ids.ts";
 import type { Store } from "../storage/port.ts";
+import { anchorKeys, decodeAnchor, decodeStoredClaims } from "./anchors.ts";
+import type { Anchor } from "./anchors.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import { LedgerError } from "./errors.ts";
 import { stateKeys } from "./head.ts";
@@ -36,6 +38,13 @@ export interface ProvenEntry {
   readonly proof: Uint8Array;
 }
 
+/** What the ledger says about a shared document as of a checkpoint; absent: nothing yet. */
+export interface ProvenAnchor {
+  readonly checkpoint: CheckpointRoots;
+  readonly anchor?: Anchor;
+  readonly proof: Uint8Array;
+}
+
 export interface EntryRange {
   /** only keys that start with it; all when absent */
   readonly prefix?: Uint8Array;
@@ -55,6 +64,12 @@ export interface LedgerReader {
   get(key: Uint8Array, checkpoint?: Sequence): Uint8Array | undefined;
   /** @throws LedgerError `unknown-checkpoint`; StoreError */
   prove(key: Uint8Array, checkpoint: Sequence): ProvenEntry;
+  /** What the ledger says about a shared document, after the last executed batch. @throws StoreError */
+  anchor(name: string): Anchor | undefined;
+  /** A validator's claims that anchored nothing yet, digest by document. @throws StoreError */
+  claims(validator: PublicKey): ReadonlyMap<string, Digest>;
+  /** The anchor as of a checkpoint, for `verifyAnchor`. @throws LedgerError `unknown-checkpoint`; StoreError */
+  proveAnchor(name: string, checkpoint: Sequence): ProvenAnchor;
   /**
    * Entries of the application in the order of their keys, read lazily. Read it to its end or leave the loop: it holds a view of the store.
    * @throws LedgerError `unknown-checkpoint` if it is not kept, or not written yet; StoreError
@@ -101,6 +116,15 @@ export const createLedgerReader = ({ store, records, state, checkpoints, written
     return createCheckpointView(records, checkpoint, () => checkpoints.from(checkpoint));
   };
 
+  const prove = (stateKey: string, checkpoint: Sequence): ProvenEntry => {
+    assertWorking();
+    const roots = checkpoints.find(checkpoint);
+    const view = viewAt(checkpoint);
+    const proof = encodeStateProof(view.prove(stateKey));
+    const value = view.get(stateKey);
+    return { checkpoint: roots, proof, ...(value === undefined ? {} : { value }) };
+  };
+
   return {
     checkpoints: () => checkpoints.list(),
     get: (key, checkpoint) => {
@@ -108,14 +132,20 @@ export const createLedgerReader = ({ store, records, state, checkpoints, written
       const stateKey = stateKeys.application(key);
       return checkpoint === undefined ? state.get(stateKey) : viewAt(checkpoint).get(stateKey);
     },
-    prove: (key, checkpoint) => {
+    prove: (key, checkpoint) => prove(stateKeys.application(key), checkpoint),
+    anchor: (name) => {
       assertWorking();
-      const roots = checkpoints.find(checkpoint);
-      const view = viewAt(checkpoint);
-      const stateKey = stateKeys.application(key);
-      const proof = encodeStateProof(view.prove(stateKey));
-      const value = view.get(stateKey);
-      return { checkpoint: roots, proof, ...(value === undefined ? {} : { value }) };
+      const value = state.get(anchorKeys.anchor(name));
+      return value === undefined ? undefined : decodeAnchor(value);
+    },
+    claims: (validator) => {
+      assertWorking();
+      return decodeStoredClaims(state.get(anchorKeys.claims(validator)));
+    },
+    proveAnchor: (name, checkpoint) => {
+      const { value, ...proven } = prove(anchorKeys.anchor(name), checkpoint);
+      const anchor = value === undefined ? undefined : decodeAnchor(value);
+      return { ...proven, ...(anchor === undefined ? {} : { anchor }) };
     },
     range: ({ prefix, after, checkpoint }) => {
       assertWorking();

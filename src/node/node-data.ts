@@ -67,7 +67,13 @@ export interface StoredDataOptions {
 export const openDataIn = async (store: Store, options: StoredDataOptions): Promise<NodeData> => {
   const { genesisHash, parameters, committee } = options;
   const genesisCheckpoint = genesisCheckpointOf(genesisHash, committee);
-  const ledger = await openLedger({ store, application: options.application, parameters, genesisLogHash: genesisCheckpoint.logHash });
+  const ledger = await openLedger({
+    store,
+    application: options.application,
+    committee,
+    parameters,
+    genesisLogHash: genesisCheckpoint.logHash,
+  });
   const history = createHistory(store);
   const { sequence, logHash, timeMs } = ledger.position();
   const recovered = await recover({

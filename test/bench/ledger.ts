@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openLevelStore } from "../../src/storage/level.ts";
 import { openLedger } from "../../src/ledger/ledger.ts";
+import { committeeOf } from "../ledger/support.ts";
 import { createKeyValueStore } from "../../src/ledger/kv/application.ts";
 import { encodeOperation } from "../../src/ledger/kv/encoding.ts";
 import { defaultParameters } from "../../src/protocol/limits.ts";
@@ -28,6 +29,7 @@ const counted = {
 const ledger = await openLedger({
   store: counted,
   application: createKeyValueStore(),
+  committee: committeeOf(4),
   parameters: defaultParameters,
   genesisLogHash: toDigest("00".repeat(32)),
 });

@@ -7,7 +7,8 @@ import { openLedger } from "../../src/ledger/ledger.ts";
 import type { Execution, Ledger, LedgerOptions, OrderedBatch } from "../../src/ledger/ledger.ts";
 import type { OrderedRequest } from "../../src/ledger/executor.ts";
 import { defaultParameters } from "../../src/protocol/limits.ts";
-import { toDigest, toPublicKey, toSequence } from "../../src/protocol/ids.ts";
+import { createCommittee } from "../../src/protocol/committee.ts";
+import { toDigest, toEpoch, toPeerName, toPublicKey, toReplicaIndex, toSequence } from "../../src/protocol/ids.ts";
 import type { Digest, PublicKey } from "../../src/protocol/ids.ts";
 import type { Store } from "../../src/storage/port.ts";
 import { createMemoryStore } from "../../src/storage/memory.ts";
@@ -22,6 +23,18 @@ export const sha = (...parts: readonly Uint8Array[]): Buffer => {
 
 export const genesisLogHash = toDigest("ab".repeat(32));
 export const client = (index: number): PublicKey => toPublicKey(sha(bytes(`client ${index}`)).toString("hex"));
+/** Validators with keys that no client has. */
+export const validator = (index: number): PublicKey => toPublicKey(sha(bytes(`validator ${index}`)).toString("hex"));
+export const committeeOf = (n: number) =>
+  createCommittee(
+    toEpoch(0),
+    Array.from({ length: n }, (_, index) => ({
+      index: toReplicaIndex(index),
+      publicKey: validator(index),
+      peer: toPeerName(`peer ${index}`),
+      moniker: `v${index}`,
+    })),
+  );
 /** ledger time at which tests run unless they say otherwise */
 export const baseTime = 1_700_000_000_000;
 
@@ -31,6 +44,7 @@ export const open = (store: Store = createMemoryStore(), { parameters, ...option
   openLedger({
     store,
     application: createKeyValueStore(),
+    committee: committeeOf(4),
     genesisLogHash,
     ...options,
     parameters: { ...defaultParameters, checkpointInterval: 4, ...parameters },

@@ -87,6 +87,7 @@ export const createRig = async (options: { readonly retain?: number; readonly ch
     ledger: await openLedger({
       store: disk.store,
       application: createKeyValueStore(),
+      committee: network.committee,
       genesisLogHash: network.genesisCheckpoint.logHash,
       parameters: { ...defaultParameters, checkpointInterval: options.checkpointInterval ?? 8 },
     }),

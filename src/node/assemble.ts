@@ -75,6 +75,10 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
   const { defer, answerTimeoutMs: timeoutMs } = options;
   const counters = createCounters();
   const desk = createDesk({ identity, parameters, data, verifier, network, counters, clock, engine: () => engine, defer, timeoutMs });
+  const stabilised = (certificate: CheckpointCertificate): void => {
+    stable = certificate;
+    data.pruning.behind(certificate.sequence);
+  };
   let stable: CheckpointCertificate | undefined = restored.stable.sequence > 0 ? restored.stable : undefined;
   const engine: Engine = createEngine({
     replica: {
@@ -98,7 +102,7 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     ...(options.documents === undefined ? {} : { documents: options.documents }),
     ...(options.episode === undefined ? {} : { episode: options.episode }),
     isSettled: (client, sequence) => ledger.lookup(client, sequence).status !== "new",
-    execution: { ledger, keeping, executed: desk.executed, stabilised: (certificate) => (stable = certificate) },
+    execution: { ledger, keeping, executed: desk.executed, stabilised },
     evidence: (evidence) => {
       counters.count(`evidence.${evidence.kind}`);
       options.evidence?.(evidence);

@@ -71,7 +71,7 @@ const openData = ({ home, genesis, config }: NodeOptions, { committee, applicati
     committee,
     application,
     validatorKey: validatorKey?.publicKey,
-    retain: config.storage.retainSequences,
+    retain: config.storage.history === "archive" ? 0 : config.storage.retainSequences,
     cacheBytes: config.storage.cacheBytes,
   });
 
@@ -273,6 +273,7 @@ const shutDown = async ({ data, network, engine, desk, sharing, pool, ticker, ap
   desk.waiting.close();
   clearInterval(ticker);
   engine.stop();
+  data.pruning.stop();
   await network.stop();
   await sharing.stop();
   await pool.close();

@@ -1,7 +1,7 @@
 /** The node's executed batches on disk: read for peers, users and restarts; pruned behind stable checkpoints. */
 import type { Digest, Sequence } from "../protocol/ids.ts";
 import type { Batch, CertifiedBatch } from "../protocol/messages.ts";
-import type { Store, StoreOperation } from "../storage/port.ts";
+import { StoreError, type Store, type StoreOperation } from "../storage/port.ts";
 import { decodeBatch, emptyBatch } from "../wire/requests.ts";
 import { type BlockHeader, decodeBlockHeader, decodeRequestPlace, del, keys, RecordError, type RequestPlace } from "./records.ts";
 
@@ -14,9 +14,19 @@ export interface History {
   certified(from: Sequence, count: number, maxBytes: number): CertifiedBatch[];
   results(sequence: Sequence): Uint8Array | undefined;
   place(request: Digest): RequestPlace | undefined;
-  /** what deletes one executed sequence from history */
+  /** what deletes one executed sequence from history, as far as it can be read; throws only when the store is closed */
   forget(sequence: Sequence): StoreOperation[];
 }
+
+/** What is damaged can be let go all the same. */
+const unlessDamaged = <T>(read: () => T): T | "damaged" => {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof RecordError || (error instanceof StoreError && error.code === "corrupt")) return "damaged";
+    throw error;
+  }
+};
 
 /** All of it throws RecordError, or the store's own error, when the data is damaged. */
 export const createHistory = (store: Pick<Store, "get">): History => {
@@ -58,15 +68,15 @@ export const createHistory = (store: Pick<Store, "get">): History => {
       return value === undefined ? undefined : decodeRequestPlace(value);
     },
     forget(sequence) {
-      const old = block(sequence);
+      const old = unlessDamaged(() => header(sequence));
       if (old === undefined) return [];
-      const operations = [
-        del(keys.block(sequence)),
-        del(keys.results(sequence)),
-        ...old.batch.requests.map(({ id }) => del(keys.request(id))),
-      ];
-      if (old.batch.requests.length > 0) operations.push(del(keys.batch(old.batch.digest)));
-      return operations;
+      const operations = [del(keys.block(sequence)), del(keys.results(sequence))];
+      if (old === "damaged" || old.certificate.digest === emptyBatch.digest) return operations;
+      const { digest } = old.certificate;
+      const content = unlessDamaged(() => batch(digest));
+      operations.push(del(keys.batch(digest)));
+      if (content === undefined || content === "damaged") return operations;
+      return [...operations, ...content.requests.map(({ id }) => del(keys.request(id)))];
     },
   };
 };

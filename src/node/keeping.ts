@@ -1,7 +1,7 @@
 /** What consensus must not forget, as store operations; and what a stable checkpoint lets go (PROTOCOL §4, §6). */
 import type { DurableRecord } from "../consensus/effect.ts";
 import type { CheckpointCertificate, Signed, SignedNewView, ViewChange } from "../protocol/messages.ts";
-import { toSequence, type Digest, type Sequence } from "../protocol/ids.ts";
+import type { Digest, Sequence } from "../protocol/ids.ts";
 import type { StoreOperation } from "../storage/port.ts";
 import { encodeCheckpointCertificate, encodePreparedCertificate } from "../wire/certificates.ts";
 import type { History } from "./history.ts";
@@ -16,24 +16,17 @@ export interface Keeping {
 }
 
 export interface KeepingOptions {
-  readonly history: History;
-  /** sequences kept behind the stable checkpoint; 0 keeps all */
-  readonly retain: number;
-  /** what the store holds: accepted digests and prepared sequences above the stable checkpoint, and the last pruned sequence */
+  readonly history: Pick<History, "header" | "batch" | "place">;
+  /** what the store holds: accepted digests and prepared sequences above the stable checkpoint */
   readonly accepted: Iterable<readonly [Sequence, Digest]>;
   readonly prepared: Iterable<Sequence>;
-  readonly pruned: Sequence;
 }
 
-/** Sequences pruned at one checkpoint: a store that was kept whole until now is pruned bit by bit. */
-const PRUNED_AT_ONCE = 512;
-
 export const createKeeping = (options: KeepingOptions): Keeping => {
-  const { history, retain } = options;
+  const { history } = options;
   /** bounded by the window and the views of it */
   const accepted = new Map<Sequence, Set<Digest>>();
   const prepared = new Set<Sequence>(options.prepared);
-  let pruned = options.pruned;
 
   const note = (sequence: Sequence, digest: Digest): void => {
     const digests = accepted.get(sequence);
@@ -41,17 +34,6 @@ export const createKeeping = (options: KeepingOptions): Keeping => {
     else digests.add(digest);
   };
   for (const [sequence, digest] of options.accepted) note(sequence, digest);
-
-  const prune = (stable: Sequence): StoreOperation[] => {
-    if (retain === 0) return [];
-    const last = Math.min(stable - retain, pruned + PRUNED_AT_ONCE);
-    if (last <= pruned) return [];
-    const operations: StoreOperation[] = [];
-    for (let sequence = pruned + 1; sequence <= last; sequence += 1) operations.push(...history.forget(toSequence(sequence)));
-    pruned = toSequence(last);
-    operations.push(put(keys.meta("pruned"), new TextEncoder().encode(String(last))));
-    return operations;
-  };
 
   /** Accepted in some view, and neither executed anywhere nor still under way. */
   const isOrphan = (sequence: Sequence, digest: Digest): boolean => {
@@ -85,7 +67,6 @@ export const createKeeping = (options: KeepingOptions): Keeping => {
   const stable = (certificate: CheckpointCertificate): StoreOperation[] => [
     put(keys.stable, encodeCheckpointCertificate(certificate)),
     ...forgetSlots(certificate.sequence),
-    ...prune(certificate.sequence),
   ];
 
   return {

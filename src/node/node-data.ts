@@ -16,6 +16,7 @@ import type { Genesis } from "./genesis.ts";
 import { createHistory, type History } from "./history.ts";
 import { consumeBirth, type Home, readBirth } from "./home.ts";
 import { createKeeping, type Keeping } from "./keeping.ts";
+import { createPruning, type Pruning } from "./pruning.ts";
 import { found, isFounded, recover } from "./recovery.ts";
 
 export interface NodeData {
@@ -23,6 +24,7 @@ export interface NodeData {
   readonly ledger: Ledger;
   readonly history: History;
   readonly keeping: Keeping;
+  readonly pruning: Pruning;
   readonly restored: Restored;
   /** the checkpoint of sequence 0, which the genesis vouches for */
   readonly genesisCheckpoint: CheckpointCertificate;
@@ -35,6 +37,7 @@ export interface NodeDataOptions {
   readonly application: Application;
   /** absent on an observer */
   readonly validatorKey: PublicKey | undefined;
+  /** sequences of history kept behind the stable checkpoint; 0 keeps all */
   readonly retain: number;
   readonly cacheBytes: number;
 }
@@ -86,8 +89,9 @@ export const openDataIn = async (store: Store, options: StoredDataOptions): Prom
     executed: { sequence, logHash, timestamp: timeMs },
     recentRequests: RECENT_REQUESTS,
   });
-  const keeping = createKeeping({ ...recovered, history, retain: options.retain });
-  return { store, ledger, history, keeping, restored: recovered.restored, genesisCheckpoint };
+  const keeping = createKeeping({ ...recovered, history });
+  const pruning = createPruning({ store, history, retain: options.retain, pruned: recovered.pruned });
+  return { store, ledger, history, keeping, pruning, restored: recovered.restored, genesisCheckpoint };
 };
 
 /**

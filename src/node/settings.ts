@@ -129,11 +129,16 @@ export const settings = {
     poolMaxBytes: integer(2 * MiB, 4096 * MiB, 64 * MiB, "Bytes of requests waiting to be ordered."),
   },
   storage: {
+    history: text(
+      oneOf("prune", "archive"),
+      "prune",
+      "prune: blocks go once they are retain_sequences behind the stable checkpoint. archive: all are kept, as long as there is room.",
+    ),
     retainSequences: integer(
-      0,
+      2 * limits.maxCheckpointInterval,
       Number.MAX_SAFE_INTEGER,
       100_000,
-      "Blocks kept for peers that fell behind and for `byz blocks`, at least 2048; 0 keeps all.",
+      "Blocks kept for peers that fell behind and for `byz blocks`, at least 2048: those of a longest window.",
     ),
     cacheBytes: integer(1 * MiB, 4096 * MiB, 8 * MiB, "Memory for the store's cache."),
   },
@@ -165,11 +170,6 @@ export interface Relation {
 
 /** What must hold between settings. */
 export const relations: readonly Relation[] = [
-  {
-    key: "storage.retain_sequences",
-    holds: ({ storage }) => storage.retainSequences === 0 || storage.retainSequences >= 2 * limits.maxCheckpointInterval,
-    problem: `must be 0 or at least ${2 * limits.maxCheckpointInterval}: a peer at the window's other end needs them`,
-  },
   {
     key: "network.dead_peer_ms",
     holds: ({ network }) => network.deadPeerMs >= 3 * network.heartbeatIntervalMs,

@@ -135,10 +135,8 @@ describe("the batches of a checkpoint that became stable", () => {
     const { createKeeping } = await import("../../src/node/keeping.ts");
     const restarted = createKeeping({
       history: rig.history,
-      retain: 0,
       accepted: [[toSequence(1), block.batch.digest]],
       prepared: [],
-      pruned: toSequence(0),
     });
     rig.journal.save(restarted.record({ type: "stable", certificate: network.stable(8) }));
     rig.journal.flush();
@@ -162,21 +160,6 @@ describe("the batches of a checkpoint that became stable", () => {
     expect(rig.history.block(toSequence(1))?.batch.digest).toBe(won.batch.digest);
     expect(rig.disk.store.get(keys.accepted(toSequence(1), won.batch.digest))).toBeUndefined();
     expect(rig.disk.store.get(keys.accepted(toSequence(1), lost.batch.digest))).toBeUndefined();
-  });
-
-  it("are let go once they are further back than is retained, with their results and places", async () => {
-    const rig = await createRig({ retain: 2 });
-    const { run, stable } = createOn(rig);
-    for (const sequence of [1, 2, 3, 4]) run(blockAt(sequence));
-    rig.journal.flush();
-    rig.disk.finish();
-    stable(4);
-    rig.journal.flush();
-    rig.disk.finish();
-    expect([1, 2, 3, 4].map((sequence) => rig.history.block(toSequence(sequence)) !== undefined)).toEqual([false, false, true, true]);
-    expect(rig.history.results(toSequence(1))).toBeUndefined();
-    expect(rig.history.place(putRequest(1).id)).toBeUndefined();
-    expect(rig.history.place(putRequest(4).id)).toBeDefined();
   });
 });
 

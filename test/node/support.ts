@@ -8,6 +8,7 @@ import { createKeyValueStore } from "../../src/ledger/kv/application.ts";
 import { createHistory, type History } from "../../src/node/history.ts";
 import { createJournal, type Journal, type JournalStats } from "../../src/node/journal.ts";
 import { createKeeping, type Keeping } from "../../src/node/keeping.ts";
+import { createPruning, type Pruning } from "../../src/node/pruning.ts";
 import { toSequence } from "../../src/protocol/ids.ts";
 import { defaultParameters } from "../../src/protocol/limits.ts";
 import type { Batch, CommitCertificate, Request } from "../../src/protocol/messages.ts";
@@ -62,6 +63,7 @@ export interface Rig {
   readonly disk: ManualDisk;
   readonly history: History;
   readonly keeping: Keeping;
+  readonly pruning: Pruning;
   readonly journal: Journal;
   readonly stats: JournalStats;
   readonly ledger: Ledger;
@@ -76,7 +78,8 @@ export const createRig = async (options: { readonly retain?: number; readonly ch
     disk,
     history,
     stats,
-    keeping: createKeeping({ history, retain: options.retain ?? 0, accepted: [], prepared: [], pruned: toSequence(0) }),
+    keeping: createKeeping({ history, accepted: [], prepared: [] }),
+    pruning: createPruning({ store: disk.store, history, retain: options.retain ?? 0, pruned: toSequence(0) }),
     journal: createJournal(
       disk.store,
       (error) => {

@@ -1,0 +1,67 @@
+/** Executed batches beyond those that are kept go, behind stable checkpoints, a little at a time (PROTOCOL §4). */
+import { toSequence, type Sequence } from "../protocol/ids.ts";
+import type { Store, StoreOperation } from "../storage/port.ts";
+import type { History } from "./history.ts";
+import { keys, put } from "./records.ts";
+
+export interface Pruning {
+  /** A checkpoint became stable: what lies more than the kept number of sequences behind it may go. */
+  behind(stable: Sequence): void;
+  /** Nothing more is begun. */
+  stop(): void;
+}
+
+export interface PruningOptions {
+  readonly store: Pick<Store, "write">;
+  readonly history: Pick<History, "forget">;
+  /** sequences kept behind the stable checkpoint; 0 keeps all */
+  readonly retain: number;
+  /** the last sequence that an earlier life let go */
+  readonly pruned: Sequence;
+}
+
+/** One write: so many operations, or so many sequences looked at where most are gone already. The next one waits until it is on the disk. */
+const CHUNK = 512;
+
+/**
+ * However far the stable checkpoint moves at once, after a long catch-up or because less is kept than before, everything behind it goes: in
+ * writes of bounded size, one after the other, between which the node does its work. What a crash interrupts goes on at the next checkpoint.
+ */
+export const createPruning = ({ store, history, retain, pruned }: PruningOptions): Pruning => {
+  let done: number = pruned;
+  let target: number = pruned;
+  let working = false;
+  let stopped = false;
+
+  const takeChunk = (): StoreOperation[] => {
+    const operations: StoreOperation[] = [];
+    for (let looked = 0; done < target && looked < CHUNK && operations.length < CHUNK; looked += 1) {
+      done += 1;
+      operations.push(...history.forget(toSequence(done)));
+    }
+    operations.push(put(keys.meta("pruned"), new TextEncoder().encode(String(done))));
+    return operations;
+  };
+
+  const work = (): void => {
+    if (stopped || done >= target) return;
+    working = true;
+    // nothing depends on it: with the marker in the same write, a crash loses both or none
+    store.write(takeChunk(), { durable: false }, (error) => {
+      working = false;
+      // a store that failed says so to everybody else who writes
+      if (error === undefined) work();
+    });
+  };
+
+  return {
+    behind(stable) {
+      if (retain === 0) return;
+      target = Math.max(target, stable - retain);
+      if (!working) work();
+    },
+    stop() {
+      stopped = true;
+    },
+  };
+};

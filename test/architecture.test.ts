@@ -31,14 +31,17 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   api: { imports: ["protocol", "wire", "signing", "ledger", "documents", "node/service.ts", "node/feeds.ts"], packages: ["node:", "zod"] },
   client: { imports: ["protocol", "wire", "signing", "ledger", "node/genesis.ts"], packages: ["node:"] },
-  adversaries: { imports: ["protocol", "wire", "signing", "network/port.ts"], packages: [] },
+  adversaries: {
+    imports: ["protocol", "wire", "signing", "ledger", "documents", "network/port.ts", "node/disguise.ts", "node/service.ts"],
+    packages: [],
+  },
   simulator: {
     imports: ["protocol", "wire", "signing", "consensus", "storage", "ledger", "network", "node", "adversaries"],
     packages: ["node:"],
   },
-  testnet: { imports: ["protocol", "wire", "signing", "node", "client"], packages: ["node:"] },
+  testnet: { imports: ["protocol", "wire", "signing", "node", "client", "adversaries"], packages: ["node:"] },
   cli: {
-    imports: ["protocol", "wire", "signing", "ledger", "node", "client", "testnet", "simulator"],
+    imports: ["protocol", "wire", "signing", "ledger", "node", "client", "adversaries", "testnet", "simulator"],
     packages: ["node:", "commander", "pino"],
   },
   "index.ts": { imports: ["protocol", "wire", "signing", "storage", "ledger", "node", "client"], packages: [] },

@@ -6,6 +6,7 @@ import type { Committee } from "../protocol/committee.ts";
 import type { PeerName, ReplicaIndex } from "../protocol/ids.ts";
 import type { Channel, GossipVerdict, Network } from "../network/port.ts";
 import type { Signer } from "../signing/signer.ts";
+import type { SignBytes } from "../wire/sign-bytes.ts";
 import { decodeConsensusFrame, encodeFrame, type ConsensusFrame } from "../wire/frames.ts";
 
 export interface AdversaryKit {
@@ -13,6 +14,7 @@ export interface AdversaryKit {
   readonly self: ReplicaIndex;
   /** with the validator's own key */
   readonly signer: Signer;
+  readonly signBytes: SignBytes;
   /** in [0, 1); seeded, where the same must happen each time */
   readonly random: () => number;
   /** runs once, after so many milliseconds */

@@ -1,5 +1,5 @@
 /** Liars in the primary's seat: two proposals for one sequence, late ones, bad ones, some requests never. */
-import type { Digest } from "../protocol/ids.ts";
+import type { Digest, PublicKey } from "../protocol/ids.ts";
 import { createBatch } from "../wire/requests.ts";
 import { decodeGossip, decodeSyncFrame, encodeFrame, type ProposalFrame } from "../wire/frames.ts";
 import { type Adversary, type AdversaryKit, intercept, isOnOtherSide, ownMessage, pickBelow, sendDirectly } from "./kit.ts";
@@ -59,19 +59,26 @@ export const slowPrimary: Adversary = (network, kit) => {
   });
 };
 
-/** Never hears of some clients' requests, and so never proposes them. */
+const censorThose =
+  (isCensored: (client: string) => boolean): Adversary =>
+  (network, kit) =>
+    intercept(network, kit, {
+      into(_from, channel, frame) {
+        const decoded = channel === "sync" ? decodeSyncFrame(frame) : undefined;
+        if (decoded?.ok !== true || decoded.value.kind !== "relay") return frame;
+        const requests = decoded.value.requests.filter(({ client }) => !isCensored(client));
+        return requests.length === 0 ? undefined : encodeFrame({ kind: "relay", requests });
+      },
+    });
+
+/** Never hears of half of the clients' requests, and so never proposes them. */
 export const censor: Adversary = (network, kit) => {
   const residue = pickBelow(kit, 2);
-  const isCensored = (client: string): boolean => Number.parseInt(client.slice(-1), 16) % 2 === residue;
-  return intercept(network, kit, {
-    into(_from, channel, frame) {
-      const decoded = channel === "sync" ? decodeSyncFrame(frame) : undefined;
-      if (decoded?.ok !== true || decoded.value.kind !== "relay") return frame;
-      const requests = decoded.value.requests.filter(({ client }) => !isCensored(client));
-      return requests.length === 0 ? undefined : encodeFrame({ kind: "relay", requests });
-    },
-  });
+  return censorThose((client) => Number.parseInt(client.slice(-1), 16) % 2 === residue)(network, kit);
 };
+
+/** Never hears of this client's requests. */
+export const censorClient = (key: PublicKey): Adversary => censorThose((client) => client === key);
 
 /** Signs batches that no replica can accept: the same request twice, or none at all. */
 export const invalidBatch: Adversary = (network, kit) =>

@@ -1,4 +1,4 @@
-/** Partitions, and the cuts that test networks make: `/v1/partitions`, `/v1/testnet/cut`. */
+/** Partitions, and what test networks do to their nodes: `/v1/partitions`, `/v1/testnet/cut`, `/v1/testnet/behaviour`. */
 import type { NodeService } from "../node/service.ts";
 import { parseJsonBody, parseQuery, requireMediaType } from "./parse.ts";
 import { jsonAnswer, valueOf } from "./problem.ts";
@@ -35,6 +35,22 @@ export const partitionRoutes = (service: NodeService): readonly Route[] => [
           parseQuery(schemas.noQuery, call.query);
           requireMediaType(call.headers["content-type"], ["application/json"]);
           return jsonAnswer(valueOf(service.cut(parseJsonBody(schemas.cutBody, await call.body(maxBodyBytes)))));
+        },
+      },
+    },
+  },
+  {
+    path: "/v1/testnet/behaviour",
+    operations: {
+      POST: {
+        summary: "Make this validator cheat in some way, or be honest again; only in test networks",
+        query: schemas.noQuery,
+        body: { "application/json": schemas.behaviourBody },
+        answer: schemas.behaviourBody,
+        async handle(call) {
+          parseQuery(schemas.noQuery, call.query);
+          requireMediaType(call.headers["content-type"], ["application/json"]);
+          return jsonAnswer(valueOf(service.behave(parseJsonBody(schemas.behaviourBody, await call.body(maxBodyBytes)).behaviour)));
         },
       },
     },

@@ -75,6 +75,7 @@ export const cutBody = z.strictObject({
   peers: z.array(z.string().min(1).max(128)).max(maxCutPeers),
   direction: z.enum(["both", "inbound"]).default("both"),
 });
+export const behaviourBody = z.strictObject({ behaviour: z.string().min(1).max(128) });
 
 /* ------------------------------------------------------------------ answers */
 

@@ -6,7 +6,8 @@ import { pino } from "pino";
 import { loadConfig } from "../node/config.ts";
 import type { Config } from "../node/config.ts";
 import type { PartialConfig } from "../node/config-file.ts";
-import { loadGenesis } from "../node/genesis.ts";
+import { type Genesis, loadGenesis } from "../node/genesis.ts";
+import type { NodeOptions } from "../node/identity.ts";
 import { homeAt, HomeError } from "../node/home.ts";
 import type { Home } from "../node/home.ts";
 import { identify, watchProcess } from "../testnet/process-identity.ts";
@@ -23,6 +24,7 @@ interface StartOptions {
   readonly genesis?: string;
   readonly logLevel?: string;
   readonly stopWith?: number;
+  readonly behave?: string;
 }
 
 const flagsOf = (options: StartOptions): PartialConfig => ({
@@ -53,6 +55,12 @@ const loadAll = (session: Session, options: StartOptions): { readonly home: Home
   return { home, config };
 };
 
+/** Nothing of a cheat is even loaded outside of test networks. */
+const cheatingOf = async (genesis: Genesis, behaviour: string | undefined): Promise<Pick<NodeOptions, "disguise" | "behaviour">> => ({
+  ...(genesis.testnet ? { disguise: (await import("../adversaries/disguise.ts")).createDisguise } : {}),
+  ...(behaviour === undefined ? {} : { behaviour }),
+});
+
 const run = async (session: Session, options: StartOptions): Promise<void> => {
   const { asked, forget } = askedToStop(session, options.stopWith);
   const { home, config } = loadAll(session, options);
@@ -62,7 +70,7 @@ const run = async (session: Session, options: StartOptions): Promise<void> => {
   // as in bin/byz.js: what starting leaves behind must not make the young generation large for good
   setFlagsFromString("--semi-space-growth-factor=1");
   const { createNode } = await import("../node/create-node.ts");
-  const node = await createNode({ home, config, genesis, logger });
+  const node = await createNode({ home, config, genesis, logger, ...(await cheatingOf(genesis, options.behave)) });
   setFlagsFromString("--semi-space-growth-factor=2");
   const addresses = node.addresses();
   session.answer(
@@ -98,6 +106,7 @@ export const startCommand = defineCommand<StartOptions>({
     new Option("--genesis <file>", "another than genesis.json in the home"),
     new Option("--log-level <level>", "trace, debug, info, warn, error, fatal or silent (env: BYZ_LOG_LEVEL)"),
     new Option("--stop-with <pid>", "stop when this process ends").argParser(wholeNumber(1)).hideHelp(),
+    new Option("--behave <behaviour>", "cheat, in a test network").hideHelp(),
   ],
   examples: ["byz start", "byz start --bootstrap /ip4/192.0.2.1/tcp/27656/p2p/12D3KooW… --announce /ip4/198.51.100.7/tcp/27656"],
   exits: [3],

@@ -13,7 +13,7 @@ const askMs = 2000;
 const rowOf = async (testnet: Testnet, index: number): Promise<string[]> => {
   const node = testnet.node(index);
   const state = testnet.processState(index);
-  const head = [String(index), node.role, state, node.pid === null ? "-" : String(node.pid), node.api, node.p2p];
+  const head = [String(index), node.role, node.behaviour, state, node.pid === null ? "-" : String(node.pid), node.api, node.p2p];
   if (state !== "running") return [...head, "-", "-"];
   const status = await Promise.race([testnet.client(index).status(), delay(askMs, undefined, { ref: false })]).catch(() => undefined);
   return [...head, status === undefined ? "no answer" : status.connectivity, status === undefined ? "-" : String(status.sequence.executed)];
@@ -22,7 +22,7 @@ const rowOf = async (testnet: Testnet, index: number): Promise<string[]> => {
 /** One line a node. */
 export const describeTestnet = async (session: Session, testnet: Testnet): Promise<string> => {
   const rows = await Promise.all(testnet.state().nodes.map(({ index }) => rowOf(testnet, index)));
-  return table(session, ["NODE", "ROLE", "PROCESS", "PID", "API", "PEERS", "CONNECTIVITY", "SEQUENCE"], rows);
+  return table(session, ["NODE", "ROLE", "BEHAVIOUR", "PROCESS", "PID", "API", "PEERS", "CONNECTIVITY", "SEQUENCE"], rows);
 };
 
 const pollMs = 500;

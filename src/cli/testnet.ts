@@ -7,6 +7,7 @@ import { defineCommand, defineGroup, wholeNumber } from "./command.ts";
 import type { CommandFactory } from "./command.ts";
 import { preferredBasePort } from "./ports.ts";
 import { dirOption, indexOf } from "./testnet-options.ts";
+import { type Cheating, cheatingOption, testnetByzantineCommand } from "./testnet-byzantine.ts";
 import { testnetDemoCommand } from "./testnet-demo.ts";
 import { testnetHealCommand, testnetPartitionCommand } from "./testnet-partition.ts";
 import { describeTestnet, superviseTestnet, testnetUpExamples } from "./testnet-view.ts";
@@ -18,6 +19,7 @@ interface UpOptions {
   readonly observers: number;
   readonly chainId: string;
   readonly detach?: boolean;
+  readonly byzantine?: Cheating;
 }
 
 const upCommand = defineCommand<UpOptions>({
@@ -31,6 +33,7 @@ const upCommand = defineCommand<UpOptions>({
       "node i listens on PORT+2i for peers and PORT+2i+1 for HTTP (default: 27656 where free, else others)",
     ).argParser(wholeNumber(1024, 65_000)),
     new Option("--observers <k>", "nodes that follow without a vote").argParser(wholeNumber(0, maxNodes)).default(0),
+    cheatingOption(),
     new Option("--chain-id <id>", "the network's name").default("testnet"),
     new Option("--detach", "return and leave it running"),
   ],
@@ -45,6 +48,7 @@ const upCommand = defineCommand<UpOptions>({
       detach: options.detach === true,
       progress: session.note,
       signal: session.io.signal,
+      ...(options.byzantine === undefined ? {} : { byzantine: options.byzantine }),
       ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
       ...(options.basePort === undefined ? {} : { basePort: options.basePort }),
     });
@@ -152,6 +156,7 @@ export const testnetCommand = defineGroup({ name: "testnet", summary: "Local net
   testnetPartitionCommand,
   testnetHealCommand,
   addCommand,
+  testnetByzantineCommand,
   logsCommand,
   testnetDemoCommand,
 ]);

@@ -12,10 +12,12 @@ import type { PeerName } from "../protocol/ids.ts";
 import type { StoreError } from "../storage/port.ts";
 import { createWorkerPool, type WorkerPool } from "../signing/worker-pool.ts";
 import { assembleNode } from "./assemble.ts";
+import { createTestControls, disguiseOf } from "./cheating.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
 import type { Desk } from "./desk.ts";
+import type { Disguise } from "./disguise.ts";
 import type { Engine } from "./engine.ts";
 import type { LogLevel } from "./feeds.ts";
 import { identify, type Identity, type NodeOptions } from "./identity.ts";
@@ -25,7 +27,7 @@ import { openNodeData, type NodeData } from "./node-data.ts";
 import { createNodeService } from "./node-service.ts";
 import { createObservation, type Observation } from "./observation.ts";
 import type { Logger } from "./observe.ts";
-import { createCutter, createPartitionObserver } from "./partitions.ts";
+import { createPartitionObserver } from "./partitions.ts";
 import type { NodeService } from "./service.ts";
 import { createSharing, type Sharing } from "./sharing.ts";
 import { createSubmitter } from "./submitter.ts";
@@ -101,6 +103,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   const logSwitch = createLogSwitch(options.logger, config.log.level as LogLevel);
   const logger = logSwitch.of("node");
   const identity = identify(options);
+  const disguise = disguiseOf(options, identity, systemClock);
   const { committee, self } = identity;
   const clock = systemClock;
   const startedAt = clock.now();
@@ -108,7 +111,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   const data = await openData(options, identity);
   const { ledger, history } = data;
   const pool = createWorkerPool({ workers: config.verification.workers });
-  const network = await openNetwork(options, logSwitch.of("network"), identity).catch(async (error: unknown) => {
+  const network = await openNetwork(options, logSwitch.of("network"), identity, disguise).catch(async (error: unknown) => {
     await data.store.close();
     throw error;
   });
@@ -155,12 +158,12 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     reads: createKeyValueReads(ledger, stable),
     presence: engine.presence,
     shared: sharing.documents,
-    cut: createCutter({ testnet: genesis.testnet, self: network.self, setCut: network.setCut, logger }),
+    ...createTestControls({ genesis, network, disguise, logger }),
     uptime: () => Math.floor((clock.now() - startedAt) / 1000),
   });
   const parts: Parts = { data, network, engine, desk, sharing, observation, pool, logger, ticker: undefined, api: undefined };
   try {
-    const apiUrl = await bringUp(parts, await openApi(options, logSwitch.of("api"), service));
+    const apiUrl = await bringUp(parts, await openApi(options, logSwitch.of("api"), disguise?.service(service) ?? service));
     const role = self === undefined ? "observer" : "validator";
     logger.info({ peerId: network.self, role, api: apiUrl, addresses: network.addresses() }, "running");
     return { peerId: network.self, apiUrl, service, addresses: () => network.addresses(), stopped, stop: once(() => shutDown(parts)) };
@@ -221,8 +224,14 @@ const openSharing = async (data: NodeData, identity: Identity, network: Network,
   }
 };
 
-const openNetwork = ({ config, genesis, home }: NodeOptions, logger: Logger, { committee, nodeKey }: Identity): Promise<Libp2pNetwork> =>
-  createLibp2pNetwork({
+/** What a cheat tells others goes through his disguise. */
+const openNetwork = async (
+  { config, genesis, home }: NodeOptions,
+  logger: Logger,
+  { committee, nodeKey }: Identity,
+  disguise: Disguise | undefined,
+): Promise<Libp2pNetwork> => {
+  const network = await createLibp2pNetwork({
     genesisHash: genesis.hash,
     nodeKey: nodeKey.exportSeed(),
     listen: config.network.listen,
@@ -233,6 +242,8 @@ const openNetwork = ({ config, genesis, home }: NodeOptions, logger: Logger, { c
     limits: { maxStrangers: config.network.maxObservers, deadMs: config.network.deadPeerMs },
     log: (level, message, fields) => logger[level](fields, message),
   });
+  return disguise?.network(network) ?? network;
+};
 
 const openApi = async ({ config, home }: NodeOptions, logger: Logger, service: ReturnType<typeof createNodeService>): Promise<Api> => {
   const { host, port } = splitHostPort(config.api.listen);

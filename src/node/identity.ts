@@ -6,6 +6,7 @@ import type { PeerName, ReplicaIndex } from "../protocol/ids.ts";
 import type { KeyPair } from "../signing/keys.ts";
 import { createSignBytes, type SignBytes } from "../wire/sign-bytes.ts";
 import type { Config } from "./config.ts";
+import type { CreateDisguise } from "./disguise.ts";
 import { gatewayKeyOf } from "./gateway-key.ts";
 import { type Genesis, genesisCommittee } from "./genesis.ts";
 import { type Home, loadNodeKey, loadOrCreateClientKey, loadValidatorKey, peerIdOf } from "./home.ts";
@@ -18,11 +19,15 @@ export interface NodeOptions {
   readonly logger: Logger;
   /** the built-in key-value store when absent; its name must be the genesis' */
   readonly application?: Application;
+  /** how a validator can be made to cheat; looked at only where the genesis says `"testnet": true` */
+  readonly disguise?: CreateDisguise;
+  /** what it does from the start */
+  readonly behaviour?: string;
 }
 
 /** A node that can not be made of what it was given. */
 export class NodeError extends Error {
-  readonly code: "wrong-application" | "wrong-record";
+  readonly code: "wrong-application" | "wrong-record" | "can-not-cheat";
   constructor(code: NodeError["code"], message: string) {
     super(message);
     this.name = "NodeError";

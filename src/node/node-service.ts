@@ -34,6 +34,7 @@ export interface NodeServiceOptions {
   readonly presence: Pick<Presence, "linked" | "episodes">;
   readonly shared: NodeService["shared"];
   readonly cut: NodeService["cut"];
+  readonly behave: NodeService["behave"];
   /** seconds since the start */
   readonly uptime: () => number;
   readonly refreshStanding: () => void;
@@ -112,6 +113,7 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
         replica.describe().passive ? Promise.resolve({ ok: false, reason: "behind" }) : options.shared.edit(name, changes),
     },
     cut: options.cut,
+    behave: options.behave,
     ready: () => {
       options.refreshStanding();
       const checks = standing.checks();

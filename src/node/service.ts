@@ -242,6 +242,8 @@ export interface NodeService extends Observable {
   partitions(): readonly PartitionReport[];
   /** Replaces the cut of this node's links; without peers it is healed. Refused unless the genesis says `"testnet": true`. */
   cut(cut: Cut): Outcome<Cut>;
+  /** Cheats in this way from now on, or obeys (`honest`). Refused unless the genesis says `"testnet": true`. */
+  behave(behaviour: string): Outcome<{ readonly behaviour: string }>;
   ready(): ReadyReport;
 
   /** undefined when it was not executed here yet, or is no longer kept */

@@ -162,7 +162,14 @@ const disguisesOf =
     const adversary = combine(names.map((name) => behaviours[name]));
     const signer = createSigner(notary.key(`validator ${validator}`), signBytes);
     return (network, clock, self) =>
-      adversary(network, { committee, self, signer, random: () => random.next(), after: (delayMs, run) => void clock.after(delayMs, run) });
+      adversary(network, {
+        committee,
+        self,
+        signer,
+        signBytes,
+        random: () => random.next(),
+        after: (delayMs, run) => void clock.after(delayMs, run),
+      });
   };
 
 /** From the first start to convergence. @returns virtual milliseconds from healing to convergence, undefined when it was not reached */

@@ -1,7 +1,7 @@
 /** Cuts of the links between groups of nodes: who is told what, and told again after a restart. */
-import { stateOf } from "./process-identity.ts";
-import { identityOf, nodeAt, TestnetError } from "./state.ts";
-import type { TestnetCut, TestnetNode, TestnetState } from "./state.ts";
+import { nodeAt, TestnetError } from "./state.ts";
+import type { TestnetCut, TestnetState } from "./state.ts";
+import { tellNodes } from "./tell.ts";
 
 /** What one node must lose. */
 export interface NodeCut {
@@ -36,43 +36,6 @@ export const checkCut = (state: TestnetState, groups: readonly (readonly number[
   return { groups, oneWay };
 };
 
-/** a node that is busy still answers within this */
-const askMs = 10_000;
-
-/** Why it could not be told; undefined once it is. */
-const tell = async (node: TestnetNode, cut: NodeCut): Promise<string | undefined> => {
-  try {
-    const answer = await fetch(`${node.api}/v1/testnet/cut`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(cut),
-      signal: AbortSignal.timeout(askMs),
-    });
-    if (answer.ok) return undefined;
-    const { detail } = (await answer.json()) as { readonly detail?: string };
-    return detail ?? `HTTP ${answer.status}`;
-  } catch (error) {
-    return (error as Error).message;
-  }
-};
-
-const isRunning = (node: TestnetNode): boolean => {
-  const identity = identityOf(node);
-  return identity !== undefined && stateOf(identity) === "running";
-};
-
-/**
- * Tells these nodes, all by default, what they are cut from at present. Those that do not run are told when they are started or resumed.
- *
- * @throws TestnetError `not_cut` naming those that could not be told
- */
-export const tellCuts = async (state: TestnetState, indexes = state.nodes.map(({ index }) => index)): Promise<void> => {
-  const told = await Promise.all(
-    indexes.map(async (index) => {
-      const node = nodeAt(state, index);
-      return { index, problem: isRunning(node) ? await tell(node, nodeCut(state, index)) : undefined };
-    }),
-  );
-  const problems = told.flatMap(({ index, problem }) => (problem === undefined ? [] : [`node ${index}: ${problem}`]));
-  if (problems.length > 0) throw new TestnetError("not_cut", `some nodes could not be told: ${problems.join(", ")}`, "try again");
-};
+/** Tells these nodes, all by default, what they are cut from at present. @throws TestnetError `not_told` */
+export const tellCuts = (state: TestnetState, indexes = state.nodes.map(({ index }) => index)): Promise<void> =>
+  tellNodes(state, indexes, (index) => ({ path: "cut", body: nodeCut(state, index) }));

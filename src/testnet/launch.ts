@@ -46,7 +46,8 @@ export const launch = (node: TestnetNode, options: LaunchOptions): ProcessIdenti
   const log = openLog(logPath(node));
   try {
     const owner = options.owner === null ? [] : ["--stop-with", String(options.owner.pid)];
-    const child = spawn(process.execPath, [...(options.nodeArguments ?? []), entry, "start", "--home", node.home, ...owner], {
+    const behave = node.behaviour === "honest" ? [] : ["--behave", node.behaviour];
+    const child = spawn(process.execPath, [...(options.nodeArguments ?? []), entry, "start", "--home", node.home, ...owner, ...behave], {
       detached: true,
       stdio: ["ignore", log, log],
       env: cleanEnvironment(),

@@ -5,6 +5,7 @@ import { createHttpClient } from "../client/http-client.ts";
 import type { HttpClient } from "../client/http-client.ts";
 import type { PartialConfig } from "../node/config-file.ts";
 import type { Parameters } from "../protocol/limits.ts";
+import { tellBehaviour, withBehaviour } from "./behaviours.ts";
 import { checkCut, tellCuts } from "./cuts.ts";
 import { makeHomes, makeObserverHome } from "./homes.ts";
 import { launch, stopProcess } from "./launch.ts";
@@ -31,6 +32,8 @@ export interface TestnetOptions {
   readonly config?: PartialConfig;
   readonly parameters?: Partial<Parameters>;
   readonly nodeArguments?: readonly string[];
+  /** how validators cheat from the start, by index; the others are honest */
+  readonly byzantine?: Readonly<Record<number, string>>;
   /** leave the nodes running when this process ends */
   readonly detach?: boolean;
   /** 60,000 by default; more for machines under load */
@@ -69,6 +72,8 @@ export interface Testnet {
    * other nodes are taken where they are free.
    */
   add(options?: { readonly config?: PartialConfig }): Promise<TestnetNode>;
+  /** Makes a validator cheat in this way from now on, also after a restart; `honest` ends it. A node that is not running is told once it is. */
+  byzantine(index: number, behaviour: string): Promise<void>;
   /** the last lines of a node's log */
   logs(index: number, lines?: number): string;
   /** Stops all nodes; with `purge` removes the folder. */
@@ -161,6 +166,7 @@ const open = (folder: string, nodeArguments: readonly string[] = []): Testnet =>
     async resume(index) {
       signalProcess(runningProcess(node(index)), "SIGCONT");
       await tellPresentCut(index);
+      await tellBehaviour(readState(dir), index);
     },
     async partition(groups, { oneWay = false } = {}) {
       await tellCuts(await changeState(dir, (state) => ({ ...state, cut: checkCut(state, groups, oneWay) })));
@@ -173,6 +179,9 @@ const open = (folder: string, nodeArguments: readonly string[] = []): Testnet =>
       await launchNode(dir, index, nodeArguments);
       await waitReady([node(index)], { timeoutMs: defaultReadyMs, until: "ready", current: node });
       return node(index);
+    },
+    async byzantine(index, behaviour) {
+      await tellBehaviour(await changeState(dir, (state) => withBehaviour(state, index, behaviour)), index);
     },
     logs: (index, lines = 50) => tailOf(node(index), lines),
     async down({ purge = false } = {}) {
@@ -211,6 +220,13 @@ const prepare = async (dir: string, options: TestnetOptions): Promise<void> => {
   makeHomes({ dir, chainId, validators, observers, basePort, config: options.config ?? {}, parameters: options.parameters ?? {} });
 };
 
+/** Everybody behaves as asked for now, whatever was before. */
+const cast = (state: TestnetState, byzantine: Readonly<Record<number, string>>): TestnetState =>
+  Object.entries(byzantine).reduce<TestnetState>((now, [index, behaviour]) => withBehaviour(now, Number(index), behaviour), {
+    ...state,
+    nodes: state.nodes.map((node) => ({ ...node, behaviour: "honest" })),
+  });
+
 /**
  * Makes the homes, starts every node and waits until all can commit. When it fails, nothing is left running.
  *
@@ -221,7 +237,7 @@ const up = async (options: TestnetOptions = {}): Promise<Testnet> => {
   await prepare(dir, options);
   const testnet = open(dir, options.nodeArguments);
   const owner = options.detach === true ? null : (identify(process.pid) ?? null);
-  const { nodes } = await changeState(dir, (state) => ({ ...state, owner }));
+  const { nodes } = await changeState(dir, (state) => cast({ ...state, owner }, options.byzantine ?? {}));
   if (owner !== null) killAtExit(dir);
   try {
     for (const { index } of nodes) await launchNode(dir, index, options.nodeArguments ?? []);

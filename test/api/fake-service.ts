@@ -129,6 +129,7 @@ export interface FakeService extends NodeService {
   readonly submitted: KvOperation[];
   readonly received: Uint8Array[];
   readonly cuts: Cut[];
+  readonly behaviours: string[];
   /** what `/v1/watch` reads: the changes of each sequence from 1 on; those up to `pruned` are no longer kept */
   readonly history: PlacedChange[][];
   pruned: number;
@@ -235,6 +236,7 @@ export const createFakeService = (): FakeService => {
     submitted: [],
     received: [],
     cuts: [],
+    behaviours: [],
     metrics: async () => ({ type: "text/plain; version=0.0.4; charset=utf-8", text: "byz_view 3\n" }),
     explain: () => explainReport,
     logLevels: () => service.levels,
@@ -252,6 +254,11 @@ export const createFakeService = (): FakeService => {
       if (service.refuseWith !== undefined) return failed(service.refuseWith);
       service.cuts.push(cut);
       return done(cut);
+    },
+    behave(behaviour) {
+      if (service.refuseWith !== undefined) return failed(service.refuseWith);
+      service.behaviours.push(behaviour);
+      return done({ behaviour });
     },
     validators: () => [
       {

@@ -3,8 +3,10 @@ import * as schemas from "../../src/api/schemas.ts";
 import { partitionReport } from "./fake-service.ts";
 import { start } from "./harness.ts";
 
-const post = (url: string, body: string, headers: Readonly<Record<string, string>> = { "content-type": "application/json" }) =>
-  fetch(`${url}/v1/testnet/cut`, { method: "POST", headers, body });
+type Headers = Readonly<Record<string, string>>;
+
+const post = (url: string, body: string, headers: Headers = { "content-type": "application/json" }, what = "cut") =>
+  fetch(`${url}/v1/testnet/${what}`, { method: "POST", headers, body });
 
 describe("partitions", () => {
   it("are given in the documented shape", async () => {
@@ -44,5 +46,24 @@ describe("a cut", () => {
       { code: "invalid_request", detail: "links can be cut only in test networks" },
     ]);
     expect(service.cuts).toEqual([]);
+  });
+});
+
+describe("a behaviour", () => {
+  const behave = (url: string, body: string) => post(url, body, undefined, "behaviour");
+
+  it("is handed on", async () => {
+    const { url, service } = await start();
+    expect(await (await behave(url, '{"behaviour":"silent"}')).json()).toEqual({ behaviour: "silent" });
+    expect(service.behaviours).toEqual(["silent"]);
+  });
+
+  it("is refused with the node's reason, or when it is not one", async () => {
+    const { url, service } = await start();
+    for (const body of ['{"behaviour":1}', "{}", '{"behaviour":""}', `{"behaviour":"${"x".repeat(129)}"}`])
+      expect([body, (await behave(url, body)).status]).toEqual([body, 400]);
+    service.refuseWith = { code: "invalid_request", message: "only in test networks" };
+    expect((await behave(url, '{"behaviour":"silent"}')).status).toBe(400);
+    expect(service.behaviours).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@
  */
 export { createNode } from "./node/create-node.ts";
 export type { RunningNode, StopReason } from "./node/create-node.ts";
+export { loadApplication } from "./node/load-application.ts";
 export { NodeError } from "./node/identity.ts";
 export type { NodeOptions } from "./node/identity.ts";
 export type { Logger } from "./node/observe.ts";

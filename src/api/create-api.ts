@@ -23,6 +23,7 @@ import { ledgerRoutes } from "./routes-ledger.ts";
 import { nodeRoutes } from "./routes-node.ts";
 import { partitionRoutes } from "./routes-partitions.ts";
 import { sharedRoutes } from "./routes-shared.ts";
+import { stateRoutes } from "./routes-state.ts";
 
 export interface ApiLimits extends StreamLimits {
   /** request line and headers together */
@@ -59,7 +60,7 @@ export interface ApiOptions extends GuardOptions {
   readonly service: NodeService;
   /** 0 picks a free one */
   readonly port: number;
-  /** reads the key-value store's bytes; absent when another application runs: then `/v1/kv` and `/v1/txn` do not exist */
+  /** reads the key-value store's bytes; absent when another application runs: then there is `/v1/state` in place of `/v1/kv`, `/v1/txn` and `/v1/watch` */
   readonly keyValue?: KeyValueCodec;
   readonly limits?: Partial<ApiLimits>;
   /** none when absent */
@@ -86,7 +87,7 @@ export const apiRoutes = (service: NodeService, keyValue: KeyValueCodec | undefi
   withOpenApi(ownRoutes(service, keyValue), () => service.status().version);
 
 const ownRoutes = (service: NodeService, keyValue: KeyValueCodec | undefined): readonly Route[] => [
-  ...(keyValue === undefined ? [] : [...keyValueRoutes(service), ...watchRoutes(service)]),
+  ...(keyValue === undefined ? stateRoutes(service) : [...keyValueRoutes(service), ...watchRoutes(service)]),
   ...ledgerRoutes(service, keyValue),
   ...nodeRoutes(service),
   ...partitionRoutes(service),

@@ -4,13 +4,12 @@ import type { z } from "zod";
 import type { Comparison, KvOperation, SimpleOperation, SimpleResult } from "../ledger/kv/operations.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Applied, KvPage, KvRead, NodeService } from "../node/service.ts";
+import { type Consistency, settle } from "./consistency.ts";
 import { checkpointJson, entryJson, keyJson, proofJson, simpleResultJson, strictBase64, toBase64 } from "./json.ts";
 import { expectedVersion, parseJsonBody, parseQuery, percentDecode, queryBytes, requireMediaType } from "./parse.ts";
 import { type Answer, jsonAnswer, Refusal, refuseInvalid, valueOf } from "./problem.ts";
 import type { Call, Route } from "./route.ts";
 import * as schemas from "./schemas.ts";
-
-type Consistency = z.output<typeof schemas.consistency>;
 
 /** values on one page of a list, bytes */
 const maxPageBytes = 2 * 1024 * 1024;
@@ -62,13 +61,6 @@ const refuseSimple = (result: SimpleResult, details?: Readonly<Record<string, un
 const submitOne = async (service: NodeService, operation: KvOperation): Promise<Applied> => {
   const [outcome] = await service.submitOperations([operation]);
   return outcome === undefined ? neverComes("nothing") : valueOf(outcome);
-};
-
-/** What a read needs before it may look at this node's own state. */
-const settle = async (service: NodeService, consistency: Consistency): Promise<"local" | "certified"> => {
-  if (consistency !== "linearizable") return consistency;
-  valueOf(await service.readBarrier());
-  return "local";
 };
 
 const etag = (version: number): Record<string, string> => ({ etag: `"${version}"` });

@@ -101,6 +101,7 @@ const entry = { ...keyMembers, ...valueMembers, version: unsigned, sequence: uns
 export const putAnswer = z.strictObject({ ...keyMembers, version: unsigned, sequence: unsigned, requestId: hex64 });
 export const deleteAnswer = z.strictObject({ ...keyMembers, deleted: z.boolean(), sequence: unsigned, requestId: hex64 });
 export const getAnswer = z.strictObject({ ...entry, consistency, asOf: unsigned, proof: proof.optional() });
+export const stateAnswer = z.strictObject({ ...keyMembers, ...valueMembers, consistency, asOf: unsigned, proof: proof.optional() });
 export const listAnswer = z.strictObject({
   items: z.array(z.strictObject({ ...entry, path: base64.optional() })),
   next: z.string().optional(),

@@ -1,5 +1,6 @@
 /** `byz start` */
 import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { Option } from "commander";
 import { pino } from "pino";
@@ -22,12 +23,14 @@ interface StartOptions {
   readonly announce?: readonly string[];
   readonly api?: string;
   readonly genesis?: string;
+  readonly application?: string;
   readonly logLevel?: string;
   readonly stopWith?: number;
   readonly behave?: string;
 }
 
 const flagsOf = (options: StartOptions): PartialConfig => ({
+  node: options.application === undefined ? {} : { application: resolve(options.application) },
   network: {
     ...(options.listen === undefined ? {} : { listen: options.listen }),
     ...(options.announce === undefined ? {} : { announce: options.announce }),
@@ -104,6 +107,7 @@ export const startCommand = defineCommand<StartOptions>({
     ).argParser(several),
     new Option("--api <host:port>", "HTTP address (default: 127.0.0.1:27657, env: BYZ_API_LISTEN)"),
     new Option("--genesis <file>", "another than genesis.json in the home"),
+    new Option("--application <file>", "a module that exports what this network replicates (env: BYZ_NODE_APPLICATION)"),
     new Option("--log-level <level>", "trace, debug, info, warn, error, fatal or silent (env: BYZ_LOG_LEVEL)"),
     new Option("--stop-with <pid>", "stop when this process ends").argParser(wholeNumber(1)).hideHelp(),
     new Option("--behave <behaviour>", "cheat, in a test network").hideHelp(),

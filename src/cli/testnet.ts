@@ -18,6 +18,7 @@ interface UpOptions {
   readonly basePort?: number;
   readonly observers: number;
   readonly chainId: string;
+  readonly application?: string;
   readonly detach?: boolean;
   readonly byzantine?: Cheating;
 }
@@ -35,6 +36,7 @@ const upCommand = defineCommand<UpOptions>({
     new Option("--observers <k>", "nodes that follow without a vote").argParser(wholeNumber(0, maxNodes)).default(0),
     cheatingOption(),
     new Option("--chain-id <id>", "the network's name").default("testnet"),
+    new Option("--application <file>", "a module that exports what the network replicates (default: the key-value store)"),
     new Option("--detach", "return and leave it running"),
   ],
   examples: testnetUpExamples,
@@ -50,6 +52,7 @@ const upCommand = defineCommand<UpOptions>({
       signal: session.io.signal,
       ...(options.byzantine === undefined ? {} : { byzantine: options.byzantine }),
       ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
+      ...(options.application === undefined ? {} : { application: options.application }),
       ...(options.basePort === undefined ? {} : { basePort: options.basePort }),
     });
     session.answer(await describeTestnet(session, testnet), testnet.state());

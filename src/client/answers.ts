@@ -69,6 +69,16 @@ export interface GetAnswer extends EntryJson {
   readonly proof?: ProofJson;
 }
 
+/** What an application keeps under a key (`GET /v1/state/{key}`). */
+export interface StateAnswer extends KeyJson {
+  readonly value: string;
+  readonly encoding: ValueEncoding;
+  readonly consistency: Consistency;
+  /** the ledger position that the answer reflects */
+  readonly asOf: number;
+  readonly proof?: ProofJson;
+}
+
 export interface ListAnswer {
   readonly items: readonly (EntryJson & { readonly path?: string })[];
   /** present when there is more: pass it as `after` */

@@ -1,4 +1,5 @@
 /** A client that does not have to trust the nodes it asks: it believes what it verified against the genesis (PROTOCOL §3.6, §9; docs/clients.md). */
+import { keyValueStoreName } from "../ledger/kv/application.ts";
 import { decodeResult, encodeOperation } from "../ledger/kv/encoding.ts";
 import type { KvOperation, KvResult } from "../ledger/kv/operations.ts";
 import type { Genesis } from "../node/genesis.ts";
@@ -10,12 +11,12 @@ import { ClientError } from "./errors.ts";
 import { type Bytes, createHttpClient } from "./http-client.ts";
 import type { HttpClientOptions } from "./http-transport.ts";
 import { createKeyValueCalls, type KeyValueCalls } from "./key-value-calls.ts";
-import type { CertifiedAnswer } from "./proof-document.ts";
+import type { CertifiedAnswer, CertifiedStateAnswer } from "./proof-document.ts";
 import type { ProofProblem } from "./proof-json.ts";
 import { createRequestSigner } from "./request-signer.ts";
 import { createSigningClient, type SigningClientOptions } from "./signing-client.ts";
 import type { ProvenAnswer } from "./verify-answer.ts";
-import { type ProvenRead, verifyRead } from "./verify-read.ts";
+import { type ProvenRead, type ProvenState, verifyRead, verifyState } from "./verify-read.ts";
 
 /** A node said something that did not hold; another one may be asked. */
 export interface Distrust {
@@ -54,10 +55,21 @@ export interface Client extends KeyValueCalls {
    * @param options.atLeast a ledger position that the answer must reflect, such as that of a write
    */
   getCertified(key: Bytes, options?: { readonly atLeast?: number }): Promise<ProvenRead & { readonly answer: CertifiedAnswer }>;
+  /** The same of an application that is not the key-value store: the bytes that it keeps under a key of its state. */
+  getState(key: Bytes, options?: { readonly atLeast?: number }): Promise<ProvenState & { readonly answer: CertifiedStateAnswer }>;
 }
 
 /** for one node, where there is another to turn to; alone it is waited for as long as it waits itself, milliseconds */
 const timeoutAmongSeveralMs = 8_000;
+
+const toBytes = (bytes: Bytes): Uint8Array => (typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes);
+
+const otherApplication = ({ application }: Genesis): ClientError =>
+  new ClientError({
+    code: "invalid_request",
+    message: `this network replicates ${application}, not the key-value store`,
+    hint: "order its operations with submitBytes",
+  });
 
 const decodeResults = (results: readonly Uint8Array[]): KvResult[] =>
   results.map((bytes) => {
@@ -98,6 +110,7 @@ export const createClient = (options: ClientOptions): Client => {
     return { sequence: found.sequence, requestId: found.id, results: found.results };
   };
   const submit: Client["submit"] = async (operations) => {
+    if (genesis.application !== keyValueStoreName && operations.some(({ type }) => type !== "time")) throw otherApplication(genesis);
     const { results, ...place } = await submitBytes(operations.map(encodeOperation));
     return { ...place, results: decodeResults(results) };
   };
@@ -110,11 +123,19 @@ export const createClient = (options: ClientOptions): Client => {
     submit,
     submitBytes,
     getCertified: async (name, { atLeast } = {}) => {
-      const bytes = typeof name === "string" ? new TextEncoder().encode(name) : name;
+      const bytes = toBytes(name);
       return believe.read(
         { genesis, nodes, distrusted },
         (http) => http.getCertified(bytes),
         (answer) => verifyRead(genesis, bytes, answer, atLeast),
+      );
+    },
+    getState: async (name, { atLeast } = {}) => {
+      const bytes = toBytes(name);
+      return believe.read(
+        { genesis, nodes, distrusted },
+        (http) => http.getCertifiedState(bytes),
+        (answer) => verifyState(genesis, bytes, answer, atLeast),
       );
     },
     ...createKeyValueCalls(submit),

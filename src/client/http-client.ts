@@ -10,6 +10,7 @@ import type {
   PutAnswer,
   ReadyAnswer,
   RequestAnswer,
+  StateAnswer,
   StatusAnswer,
   TxnAnswer,
   TxnRequest,
@@ -17,7 +18,7 @@ import type {
 } from "./answers.ts";
 import { ClientError } from "./errors.ts";
 import type { ExplainAnswer } from "./operate-answers.ts";
-import type { CertifiedAnswer } from "./proof-document.ts";
+import type { CertifiedAnswer, CertifiedStateAnswer } from "./proof-document.ts";
 import type { SharedAnswer, SharedChange, SharedEditAnswer, SharedListAnswer } from "./shared-answers.ts";
 import { createTransport, type Exchange, type HttpClientOptions, parseJson } from "./http-transport.ts";
 
@@ -53,6 +54,10 @@ export interface HttpClient {
   txn(request: TxnRequest): Promise<TxnAnswer>;
   /** As it is answered, proof and all, for `verifyRead`: also that there is no such key. */
   getCertified(key: Bytes): Promise<CertifiedAnswer>;
+  /** What an application other than the key-value store keeps under a key of its state; undefined when there is no such key. */
+  getState(key: Bytes, options?: { readonly consistency?: Consistency }): Promise<StateAnswer | undefined>;
+  /** As it is answered, proof and all, for `verifyState`: also that there is no such key. */
+  getCertifiedState(key: Bytes): Promise<CertifiedStateAnswer>;
   /** A signed request in its exact bytes; may be repeated without harm. `proof`: for `verifyAnswer`. */
   submitRequest(bytes: Uint8Array, options?: { readonly proof?: boolean }): Promise<RequestAnswer>;
   request(id: string, options?: { readonly proof?: boolean }): Promise<RequestAnswer>;
@@ -152,13 +157,13 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
       throw error;
     }
   };
-  const keyPath = (key: Bytes): string => {
+  const keyPath = (key: Bytes, room: "kv" | "state" = "kv"): string => {
     const encoded = percentEncode(key);
     // a URL parser resolves these segments even when they are percent-encoded
     if (encoded === "." || encoded === "..") {
       throw new ClientError({ code: "invalid_request", message: `the key ${encoded} has no URL`, hint: "use a transaction" });
     }
-    return `/v1/kv/${encoded}`;
+    return `/v1/${room}/${encoded}`;
   };
   const list = (range: ListOptions = {}): Promise<ListAnswer> =>
     read(
@@ -200,6 +205,9 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
         repeatable: false,
       }),
     getCertified: (key) => json({ method: "GET", path: `${keyPath(key)}?consistency=certified`, repeatable: true, accept: [404] }),
+    getState: async (key, { consistency } = {}) => orAbsent(read<StateAnswer>(keyPath(key, "state") + query({ consistency }))),
+    getCertifiedState: (key) =>
+      json({ method: "GET", path: `${keyPath(key, "state")}?consistency=certified`, repeatable: true, accept: [404] }),
     submitRequest: (bytes, { proof } = {}) =>
       json({
         method: "POST",

@@ -12,6 +12,7 @@ export { createSigningClient, type RequestSigner, type SigningClient, type Signi
 export { createRequestSigner } from "./request-signer.ts";
 export {
   type CertifiedAnswer,
+  type CertifiedStateAnswer,
   createProofDocument,
   type ProofDocument,
   type ProvenDocument,
@@ -20,6 +21,14 @@ export {
 export type { ProofProblem } from "./proof-json.ts";
 export type { Unproven } from "./trust.ts";
 export { type AnswerVerdict, joinAnswers, type ProvenAnswer, verifyAnswer } from "./verify-answer.ts";
-export { type ProvenEntry, type ProvenRead, type ReadVerdict, verifyRead } from "./verify-read.ts";
+export {
+  type ProvenEntry,
+  type ProvenRead,
+  type ProvenState,
+  type ReadVerdict,
+  type StateVerdict,
+  verifyRead,
+  verifyState,
+} from "./verify-read.ts";
 export { type Genesis, GenesisError, loadGenesis, parseGenesis } from "../node/genesis.ts";
 export type { Comparison, KvOperation, KvResult, SimpleOperation, SimpleResult } from "../ledger/kv/operations.ts";

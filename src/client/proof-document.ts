@@ -1,16 +1,24 @@
 /** A value with its proof, as a document to hand on: `byz get --prove` writes it, `byz prove verify` checks it (docs/clients.md, "Proof documents"). */
 import type { Genesis } from "../node/genesis.ts";
-import type { GetAnswer, KeyJson, ProofJson } from "./answers.ts";
+import type { GetAnswer, KeyJson, ProofJson, StateAnswer } from "./answers.ts";
 import { ProofError, readHash, readObject, readText } from "./proof-json.ts";
 import { judging, type Unproven } from "./trust.ts";
 import { type ProvenRead, readKey, verifyRead } from "./verify-read.ts";
 
 export const proofFormat = "byz-proof/1";
 
-/** An answer to a certified read, also one that there is no such key. */
-export type CertifiedAnswer = (GetAnswer | (KeyJson & { readonly asOf: number; readonly consistency: "certified" })) & {
+/** That there is no such key. */
+interface AbsentAnswer extends KeyJson {
+  readonly asOf: number;
+  readonly consistency: "certified";
   readonly proof?: ProofJson;
-};
+}
+
+/** An answer to a certified read, also one that there is no such key. */
+export type CertifiedAnswer = GetAnswer | AbsentAnswer;
+
+/** The same of an application's state. */
+export type CertifiedStateAnswer = StateAnswer | AbsentAnswer;
 
 export type ProofDocument = CertifiedAnswer & {
   readonly format: typeof proofFormat;

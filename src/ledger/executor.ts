@@ -18,8 +18,7 @@ import type { StateChanges } from "./state/state-map.ts";
 /** What of a request is executed; its signature was checked before it came here. */
 export type OrderedRequest = Pick<Request, "id" | "client" | "sequence" | "operations">;
 
-/** an application's keys and values, bytes; larger ones break its contract */
-const maxStateKeyBytes = 4096;
+/** an application's values, bytes; larger ones, and keys beyond `limits.maxStateKeyBytes`, break its contract */
 const maxStateValueBytes = limits.maxRequestBytes;
 
 export interface ExecutionContext {
@@ -47,7 +46,7 @@ const createApplicationState = (changes: StateChanges): State => ({
   get: (key) => changes.get(stateKeys.application(key)),
   head: (key) => changes.head(stateKeys.application(key)),
   put: (key, value) => {
-    if (key.length > maxStateKeyBytes) throw new RangeError(`a key of ${key.length} bytes`);
+    if (key.length > limits.maxStateKeyBytes) throw new RangeError(`a key of ${key.length} bytes`);
     if (value.length > maxStateValueBytes) throw new RangeError(`a value of ${value.length} bytes`);
     changes.put(stateKeys.application(key), value);
   },

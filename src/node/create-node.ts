@@ -5,6 +5,7 @@ import { loadOrCreateToken } from "../api/token.ts";
 import type { ReplicaSettings } from "../consensus/config.ts";
 import { defaultSettings } from "../consensus/config.ts";
 import type { HaltReason } from "../consensus/effect.ts";
+import { keyValueStoreName } from "../ledger/kv/application.ts";
 import { decodeOperation, decodeResult } from "../ledger/kv/encoding.ts";
 import { createLibp2pNetwork, type Libp2pNetwork } from "../network/libp2p/create-network.ts";
 import type { Network } from "../network/port.ts";
@@ -21,13 +22,14 @@ import type { Disguise } from "./disguise.ts";
 import type { Engine } from "./engine.ts";
 import type { LogLevel } from "./feeds.ts";
 import { identify, type Identity, type NodeOptions } from "./identity.ts";
-import { createKeyValueReads } from "./key-value-reads.ts";
+import { configuredApplication } from "./load-application.ts";
 import { createLogSwitch } from "./log-parts.ts";
 import { openNodeData, type NodeData } from "./node-data.ts";
 import { createNodeService } from "./node-service.ts";
 import { createObservation, type Observation } from "./observation.ts";
 import type { Logger } from "./observe.ts";
 import { createPartitionObserver } from "./partitions.ts";
+import { createReads } from "./reads.ts";
 import type { NodeService } from "./service.ts";
 import { createSharing, type Sharing } from "./sharing.ts";
 import { createSubmitter } from "./submitter.ts";
@@ -102,7 +104,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   const { config, genesis } = options;
   const logSwitch = createLogSwitch(options.logger, config.log.level as LogLevel);
   const logger = logSwitch.of("node");
-  const identity = identify(options);
+  const identity = identify(options, options.application ?? (await configuredApplication(options.home, config)));
   const disguise = disguiseOf(options, identity, systemClock);
   const { committee, self } = identity;
   const clock = systemClock;
@@ -155,7 +157,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
       logSwitch,
       service: () => service,
     }),
-    reads: createKeyValueReads(ledger, stable),
+    reads: createReads(ledger, stable),
     presence: engine.presence,
     shared: sharing.documents,
     ...createTestControls({ genesis, network, disguise, logger }),
@@ -165,7 +167,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   try {
     const apiUrl = await bringUp(parts, await openApi(options, logSwitch.of("api"), disguise?.service(service) ?? service));
     const role = self === undefined ? "observer" : "validator";
-    logger.info({ peerId: network.self, role, api: apiUrl, addresses: network.addresses() }, "running");
+    logger.info({ peerId: network.self, role, application: genesis.application, api: apiUrl, addresses: network.addresses() }, "running");
     return { peerId: network.self, apiUrl, service, addresses: () => network.addresses(), stopped, stop: once(() => shutDown(parts)) };
   } catch (error) {
     await shutDown(parts);
@@ -245,14 +247,18 @@ const openNetwork = async (
   return disguise?.network(network) ?? network;
 };
 
-const openApi = async ({ config, home }: NodeOptions, logger: Logger, service: ReturnType<typeof createNodeService>): Promise<Api> => {
+const openApi = async (
+  { config, home, genesis }: NodeOptions,
+  logger: Logger,
+  service: ReturnType<typeof createNodeService>,
+): Promise<Api> => {
   const { host, port } = splitHostPort(config.api.listen);
   return createApi({
     service,
     host,
     port,
     ...(isLoopback(host) ? {} : { token: await loadOrCreateToken(home.apiToken) }),
-    keyValue: { decodeOperation, decodeResult },
+    ...(genesis.application === keyValueStoreName ? { keyValue: { decodeOperation, decodeResult } } : {}),
     rateLimit: { requestsPerSecond: config.api.requestsPerSecond },
     limits: { maxConnections: config.api.maxConnections, requestTimeoutMs: config.api.bodyTimeoutMs },
     onError: (error) => logger.error({ err: error }, "a fault while answering"),

@@ -1,7 +1,7 @@
 /** What founds a network: `genesis.json`, its rules and its hash (docs/wire.md "Genesis"). */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { createKeyValueStore } from "../ledger/kv/application.ts";
+import { keyValueStoreName } from "../ledger/kv/application.ts";
 import { createCommittee } from "../protocol/committee.ts";
 import type { Committee } from "../protocol/committee.ts";
 import { toEpoch, toReplicaIndex } from "../protocol/ids.ts";
@@ -43,8 +43,11 @@ export class GenesisError extends Error {
   }
 }
 
-/** the built-in key-value store */
-const defaultApplication = createKeyValueStore().name;
+/** What an application may be called. */
+export const applicationNameRule = {
+  pattern: /^[A-Za-z0-9][A-Za-z0-9./_-]{0,63}$/,
+  text: "1 to 64 letters, digits and . / _ -",
+} as const;
 
 /** Ranges of `Parameters`: what a genesis may set. */
 export const parameterRanges: Readonly<Record<keyof Parameters, readonly [minimum: number, maximum: number]>> = {
@@ -79,7 +82,7 @@ const genesisSchema = z.strictObject({
   chainId: chainIdSchema,
   createdAt: isoTime,
   testnet: z.literal(true, "must be true or absent").optional(),
-  application: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9./_-]{0,63}$/, "must be 1 to 64 letters, digits and . / _ -"),
+  application: z.string().regex(applicationNameRule.pattern, `must be ${applicationNameRule.text}`),
   parameters: z.strictObject({
     checkpointInterval: parameterSchema("checkpointInterval"),
     maxBatchBytes: parameterSchema("maxBatchBytes"),
@@ -243,7 +246,7 @@ export const renderGenesis = (founding: Founding): string => {
       chainId: founding.chainId,
       createdAt: new Date(founding.createdAt).toISOString(),
       ...(founding.testnet === true ? { testnet: true } : {}),
-      application: founding.application ?? defaultApplication,
+      application: founding.application ?? keyValueStoreName,
       parameters: {
         ...defaultParameters,
         checkpointInterval: Math.min(defaultParameters.checkpointInterval, largestCheckpointInterval(founding.validators.length)),

@@ -1,6 +1,5 @@
 /** Who a node is, and in which network, before anything is opened. */
 import type { Application } from "../ledger/application.ts";
-import { createKeyValueStore } from "../ledger/kv/application.ts";
 import type { Committee } from "../protocol/committee.ts";
 import type { PeerName, ReplicaIndex } from "../protocol/ids.ts";
 import type { KeyPair } from "../signing/keys.ts";
@@ -17,7 +16,7 @@ export interface NodeOptions {
   readonly config: Config;
   readonly genesis: Genesis;
   readonly logger: Logger;
-  /** the built-in key-value store when absent; its name must be the genesis' */
+  /** what `[node] application` of the configuration names when absent; its name must be the genesis' */
   readonly application?: Application;
   /** how a validator can be made to cheat; looked at only where the genesis says `"testnet": true` */
   readonly disguise?: CreateDisguise;
@@ -27,9 +26,9 @@ export interface NodeOptions {
 
 /** A node that can not be made of what it was given. */
 export class NodeError extends Error {
-  readonly code: "wrong-application" | "wrong-record" | "can-not-cheat";
-  constructor(code: NodeError["code"], message: string) {
-    super(message);
+  readonly code: "wrong-application" | "bad-application" | "wrong-record" | "can-not-cheat";
+  constructor(code: NodeError["code"], message: string, options?: ErrorOptions) {
+    super(message, options);
     this.name = "NodeError";
     this.code = code;
   }
@@ -55,7 +54,7 @@ export interface Identity {
 }
 
 /** @throws NodeError, KeyFileError, HomeError */
-export const identify = ({ home, genesis, application = createKeyValueStore() }: NodeOptions): Identity => {
+export const identify = ({ home, genesis }: Pick<NodeOptions, "home" | "genesis">, application: Application): Identity => {
   if (application.name !== genesis.application) {
     throw new NodeError("wrong-application", `the network runs the application ${genesis.application}, this node ${application.name}`);
   }

@@ -2,30 +2,14 @@
 import { createKvQueries, type KvList } from "../ledger/kv/queries.ts";
 import type { Entry } from "../ledger/kv/entry.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { CheckpointCertificate } from "../protocol/messages.ts";
 import type { Sequence } from "../protocol/ids.ts";
-import {
-  done,
-  failed,
-  type KvEntry,
-  type KvPage,
-  type KvRead,
-  type ListQuery,
-  type Outcome,
-  type UnorderedConsistency,
-} from "./service.ts";
+import { done, type KvEntry, type KvPage, type KvRead, type ListQuery, type Outcome, type UnorderedConsistency } from "./service.ts";
+import type { Certified } from "./state-reads.ts";
 
 export interface KeyValueReads {
   get(key: Uint8Array, consistency: UnorderedConsistency): Outcome<KvRead>;
   list(query: ListQuery): Promise<Outcome<KvPage>>;
 }
-
-const noCheckpoint = failed({
-  code: "syncing",
-  message: "this node has no stable checkpoint to certify an answer with yet",
-  hint: "read with consistency linearizable or local",
-  retryAfterSeconds: 1,
-});
 
 const toEntry = (key: Uint8Array, { value, version, sequence }: Entry): KvEntry => ({
   key,
@@ -36,15 +20,8 @@ const toEntry = (key: Uint8Array, { value, version, sequence }: Entry): KvEntry 
 
 const toEntries = ({ items }: KvList): KvEntry[] => items.map((item) => toEntry(item.key, item));
 
-/** @param stable the certificate of the last stable checkpoint, undefined before the first */
-export const createKeyValueReads = (ledger: Ledger, stable: () => CheckpointCertificate | undefined): KeyValueReads => {
+export const createKeyValueReads = (ledger: Ledger, certified: Certified): KeyValueReads => {
   const queries = createKvQueries(ledger);
-
-  /** The stable checkpoint, if the ledger still holds the state as of it. */
-  const certified = (): CheckpointCertificate | undefined => {
-    const certificate = stable();
-    return ledger.checkpoints().some(({ sequence }) => sequence === certificate?.sequence) ? certificate : undefined;
-  };
 
   return {
     get(key, consistency) {
@@ -53,8 +30,9 @@ export const createKeyValueReads = (ledger: Ledger, stable: () => CheckpointCert
         const asOf = ledger.position().sequence;
         return done(found === undefined ? { asOf } : { entry: toEntry(key, found), asOf });
       }
-      const checkpoint = certified();
-      if (checkpoint === undefined) return noCheckpoint;
+      const found = certified();
+      if (!found.ok) return found;
+      const checkpoint = found.value;
       const { entry, proof: path } = queries.prove(key, checkpoint.sequence);
       const answer = { asOf: checkpoint.sequence, proof: { checkpoint, path } };
       return done(entry === undefined ? answer : { ...answer, entry: toEntry(key, entry) });
@@ -65,8 +43,9 @@ export const createKeyValueReads = (ledger: Ledger, stable: () => CheckpointCert
         const page = await queries.list(query);
         return done({ entries: toEntries(page), more: page.next !== undefined, asOf });
       }
-      const checkpoint = certified();
-      if (checkpoint === undefined) return noCheckpoint;
+      const found = certified();
+      if (!found.ok) return found;
+      const checkpoint = found.value;
       const { sequence } = checkpoint;
       const page = await queries.list({ ...query, checkpoint: sequence });
       const entries = toEntries(page).map((entry) => ({ ...entry, path: queries.prove(entry.key, sequence).proof }));

@@ -8,9 +8,9 @@ import type { Observable } from "./feeds.ts";
 import type { ProveAnswer } from "./answer-proofs.ts";
 import type { Genesis } from "./genesis.ts";
 import type { History } from "./history.ts";
-import type { KeyValueReads } from "./key-value-reads.ts";
 import { partitionReports } from "./partitions.ts";
 import type { Presence } from "./presence.ts";
+import type { Reads } from "./reads.ts";
 import type { BlockRecord, NodeService, StatusReport } from "./service.ts";
 import type { Standing } from "./standing.ts";
 import type { Submission } from "./submission.ts";
@@ -30,7 +30,7 @@ export interface NodeServiceOptions {
   readonly submission: Submission;
   readonly proveAnswer: ProveAnswer;
   readonly standing: Standing;
-  readonly reads: KeyValueReads;
+  readonly reads: Reads;
   readonly presence: Pick<Presence, "linked" | "episodes">;
   readonly shared: NodeService["shared"];
   readonly cut: NodeService["cut"];
@@ -135,7 +135,8 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
     submitRequest: (bytes) => new Promise((resolve) => options.submission.submit(bytes, resolve)),
     proveAnswer: options.proveAnswer,
     requestState: (id: Digest) => Promise.resolve(options.submission.state(id)),
-    get: (key, consistency) => Promise.resolve(options.reads.get(key, consistency)),
-    list: (query) => options.reads.list(query),
+    state: (key, consistency) => Promise.resolve(options.reads.state(key, consistency)),
+    get: (key, consistency) => Promise.resolve(options.reads.keyValue.get(key, consistency)),
+    list: (query) => options.reads.keyValue.list(query),
   };
 };

@@ -192,6 +192,16 @@ export interface StateProof {
   readonly path: Uint8Array;
 }
 
+/** What an application keeps under a key of its own. */
+export interface StateRead {
+  /** absent when there is no such key */
+  readonly value?: Uint8Array;
+  /** the ledger position this answer reflects */
+  readonly asOf: Sequence;
+  /** present at consistency `certified`, also for an absent key */
+  readonly proof?: StateProof;
+}
+
 export interface KvEntry {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
@@ -264,6 +274,8 @@ export interface NodeService extends Observable {
 
   /** After it, a local read sees everything acknowledged before the call, by any node (PROTOCOL §9). */
   readBarrier(): Promise<Outcome<Sequence>>;
+  /** The bytes in any application's state, by the key that the application gave them. */
+  state(key: Uint8Array, consistency: UnorderedConsistency): Promise<Outcome<StateRead>>;
   get(key: Uint8Array, consistency: UnorderedConsistency): Promise<Outcome<KvRead>>;
   list(query: ListQuery): Promise<Outcome<KvPage>>;
 }

@@ -87,6 +87,11 @@ const oneOf =
 export const settings = {
   node: {
     moniker: text(monikerRule, "node", "A name for people; it stands in the validator's public record. At most 64 bytes."),
+    application: text(
+      () => undefined,
+      "",
+      "A JavaScript module, relative to the home, that exports the application which this network replicates; empty: the key-value store.",
+    ),
   },
   network: {
     listen: list(

@@ -8,6 +8,8 @@ export const limits = {
   maxValidators: 128,
   /** key of the built-in key-value store */
   maxKeyBytes: 1 * KiB,
+  /** bytes of a key in an application's state */
+  maxStateKeyBytes: 4 * KiB,
   /** value of the built-in key-value store */
   maxValueBytes: 1 * MiB,
   /** operations in one request */

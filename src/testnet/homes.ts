@@ -1,6 +1,7 @@
 /** Makes the homes of a local network: keys, configurations and one genesis. */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { loadConfig } from "../node/config.ts";
 import type { PartialConfig } from "../node/config-file.ts";
 import { renderGenesis } from "../node/genesis.ts";
 import { homeAt, initHome, peerIdOf, writeFileDurably } from "../node/home.ts";
@@ -20,6 +21,8 @@ export interface HomesPlan {
   /** for every node, beside its addresses */
   readonly config: PartialConfig;
   readonly parameters: Partial<Parameters>;
+  /** its name and absolute path; the key-value store when absent */
+  readonly application?: { readonly name: string; readonly path: string };
 }
 
 /** What the home of one node is made of; `port` is for peers, the one after it for HTTP. */
@@ -37,6 +40,9 @@ const configOf = ({ config, port, bootstrap }: HomePlan): PartialConfig => ({
   network: { ...config.network, listen: [`/ip4/127.0.0.1/tcp/${port}`], bootstrap },
   api: { ...config.api, listen: `127.0.0.1:${port + 1}` },
 });
+
+const withApplication = (config: PartialConfig, path = ""): PartialConfig =>
+  path === "" ? config : { ...config, node: { ...config.node, application: path } };
 
 interface MadeHome {
   readonly home: Home;
@@ -80,12 +86,19 @@ export const makeHomes = (plan: HomesPlan): TestnetState => {
         role: index < plan.validators ? "validator" : "observer",
         port: plan.basePort + 2 * index,
         bootstrap: first === undefined ? [] : [first.node.p2p],
-        config: plan.config,
+        config: withApplication(plan.config, plan.application?.path),
       }),
     );
   }
   const validators = made.slice(0, plan.validators).map(({ keys, node }) => signRecord(`node-${node.index}`, keys));
-  const genesis = renderGenesis({ chainId: plan.chainId, createdAt: Date.now(), testnet: true, parameters: plan.parameters, validators });
+  const genesis = renderGenesis({
+    chainId: plan.chainId,
+    createdAt: Date.now(),
+    testnet: true,
+    parameters: plan.parameters,
+    validators,
+    ...(plan.application === undefined ? {} : { application: plan.application.name }),
+  });
   for (const { home } of made) writeFileDurably(home.genesis, genesis);
   const state: TestnetState = { chainId: plan.chainId, owner: null, cut: null, nodes: made.map(({ node }) => node) };
   writeState(plan.dir, state);
@@ -93,15 +106,18 @@ export const makeHomes = (plan: HomesPlan): TestnetState => {
 };
 
 /**
- * Makes the home of one more observer beside those of `state`: the network's genesis, the first node's address as its only bootstrap.
+ * Makes the home of one more observer beside those of `state`: the network's genesis and application, the first node's address as its only bootstrap.
  *
  * @param port for peers; the one after it is for HTTP
  * @throws HomeError, Error of the file system
  */
 export const makeObserverHome = (dir: string, { nodes }: TestnetState, port: number, config: PartialConfig): TestnetNode => {
   const [first] = nodes as readonly [TestnetNode, ...TestnetNode[]];
-  const { home, node } = makeHome({ dir, index: nodes.length, role: "observer", port, bootstrap: [first.p2p], config });
-  writeFileDurably(home.genesis, readFileSync(homeAt(first.home).genesis, "utf8"));
+  const like = homeAt(first.home);
+  const { application } = loadConfig({ file: like.config }).config.node;
+  const plan = { dir, index: nodes.length, role: "observer", port, bootstrap: [first.p2p] } as const;
+  const { home, node } = makeHome({ ...plan, config: withApplication(config, application) });
+  writeFileDurably(home.genesis, readFileSync(like.genesis, "utf8"));
   return node;
 };
 

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { createHttpClient } from "../client/http-client.ts";
 import type { HttpClient } from "../client/http-client.ts";
 import type { PartialConfig } from "../node/config-file.ts";
+import { loadApplication } from "../node/load-application.ts";
 import type { Parameters } from "../protocol/limits.ts";
 import { tellBehaviour, withBehaviour } from "./behaviours.ts";
 import { checkCut, tellCuts } from "./cuts.ts";
@@ -29,6 +30,8 @@ export interface TestnetOptions {
   /** taken instead of `basePort` when they happen to be free */
   readonly preferredBasePort?: number;
   readonly chainId?: string;
+  /** a module that exports the application to replicate, relative to the working directory; the key-value store when absent */
+  readonly application?: string;
   readonly config?: PartialConfig;
   readonly parameters?: Partial<Parameters>;
   readonly nodeArguments?: readonly string[];
@@ -198,6 +201,11 @@ const checkCount = (name: string, value: number, minimum: number): number => {
   throw new TestnetError("usage", `${name} must be from ${minimum} to ${maxNodes}`, undefined, 2);
 };
 
+const namedApplication = async (path: string): Promise<{ readonly name: string; readonly path: string }> => {
+  const { name } = await loadApplication(path);
+  return { name, path: resolve(path) };
+};
+
 const prepare = async (dir: string, options: TestnetOptions): Promise<void> => {
   if (stateExists(dir)) {
     const { nodes } = readState(dir);
@@ -217,7 +225,9 @@ const prepare = async (dir: string, options: TestnetOptions): Promise<void> => {
   const observers = checkCount("the number of observers", options.observers ?? 0, 0);
   const basePort = options.basePort ?? (await freeBasePort(2 * (validators + observers), options.preferredBasePort));
   const chainId = options.chainId ?? "testnet";
-  makeHomes({ dir, chainId, validators, observers, basePort, config: options.config ?? {}, parameters: options.parameters ?? {} });
+  const { config = {}, parameters = {} } = options;
+  const application = options.application === undefined ? undefined : await namedApplication(options.application);
+  makeHomes({ dir, chainId, validators, observers, basePort, config, parameters, ...(application === undefined ? {} : { application }) });
 };
 
 /** Everybody behaves as asked for now, whatever was before. */
@@ -230,7 +240,7 @@ const cast = (state: TestnetState, byzantine: Readonly<Record<number, string>>):
 /**
  * Makes the homes, starts every node and waits until all can commit. When it fails, nothing is left running.
  *
- * @throws TestnetError, HomeError, GenesisError
+ * @throws TestnetError, HomeError, GenesisError, NodeError `bad-application`
  */
 const up = async (options: TestnetOptions = {}): Promise<Testnet> => {
   const dir = resolve(options.dir ?? ".byz-testnet");

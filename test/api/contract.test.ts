@@ -27,6 +27,7 @@ describe("the interface", () => {
     expectTypeOf<Answer<typeof schemas.putAnswer>>().toEqualTypeOf<Plain<client.PutAnswer>>();
     expectTypeOf<Answer<typeof schemas.deleteAnswer>>().toEqualTypeOf<Plain<client.DeleteAnswer>>();
     expectTypeOf<Answer<typeof schemas.getAnswer>>().toEqualTypeOf<Plain<client.GetAnswer>>();
+    expectTypeOf<Answer<typeof schemas.stateAnswer>>().toEqualTypeOf<Plain<client.StateAnswer>>();
     expectTypeOf<Answer<typeof schemas.listAnswer>>().toEqualTypeOf<Plain<client.ListAnswer>>();
     expectTypeOf<Answer<typeof schemas.txnAnswer>>().toEqualTypeOf<Plain<client.TxnAnswer>>();
     expectTypeOf<Answer<typeof schemas.statusAnswer>>().toEqualTypeOf<Plain<client.StatusAnswer>>();
@@ -57,7 +58,7 @@ describe("the interface", () => {
   it("is documented: every route, method and code", () => {
     const page = readFileSync(new URL("../../docs/http.md", import.meta.url), "utf8");
     const codec = { decodeOperation: () => undefined, decodeResult: () => undefined };
-    for (const { path, operations } of apiRoutes(createFakeService(), codec)) {
+    for (const { path, operations } of [...apiRoutes(createFakeService(), codec), ...apiRoutes(createFakeService(), undefined)]) {
       for (const method of Object.keys(operations)) expect(page).toContain(`${method} ${path.replace("*}", "}")}`);
     }
     for (const [code, status] of Object.entries(statusByCode)) expect(page).toContain(`| \`${code}\` | ${status} |`);

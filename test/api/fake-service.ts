@@ -331,6 +331,14 @@ export const createFakeService = (): FakeService => {
       await service.gate;
       return service.refuseWith === undefined ? done(store.sequence()) : failed(service.refuseWith);
     },
+    async state(key, consistency) {
+      const value = store.entries.get(nameOf(key))?.value;
+      return done({
+        asOf: store.sequence(),
+        ...(value === undefined ? {} : { value }),
+        ...(consistency === "certified" ? { proof: { checkpoint, path: new Uint8Array([1, 2, 3]) } } : {}),
+      });
+    },
     async get(key, consistency) {
       const entry = store.entries.get(nameOf(key));
       return done({

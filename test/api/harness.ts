@@ -24,10 +24,12 @@ export interface Started {
   readonly errors: unknown[];
 }
 
-export const start = async (options: Partial<ApiOptions> = {}): Promise<Started> => {
+export const start = (options: Partial<ApiOptions> = {}): Promise<Started> => startForOtherApplication({ keyValue: codec, ...options });
+
+export const startForOtherApplication = async (options: Partial<ApiOptions> = {}): Promise<Started> => {
   const service = createFakeService();
   const errors: unknown[] = [];
-  const api = createApi({ service, host: "127.0.0.1", port: 0, keyValue: codec, onError: (error) => errors.push(error), ...options });
+  const api = createApi({ service, host: "127.0.0.1", port: 0, onError: (error) => errors.push(error), ...options });
   running.add(api);
   const url = await api.listen();
   return { api, url, port: Number(new URL(url).port), service, errors };

@@ -3,8 +3,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createProofDocument, verifyProofDocument } from "../../src/client/proof-document.ts";
 import { joinAnswers, verifyAnswer } from "../../src/client/verify-answer.ts";
-import { verifyRead } from "../../src/client/verify-read.ts";
+import { verifyRead, verifyState } from "../../src/client/verify-read.ts";
 import { decodeResult } from "../../src/ledger/kv/encoding.ts";
+import { encodeEntry } from "../../src/ledger/kv/entry.ts";
 import type { KvOperation, KvResult } from "../../src/ledger/kv/operations.ts";
 import { mutationsOf } from "./mutations.ts";
 import { createPaperNetwork, utf8 } from "./world.ts";
@@ -181,5 +182,27 @@ describe("a certified read", () => {
         .map(({ what }) => what),
     ).toEqual([]);
     expect(problemOf(verifyProofDocument(createPaperNetwork(4, "other").genesis, document))).toBe("other-network");
+  });
+});
+
+describe("a certified read of another application's state", () => {
+  const entries = { key4: { value: "value 4", version: 5, sequence: 6 }, key5: { value: "value 5", version: 1, sequence: 7 } };
+  /** to the ledger, an entry of the key-value store is bytes under a key, as any application's */
+  const stateAnswer = (key: string) => {
+    const { asOf, consistency, proof, ...rest } = net.certified(entries, key);
+    const value = "value" in rest ? { value: Buffer.from(encodeEntry(5, 6, utf8(rest.value))).toString("base64"), encoding: "base64" } : {};
+    return { key, asOf, consistency, proof, ...value };
+  };
+
+  it("is believed for what is there and for what is not, and refused after any single change", () => {
+    const verdict = verifyState(net.genesis, utf8("key4"), stateAnswer("key4"));
+    expect(verdict.ok && verdict.value).toEqual(encodeEntry(5, 6, utf8("value 4")));
+    expect(verifyState(net.genesis, utf8("none"), stateAnswer("none"))).toMatchObject({ ok: true, asOf: 16 });
+    for (const key of ["key4", "none"]) {
+      const passed = mutationsOf(stateAnswer(key)).filter(({ document }) => verifyState(net.genesis, utf8(key), document).ok);
+      expect(passed.map(({ what }) => what)).toEqual([]);
+    }
+    expect(problemOf(verifyState(net.genesis, utf8("key5"), stateAnswer("key4")))).toBe("other-key");
+    expect(problemOf(verifyState(net.genesis, utf8("key4"), stateAnswer("key4"), 17))).toBe("too-old");
   });
 });

@@ -5,6 +5,9 @@ import { decodeOperation, encodeResult } from "./encoding.ts";
 import { decodeEntry, decodeEntryMeta, encodeEntry, valueBytesOf } from "./entry.ts";
 import type { Comparison, KvOperation, KvResult, SimpleOperation, SimpleResult } from "./operations.ts";
 
+/** `Application.name` of the built-in store, as it stands in a genesis. */
+export const keyValueStoreName = "kv";
+
 /** `KvOperation` of a transaction */
 type Transaction = Extract<KvOperation, { type: "txn" }>;
 
@@ -112,7 +115,7 @@ const commit = (draft: Draft): void => {
  * not fit into what is left for its request's results is `too-large` as well, and so is a transaction with too many operations for it.
  */
 export const createKeyValueStore = (): Application => ({
-  name: "kv",
+  name: keyValueStoreName,
   apply: (bytes, state, context) => {
     const operation = decodeOperation(bytes);
     // the ledger answers `time` before it comes here

@@ -2,8 +2,6 @@
 import { createApi, type Api } from "../api/create-api.ts";
 import { isLoopback } from "../api/guard.ts";
 import { loadOrCreateToken } from "../api/token.ts";
-import type { ReplicaSettings } from "../consensus/config.ts";
-import { defaultSettings } from "../consensus/config.ts";
 import type { HaltReason } from "../consensus/effect.ts";
 import { keyValueStoreName } from "../ledger/kv/application.ts";
 import { decodeOperation, decodeResult } from "../ledger/kv/encoding.ts";
@@ -15,7 +13,6 @@ import { createWorkerPool, type WorkerPool } from "../signing/worker-pool.ts";
 import { assembleNode } from "./assemble.ts";
 import { createTestControls, disguiseOf } from "./cheating.ts";
 import { systemClock } from "./clock.ts";
-import type { Config } from "./config.ts";
 import type { Counters } from "./counters.ts";
 import type { Desk } from "./desk.ts";
 import type { Disguise } from "./disguise.ts";
@@ -30,6 +27,7 @@ import { createObservation, type Observation } from "./observation.ts";
 import type { Logger } from "./observe.ts";
 import { createPartitionObserver } from "./partitions.ts";
 import { createReads } from "./reads.ts";
+import { replicaSettings } from "./replica-settings.ts";
 import type { NodeService } from "./service.ts";
 import { createSharing, type Sharing } from "./sharing.ts";
 import { createSubmitter } from "./submitter.ts";
@@ -53,17 +51,6 @@ export interface RunningNode {
   /** Answers what it promised, then lets go of everything; idempotent. */
   stop(): Promise<void>;
 }
-
-const replicaSettings = ({ consensus }: Config): ReplicaSettings => ({
-  ...defaultSettings,
-  pipelineDepth: consensus.pipelineDepth,
-  maxBatchDelayMs: consensus.maxBatchDelayMs,
-  requestTimeoutFloorMs: consensus.requestTimeoutFloorMs,
-  requestTimeoutCeilingMs: consensus.requestTimeoutCeilingMs,
-  repeatMs: consensus.retransmitIntervalMs,
-  poolRequests: consensus.poolMaxRequests,
-  poolBytes: consensus.poolMaxBytes,
-});
 
 /** How often what waits is looked at. */
 const TICK_MS = 100;

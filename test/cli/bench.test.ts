@@ -1,7 +1,14 @@
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import type { BenchFigures } from "../../src/cli/bench/figures.ts";
 import { generateLoad } from "../../src/cli/bench/load.ts";
+import { barsText, plotSvg } from "../../src/cli/bench/plot.ts";
+import { pointsOf } from "../../src/cli/bench/sweep.ts";
 import { decodeRequest } from "../../src/wire/requests.ts";
-import { problem, run, startHttpNode } from "./harness.ts";
+import { problem, run, startHttpNode, temporaryFolder } from "./harness.ts";
 import type { Answers } from "./harness.ts";
 
 const stops: (() => Promise<void>)[] = [];
@@ -16,7 +23,8 @@ const node = async (
   peerId: string,
   results: readonly string[],
   more: Answers = {},
-): Promise<{ url: string; readonly seen: Set<string>; clients: Set<string> }> => {
+): Promise<{ readonly url: string; readonly seen: Set<string>; readonly clients: Set<string>; readonly operations: number }> => {
+  let operations = 0;
   const seen = new Set<string>();
   const clients = new Set<string>();
   const { url, stop } = await startHttpNode({
@@ -27,14 +35,22 @@ const node = async (
       if (!decoded.ok || seen.has(decoded.value.id)) return problem(400, "invalid_request");
       seen.add(decoded.value.id);
       clients.add(decoded.value.client);
+      operations += decoded.value.operations.length;
       return { json: { id: decoded.value.id, state: "committed", sequence: 8, index: 0, results } };
     },
     ...more,
   });
   stops.push(stop);
-  return { url, seen, clients };
+  return {
+    url,
+    seen,
+    clients,
+    get operations() {
+      return operations;
+    },
+  };
 };
-const order = { genesisHash, believed: 2, clients: 4, payload: 16, seconds: 0.3 };
+const order = { genesisHash, believed: 2, clients: 4, payload: 16, seconds: 0.3, operations: 1 };
 
 describe("the load", () => {
   it("counts what f+1 nodes answered alike, each request signed by its own client and sent to both", async () => {
@@ -65,6 +81,39 @@ describe("the load", () => {
     const [one, two] = [await node("A", ["AQ=="]), await node("B", ["AQ=="])];
     const { committed } = await generateLoad({ ...order, urls: [one.url, two.url], rate: 40, seconds: 0.5 });
     expect(committed).toBe(20);
+  });
+
+  it("puts several operations into one signed request", async () => {
+    const [one, two] = [await node("A", ["AQ=="]), await node("B", ["AQ=="])];
+    const { committed } = await generateLoad({ ...order, urls: [one.url, two.url], operations: 7 });
+    expect(committed).toBeGreaterThan(4);
+    expect(one.operations).toBe(committed * 7);
+  });
+
+  it("writes plainly, each client through one node, one value at a time", async () => {
+    const puts: number[] = [];
+    const write = { "PUT /v1/kv/bench/0/0": (body: Buffer) => (puts.push(body.length), { json: {} }) };
+    const [one, two] = [await node("A", [], write), await node("B", [], write)];
+    const { committed, failed } = await generateLoad({ ...order, urls: [one.url, two.url], clients: 1, operations: 0 });
+    expect(puts[0]).toBe(16);
+    // the other keys are not found there
+    expect(committed).toBe(puts.length);
+    expect(failed).toBeGreaterThan(0);
+  });
+
+  it("counts an answer without a length, and one that is no JSON, as failed", async () => {
+    const odd = createServer((incoming, response) => {
+      incoming.resume();
+      response.write("x");
+      response.end();
+    });
+    await new Promise<void>((resolve) => odd.listen(0, "127.0.0.1", resolve));
+    stops.push(() => new Promise((resolve) => odd.close(() => resolve())));
+    const text = await node("B", [], { "POST /v1/requests": () => ({ bytes: Buffer.from("welcome") }) });
+    const urls = [`http://127.0.0.1:${(odd.address() as AddressInfo).port}`, text.url];
+    const { committed, failed } = await generateLoad({ ...order, urls });
+    expect(committed).toBe(0);
+    expect(failed).toBeGreaterThan(0);
   });
 });
 
@@ -118,5 +167,87 @@ describe("byz bench", () => {
     expect(await run(["bench", "--api", url, "--nodes", "4"])).toMatchObject({ status: 2 });
     expect(await run(["bench", "--api", "http://127.0.0.1:9"])).toMatchObject({ status: 4 });
     expect(await run(["bench", "--clients", "0"])).toMatchObject({ status: 2 });
+    expect(await run(["bench", "--sweep", "payload=1,x"])).toMatchObject({ status: 2 });
+    expect(await run(["bench", "--sweep", "colour=1"])).toMatchObject({ status: 2 });
+    expect(await run(["bench", "--sweep", "clients=0,1"])).toMatchObject({ status: 2 });
+    expect(await run(["bench", "--plot", "x.svg"])).toMatchObject({ status: 2 });
+    expect(await run(["bench", "--operations", "1024", "--payload", "65536"])).toMatchObject({ status: 2 });
+  });
+
+  it("sweeps over clients and payloads, and draws what it found", async () => {
+    const [one, two] = [await node("A", ["AQ=="]), await node("B", ["AQ=="])];
+    const folder = temporaryFolder();
+    stops.push(async () => folder.remove());
+    const file = join(folder.path, "sweep.svg");
+    const args = ["bench", "--api", `${one.url},${two.url}`, "--seconds", "1", "--rate", "20", "--plot", file, "--quiet"];
+    const { status, stdout, stderr } = await run([...args, "--sweep", "clients=1,2", "--json"]);
+    expect([status, stderr]).toEqual([0, ""]);
+    const { axes, points } = JSON.parse(stdout) as { axes: unknown; points: { clients: number; committed: number }[] };
+    expect(axes).toEqual([{ name: "clients", values: [1, 2] }]);
+    expect(points.map(({ clients, committed }) => [clients, committed])).toEqual([
+      [1, 20],
+      [2, 20],
+    ]);
+    expect(readFileSync(file, "utf8").match(/<polyline /g)).toHaveLength(4);
+  });
+});
+
+const floor = { verificationsPerSecond: 9, durableWritesPerSecond: 9, roundTripsPerSecond: 9 };
+const measured = (point: Partial<BenchFigures>): BenchFigures => ({
+  nodes: 4,
+  clients: 1,
+  payload: 128,
+  operations: 1,
+  seconds: 1,
+  committed: 10,
+  failed: 0,
+  throughput: 10,
+  operationsPerSecond: 10,
+  latencyMs: { p50: 1, p90: 1, p99: 2, max: 2 },
+  cpuSecondsPerThousand: 1,
+  cpuMicrosPerOperation: 20,
+  rssMiB: [],
+  generator: { cpuSecondsPerThousand: 1 },
+  floor,
+  ...point,
+});
+
+describe("a sweep", () => {
+  const axes = [
+    { name: "clients", values: [1, 8, 64] },
+    { name: "nodes", values: [4, 7] },
+  ] as const;
+  const points = pointsOf({ nodes: 1, clients: 1, payload: 5, operations: 0 }, axes);
+  const all = points.map((point) => measured({ ...point, operationsPerSecond: (point.clients * 100) / point.nodes }));
+
+  it("measures every combination", () => {
+    expect(points).toHaveLength(6);
+    expect(points[5]).toEqual({ nodes: 7, clients: 64, payload: 5, operations: 0 });
+  });
+
+  it("is shown as bars, the longest of them the largest", () => {
+    const lines = barsText(axes, all).split("\n");
+    expect(lines[0]).toBe("clients  operations a second, nodes 4");
+    expect(lines[1]).toMatch(/^ {6}1 {2}▊ 25$/);
+    expect(lines[3]).toBe(`     64  ${"█".repeat(48)} 1600`);
+    expect(lines[5]).toBe("clients  operations a second, nodes 7");
+  });
+
+  it("is drawn: a line for each number of nodes, in each chart, within its bounds", () => {
+    const svg = plotSvg(axes, all);
+    const lines = [...svg.matchAll(/<polyline points="([^"]+)"/g)].map(([, text = ""]) =>
+      text.split(" ").map((each) => each.split(",").map(Number)),
+    );
+    expect(lines.map(({ length }) => length)).toEqual(Array.from({ length: 8 }, () => 3));
+    for (const [x = -1, y = -1] of lines.flat()) expect(x >= 64 && x <= 404 && y >= 32 && y <= 220).toBe(true);
+    // more of anything is drawn higher
+    expect(lines[0]?.map(([, y = 0]) => y)).toEqual(lines[0]?.map(([, y = 0]) => y).toSorted((a, b) => b - a));
+    for (const words of ["operations a second", "p99 latency, ms", "CPU of a node", ">nodes 7<", ">clients<"]) expect(svg).toContain(words);
+    expect(
+      plotSvg(
+        axes,
+        all.map((each) => ({ ...each, cpuMicrosPerOperation: null })),
+      ),
+    ).not.toContain("CPU of a node");
   });
 });

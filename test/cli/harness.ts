@@ -55,8 +55,9 @@ export const startHttpNode = async (answers: Answers): Promise<{ readonly url: s
     for await (const part of request) parts.push(part as Buffer);
     const path = (request.url ?? "").split("?")[0] ?? "";
     const answer = answers[`${request.method} ${path}`]?.(Buffer.concat(parts), request) ?? problem(404, "not_found");
-    response.writeHead(answer.status ?? 200, { "content-type": "application/json" });
-    response.end(answer.bytes ?? JSON.stringify(answer.json));
+    const bytes = Buffer.from(answer.bytes ?? JSON.stringify(answer.json));
+    response.writeHead(answer.status ?? 200, { "content-type": "application/json", "content-length": bytes.length });
+    response.end(bytes);
   };
   const server = createServer((request, response) => void handle(request, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -1,9 +1,12 @@
-/** Clients that sign each request themselves, hand it to f+1 nodes, and believe what all of them answer alike (PROTOCOL §3.6). */
-import { Agent, request } from "node:http";
+/**
+ * The load. Signed: clients sign each request themselves, hand it to f+1 nodes, and believe what all of them answer alike (PROTOCOL §3.6). Plain: users of
+ * HTTP write one value at a time through one node, whose gateway coalesces what arrives together (PROTOCOL §9), and take its word.
+ */
 import { createRequestSigner } from "../../client/request-signer.ts";
 import { encodeOperation } from "../../ledger/kv/encoding.ts";
 import { toDigest } from "../../protocol/ids.ts";
 import { createKey } from "../../signing/keys.ts";
+import { createHttpPool, type HttpPool } from "./http.ts";
 
 export interface LoadOrder {
   /** base URLs of different nodes, at least `believed` */
@@ -15,11 +18,14 @@ export interface LoadOrder {
   /** bytes of each value */
   readonly payload: number;
   readonly seconds: number;
+  /** in each signed request; 0: plain writes, one operation each */
+  readonly operations: number;
   /** requests a second of all clients together; without it each client sends the next request once the last is answered */
   readonly rate?: number;
 }
 
 export interface LoadResult {
+  /** requests */
   readonly committed: number;
   readonly failed: number;
   readonly seconds: number;
@@ -29,28 +35,51 @@ export interface LoadResult {
   readonly cpuMicros: number;
 }
 
-/** keys of each client */
+/** keys of each client, at least */
 const keysPerClient = 64;
 /** after a refusal, so that an overloaded network is not asked in a tight circle */
 const refusedPauseMs = 50;
+/** plain writes under way on one connection */
+const pipelined = 16;
+
+/** Sends a client's n-th request; true once it counts. */
+type Send = (round: number) => Promise<boolean>;
 
 /** The answer's part that f+1 must agree on; undefined when the request was not executed. */
-const post = (agent: Agent, url: URL, body: Uint8Array): Promise<string | undefined> =>
-  new Promise((resolve) => {
-    const headers = { "content-type": "application/octet-stream", "content-length": body.length };
-    const options = { agent, host: url.hostname, port: url.port, method: "POST", path: "/v1/requests", headers };
-    const sent = request(options, (answer) => {
-      const parts: Buffer[] = [];
-      answer.on("data", (part: Buffer) => parts.push(part));
-      answer.on("error", () => resolve(undefined));
-      answer.on("end", () => {
-        if (answer.statusCode !== 200) return resolve(undefined);
-        const { state, sequence, index, results } = JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>;
-        resolve(state === "committed" ? JSON.stringify([sequence, index, results]) : undefined);
-      });
-    });
-    sent.on("error", () => resolve(undefined)).end(body);
-  });
+const essence = (body: string): string | undefined => {
+  try {
+    const { state, sequence, index, results } = JSON.parse(body) as Record<string, unknown>;
+    return state === "committed" ? JSON.stringify([sequence, index, results]) : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+const signedClient = (order: LoadOrder, nodes: readonly URL[], pool: HttpPool, client: number): Send => {
+  const sign = createRequestSigner(createKey(), toDigest(order.genesisHash));
+  const value = Buffer.alloc(order.payload, client);
+  const keys = Math.max(keysPerClient, order.operations);
+  const first = Date.now() * 1024;
+  const operation = (at: number): Uint8Array => encodeOperation({ type: "put", key: Buffer.from(`bench/${client}/${at % keys}`), value });
+  return async (round) => {
+    const operations = Array.from({ length: order.operations }, (_, place) => operation(round * order.operations + place));
+    const { bytes } = sign(first + round, operations);
+    const asked = Array.from({ length: order.believed }, (_, place) => nodes[(client + round + place) % nodes.length] as URL);
+    const answers = await Promise.all(
+      asked.map(async (node) => {
+        const answer = await pool.exchange(node, "POST", "/v1/requests", bytes);
+        return answer?.status === 200 ? essence(answer.body) : undefined;
+      }),
+    );
+    return answers[0] !== undefined && answers.every((answer) => answer === answers[0]);
+  };
+};
+
+const plainClient = (order: LoadOrder, nodes: readonly URL[], pool: HttpPool, client: number): Send => {
+  const value = Buffer.alloc(order.payload, client);
+  const node = nodes[client % nodes.length] as URL;
+  return async (round) => (await pool.exchange(node, "PUT", `/v1/kv/bench/${client}/${round % keysPerClient}`, value))?.status === 200;
+};
 
 const sleepUntil = (time: number): Promise<void> | undefined => {
   const wait = time - performance.now();
@@ -59,7 +88,8 @@ const sleepUntil = (time: number): Promise<void> | undefined => {
 
 /** Runs for `order.seconds`; requests under way at the end are waited for. */
 export const generateLoad = async (order: LoadOrder, signal?: AbortSignal): Promise<LoadResult> => {
-  const agent = new Agent({ keepAlive: true, maxSockets: order.clients });
+  const plain = order.operations === 0;
+  const pool = createHttpPool(plain ? pipelined : 1);
   const nodes = order.urls.map((url) => new URL(url));
   const latencies: number[] = [];
   let failed = 0;
@@ -70,18 +100,12 @@ export const generateLoad = async (order: LoadOrder, signal?: AbortSignal): Prom
   const every = order.rate === undefined ? undefined : (order.clients / order.rate) * 1_000;
 
   const runClient = async (client: number): Promise<void> => {
-    const sign = createRequestSigner(createKey(), toDigest(order.genesisHash));
-    const value = Buffer.alloc(order.payload, client);
-    const first = Date.now() * 1024;
+    const send = plain ? plainClient(order, nodes, pool, client) : signedClient(order, nodes, pool, client);
     for (let round = 0; signal?.aborted !== true; round += 1) {
       const due = every === undefined ? performance.now() : began + (round + client / order.clients) * every;
       if (due >= end) return;
       await sleepUntil(due);
-      const key = Buffer.from(`bench/${client}/${round % keysPerClient}`);
-      const { bytes } = sign(first + round, [encodeOperation({ type: "put", key, value })]);
-      const asked = Array.from({ length: order.believed }, (_, place) => nodes[(client + round + place) % nodes.length] as URL);
-      const answers = await Promise.all(asked.map((node) => post(agent, node, bytes)));
-      if (answers[0] !== undefined && answers.every((answer) => answer === answers[0])) latencies.push(performance.now() - due);
+      if (await send(round)) latencies.push(performance.now() - due);
       else {
         failed += 1;
         await sleepUntil(performance.now() + refusedPauseMs);
@@ -90,7 +114,7 @@ export const generateLoad = async (order: LoadOrder, signal?: AbortSignal): Prom
   };
   await Promise.all(Array.from({ length: order.clients }, (_, client) => runClient(client)));
   const { user, system } = process.cpuUsage(cpu);
-  agent.destroy();
+  pool.close();
   latencies.sort((a, b) => a - b);
   return { committed: latencies.length, failed, seconds: (performance.now() - began) / 1_000, latencies, cpuMicros: user + system };
 };

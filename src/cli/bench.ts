@@ -7,7 +7,7 @@ import { measureOwnNetworks, measureRunningNetwork } from "./bench/measure.ts";
 import { barsText, plotSvg } from "./bench/plot.ts";
 import { type Axis, parseAxis, pointsOf, ranges, sweepText } from "./bench/sweep.ts";
 import { defineCommand, wholeNumber } from "./command.ts";
-import { usageError } from "./errors.ts";
+import { CliError, exitCodes, usageError } from "./errors.ts";
 
 interface BenchOptions {
   readonly nodes?: number;
@@ -48,6 +48,14 @@ const pointsOfOptions = (options: BenchOptions, apiGiven: boolean): readonly Poi
   return points;
 };
 
+const nothingCommitted = (): CliError =>
+  new CliError({
+    code: "nothing_committed",
+    message: "no request was committed",
+    hint: "see `byz explain` for why",
+    exitCode: exitCodes.noQuorum,
+  });
+
 const ranged = (name: keyof typeof ranges) => wholeNumber(ranges[name][0], ranges[name][1]);
 
 export const benchCommand = defineCommand<BenchOptions>({
@@ -73,12 +81,13 @@ export const benchCommand = defineCommand<BenchOptions>({
     "byz bench --seconds 5 --sweep nodes=4,7 --sweep clients=1,16,64 --plot sweep.svg",
     "byz bench --api http://127.0.0.1:27657,http://127.0.0.1:27659 --rate 500 --json",
   ],
-  exits: [4],
+  exits: [4, 5],
   async run(session, _args, options) {
     const { seconds, rate, sweep = [], plot } = options;
     const points = pointsOfOptions(options, session.apiGiven);
     const conditions = { seconds, ...(rate === undefined ? {} : { rate }) };
     const figures = await (session.apiGiven ? measureRunningNetwork : measureOwnNetworks)(session, points, conditions);
+    if (figures.every(({ committed }) => committed === 0)) throw nothingCommitted();
     const [only] = figures;
     if (sweep.length === 0 && only !== undefined) return session.answer(() => figuresText(only), only);
     if (plot !== undefined) {

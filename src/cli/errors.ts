@@ -40,12 +40,16 @@ export const usageError = (message: string, hint?: string): CliError =>
 export interface Complaint {
   readonly code: string;
   readonly message: string;
-  readonly hint?: string;
+  /** what to do about it */
+  readonly hint: string;
   readonly exitCode: number;
 }
 
+/** for errors that say no better */
+const anyHint = "add --trace to see where it comes from";
+
 /** Errors of the rooms below, by name: their modules are not loaded just to recognise them. */
-const complaintByName: Readonly<Record<string, Omit<Complaint, "message">>> = {
+const complaintByName: Readonly<Record<string, Omit<Complaint, "message" | "hint"> & { readonly hint?: string }>> = {
   ConfigError: { code: "invalid_config", hint: "correct it; `byz config validate` checks again", exitCode: exitCodes.invalid },
   GenesisError: { code: "invalid_genesis", hint: "get the genesis that the network's founders agreed on", exitCode: exitCodes.invalid },
   HomeError: { code: "invalid_home", exitCode: exitCodes.invalid },
@@ -70,7 +74,7 @@ const storeComplaint = (code: string | undefined): Omit<Complaint, "message"> =>
       hint: "the data on disk is damaged; keep the keys, move data/ away and let the node catch up",
       exitCode: exitCodes.invalid,
     };
-  return { code: "storage", exitCode: exitCodes.failed };
+  return { code: "storage", hint: "see the log, and whether the disk is in order", exitCode: exitCodes.failed };
 };
 
 const systemHints: Readonly<Record<string, string>> = {
@@ -80,12 +84,11 @@ const systemHints: Readonly<Record<string, string>> = {
   ENOSPC: "make room and try again",
 };
 
-const withHint = (complaint: Omit<Complaint, "hint">, hint: string | undefined): Complaint =>
-  hint === undefined ? complaint : { ...complaint, hint };
+const withHint = (complaint: Omit<Complaint, "hint">, hint: string = anyHint): Complaint => ({ ...complaint, hint });
 
 /** Any error as one line; never throws. */
 export const complaintOf = (error: unknown): Complaint => {
-  if (!(error instanceof Error)) return { code: "internal", message: String(error), exitCode: exitCodes.failed };
+  if (!(error instanceof Error)) return withHint({ code: "internal", message: String(error), exitCode: exitCodes.failed });
   const message = error.message.replaceAll(/\s*\n\s*/g, " ");
   const code = textOf(error, "code");
   const own: unknown = "exitCode" in error ? error.exitCode : undefined;
@@ -93,8 +96,5 @@ export const complaintOf = (error: unknown): Complaint => {
   if (error.name === "StoreError") return { ...storeComplaint(code), message };
   const known = complaintByName[error.name];
   if (known !== undefined) return withHint({ ...known, message }, textOf(error, "hint") ?? known.hint);
-  return withHint(
-    { code: code ?? "internal", message, exitCode: exitCodes.failed },
-    code === undefined ? "add --trace to see where" : systemHints[code],
-  );
+  return withHint({ code: code ?? "internal", message, exitCode: exitCodes.failed }, code === undefined ? undefined : systemHints[code]);
 };

@@ -49,11 +49,9 @@ const report = (error: unknown, args: readonly string[], io: Io): number => {
     error instanceof CommanderError
       ? { code: "usage", message: usageLine(error), hint: "see `byz --help`, or --help of the command", exitCode: exitCodes.usage }
       : complaintOf(error);
-  io.stderr(`byz: ${complaint.message}${complaint.hint === undefined ? "" : `; ${complaint.hint}`}\n`);
-  if (options.includes("--json")) {
-    const { code, message, hint } = complaint;
-    io.stdout(`${JSON.stringify({ error: { code, message, ...(hint === undefined ? {} : { hint }) } })}\n`);
-  }
+  const { code, message, hint } = complaint;
+  io.stderr(`byz: ${message}; ${hint}\n`);
+  if (options.includes("--json")) io.stdout(`${JSON.stringify({ error: { code, message, hint } })}\n`);
   if (options.includes("--trace") && error instanceof Error) {
     for (let at: unknown = error; at instanceof Error; at = at.cause) io.stderr(`${at.stack ?? at.message}\n`);
   }

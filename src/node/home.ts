@@ -179,7 +179,7 @@ const keyOf = (home: Home, use: KeyUse): KeyPair => {
  */
 export const initHome = (path: string, options: InitOptions = {}): HomeKeys => {
   const problem = options.moniker === undefined ? undefined : monikerRule(options.moniker);
-  if (problem !== undefined) throw new HomeError("invalid", `the moniker ${problem}`);
+  if (problem !== undefined) throw new HomeError("invalid", `the moniker ${problem}`, "choose another with --moniker");
   const home = homeAt(path);
   if ([home.nodeKey, home.validatorKey, home.clientKey, home.config].every((file) => existsSync(file))) {
     throw new HomeError("exists", `${home.path} is a home already`, "choose another with --home");

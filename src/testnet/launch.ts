@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { logPath } from "./homes.ts";
 import { identify, signalProcess, stateOf } from "./process-identity.ts";
-import type { ProcessIdentity } from "./process-identity.ts";
+import type { ProcessIdentity, ProcessState } from "./process-identity.ts";
 import { identityOf, TestnetError } from "./state.ts";
 import type { TestnetNode } from "./state.ts";
 
@@ -62,10 +62,10 @@ export const launch = (node: TestnetNode, options: LaunchOptions): ProcessIdenti
   }
 };
 
-/** Waits until the process has ended. @returns false when it still runs after `limitMs` */
-export const waitGone = async (identity: ProcessIdentity, limitMs: number): Promise<boolean> => {
+/** Waits until the process has ended, or is in another state that a signal brings about. @returns false when it is not after `limitMs` */
+export const waitState = async (identity: ProcessIdentity, state: ProcessState, limitMs: number): Promise<boolean> => {
   const deadline = performance.now() + limitMs;
-  while (stateOf(identity) !== "gone") {
+  while (stateOf(identity) !== state) {
     if (performance.now() > deadline) return false;
     await delay(10);
   }
@@ -82,8 +82,8 @@ export const stopProcess = async (node: TestnetNode, how: "politely" | "at once"
   if (how === "politely") {
     signalProcess(identity, "SIGTERM");
     signalProcess(identity, "SIGCONT"); // a paused process hears of it only then
-    if (await waitGone(identity, politenessMs)) return;
+    if (await waitState(identity, "gone", politenessMs)) return;
   }
   signalProcess(identity, "SIGKILL");
-  await waitGone(identity, politenessMs);
+  await waitState(identity, "gone", politenessMs);
 };

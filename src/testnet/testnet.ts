@@ -9,7 +9,7 @@ import type { Parameters } from "../protocol/limits.ts";
 import { tellBehaviour, withBehaviour } from "./behaviours.ts";
 import { checkCut, tellCuts } from "./cuts.ts";
 import { makeHomes, makeObserverHome } from "./homes.ts";
-import { launch, stopProcess } from "./launch.ts";
+import { launch, stopProcess, waitState } from "./launch.ts";
 import { tailOf } from "./logs.ts";
 import { freeBasePort } from "./ports.ts";
 import { identify, signalProcess, stateOf } from "./process-identity.ts";
@@ -84,6 +84,8 @@ export interface Testnet {
 }
 
 const defaultReadyMs = 60_000;
+/** the system stops and continues a process a moment after it was told to */
+const signalMs = 1_000;
 export const maxNodes = 64;
 
 const isRunning = (node: TestnetNode): boolean => {
@@ -164,10 +166,14 @@ const open = (folder: string, nodeArguments: readonly string[] = []): Testnet =>
       await tellPresentCut(index);
     },
     async pause(index) {
-      signalProcess(runningProcess(node(index)), "SIGSTOP");
+      const identity = runningProcess(node(index));
+      signalProcess(identity, "SIGSTOP");
+      await waitState(identity, "paused", signalMs);
     },
     async resume(index) {
-      signalProcess(runningProcess(node(index)), "SIGCONT");
+      const identity = runningProcess(node(index));
+      signalProcess(identity, "SIGCONT");
+      await waitState(identity, "running", signalMs);
       await tellPresentCut(index);
       await tellBehaviour(readState(dir), index);
     },

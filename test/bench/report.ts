@@ -97,5 +97,4 @@ const write = (file: string, name: string, text: string): void => {
 write("README.md", "marks", `${context}\n\n${marks}`);
 write("docs/performance.md", "marks", `${context}\n\n${marks}`);
 write("docs/performance.md", "sweep", sweep);
-spawnSync(path("node_modules/.bin/oxfmt"), ["README.md", "docs/performance.md"], { cwd: path("."), stdio: "inherit" });
 console.log(`${context}\n\n${marks}\n\n${sweep}`);

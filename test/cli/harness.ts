@@ -17,13 +17,18 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly stdin?: Uint8Array;
   readonly signal?: AbortSignal;
+  /** told of each piece of output */
+  readonly onStdout?: () => void;
 }
 
 export const run = async (args: readonly string[], options: RunOptions = {}): Promise<Ran> => {
   const stdout: Buffer[] = [];
   let stderr = "";
   const status = await runCli(args, {
-    stdout: (text) => void stdout.push(Buffer.from(text)),
+    stdout: (text) => {
+      stdout.push(Buffer.from(text));
+      options.onStdout?.();
+    },
     stderr: (text) => {
       stderr += text;
     },

@@ -39,32 +39,6 @@ const initialised = async (): Promise<void> => {
   writeFileSync(at("home", "config.toml"), config);
 };
 
-describe("without a node", () => {
-  const commands = [
-    "status",
-    "explain",
-    "validators",
-    "peers",
-    "blocks",
-    "blocks 3",
-    "put k v",
-    "get k",
-    "del k",
-    "list",
-    "watch",
-    "watch user/ --from 1",
-  ];
-  it.each(commands)("byz %s is exit status 4 and one line, with --json also a document", async (line) => {
-    const api = `http://127.0.0.1:${await closedPort()}`;
-    const plain = await run([...line.split(" "), "--api", api, "--home", at("home")]);
-    expect(plain).toMatchObject({ status: 4, stdout: "" });
-    expect(plain.stderr).toMatch(/^byz: [^\n]+; [^\n]+\n$/);
-    const json = await run([...line.split(" "), "--api", api, "--home", at("home"), "--json"]);
-    expect(json.status).toBe(4);
-    expect(JSON.parse(json.stdout)).toMatchObject({ error: { code: "no_node", message: expect.any(String) as unknown } });
-  });
-});
-
 describe("byz watch", () => {
   const put = (key: string, index: number, sequence: number) =>
     ({ type: "put", key: Buffer.from(key), value: Buffer.from("v"), version: 1, sequence: toSequence(sequence), index }) as const;

@@ -8,6 +8,7 @@ import { barsText, plotSvg } from "./bench/plot.ts";
 import { type Axis, parseAxis, pointsOf, ranges, sweepText } from "./bench/sweep.ts";
 import { defineCommand, wholeNumber } from "./command.ts";
 import { CliError, exitCodes, usageError } from "./errors.ts";
+import { type Cheating, cheatingOption } from "./testnet-byzantine.ts";
 
 interface BenchOptions {
   readonly nodes?: number;
@@ -19,6 +20,7 @@ interface BenchOptions {
   readonly rate?: number;
   readonly sweep?: readonly Axis[];
   readonly plot?: string;
+  readonly byzantine?: Cheating;
 }
 
 /** of an encoded operation beside its value: key, lengths, kind */
@@ -40,6 +42,8 @@ const pointsOfOptions = (options: BenchOptions, apiGiven: boolean): readonly Poi
   const axes = options.sweep ?? [];
   if (apiGiven && (options.nodes !== undefined || axes.some(({ name }) => name === "nodes")))
     throw usageError("--nodes does not go with --api", "the network that runs has the nodes it has");
+  if (apiGiven && options.byzantine !== undefined)
+    throw usageError("--byzantine does not go with --api", "see `byz testnet byzantine` for a network that runs");
   if (options.plot !== undefined && axes.length === 0)
     throw usageError("--plot shows a sweep", "add --sweep clients=1,16,64, for instance");
   const { clients, payload, operations, plain, nodes = 4 } = options;
@@ -71,6 +75,7 @@ export const benchCommand = defineCommand<BenchOptions>({
     new Option("--rate <n>", "requests a second of all clients together, instead of as many as there can be").argParser(
       wholeNumber(1, 1_000_000),
     ),
+    cheatingOption(),
     new Option(
       "--sweep <axis>",
       "measure each of these: nodes, clients, payload or operations (0: plain), as clients=1,16,64; several times for every combination",
@@ -83,9 +88,9 @@ export const benchCommand = defineCommand<BenchOptions>({
   ],
   exits: [4, 5],
   async run(session, _args, options) {
-    const { seconds, rate, sweep = [], plot } = options;
+    const { seconds, rate, byzantine, sweep = [], plot } = options;
     const points = pointsOfOptions(options, session.apiGiven);
-    const conditions = { seconds, ...(rate === undefined ? {} : { rate }) };
+    const conditions = { seconds, ...(rate === undefined ? {} : { rate }), ...(byzantine === undefined ? {} : { byzantine }) };
     const figures = await (session.apiGiven ? measureRunningNetwork : measureOwnNetworks)(session, points, conditions);
     if (figures.every(({ committed }) => committed === 0)) throw nothingCommitted();
     const [only] = figures;

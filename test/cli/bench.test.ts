@@ -77,6 +77,15 @@ describe("the load", () => {
     expect(failed).toBeLessThan(4 * 10);
   });
 
+  it("asks the others too when the first do not agree, and believes f+1 that do", async () => {
+    const liar = await node("B", ["Ag=="]);
+    const honest = [await node("A", ["AQ=="]), await node("C", ["AQ=="]), await node("D", ["AQ=="])];
+    const { committed, failed } = await generateLoad({ ...order, urls: [liar.url, ...honest.map(({ url }) => url)] });
+    expect(committed).toBeGreaterThan(4);
+    expect(failed).toBe(0);
+    expect(liar.seen.size).toBeGreaterThan(0);
+  });
+
   it("keeps to the rate that was asked for", async () => {
     const [one, two] = [await node("A", ["AQ=="]), await node("B", ["AQ=="])];
     const { committed } = await generateLoad({ ...order, urls: [one.url, two.url], rate: 40, seconds: 0.5 });

@@ -117,6 +117,8 @@ const testnets: readonly Row[] = [
   { command: "testnet logs", use: onTestnet("0"), wrong: "--lines none", withoutNode: 1, withoutQuorum: 0 },
   { command: "testnet partition", use: onTestnet("0,1,2", "3"), wrong: "", withoutNode: 1 },
   { command: "testnet heal", use: onTestnet(), wrong: "extra", withoutNode: 1 },
+  { command: "testnet add", use: onTestnet(), wrong: "extra", withoutNode: 1 },
+  { command: "testnet byzantine", use: onTestnet("3", "honest"), wrong: "one honest", withoutNode: 1, withoutQuorum: 0 },
   { command: "testnet kill", use: onTestnet("2"), wrong: "one", withoutNode: 1 },
   { command: "testnet pause", use: onTestnet("3"), wrong: "one", withoutNode: 1 },
   { command: "testnet resume", use: onTestnet("3"), wrong: "one", withoutNode: 1 },

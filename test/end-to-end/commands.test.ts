@@ -55,10 +55,17 @@ beforeAll(async () => {
 
 /** tried on their own, below */
 const apart = ["start", "prove verify", "shared watch", "testnet up", "testnet demo", "testnet down"];
-const changing = ["kill", "pause", "resume", "restart"].map((name) => `testnet ${name}`);
+const changing = ["add", "kill", "pause", "resume", "restart"].map((name) => `testnet ${name}`);
 
 describe("on a network", () => {
   it.each(rows.filter(({ command }) => ![...apart, ...changing].includes(command)))("$command, with --json one document", expectDone);
+
+  it("testnet add starts one more, which the others see", async () => {
+    const { status, stdout } = await runRow(rowOf("testnet add"), "--json", "--quiet");
+    expect(status).toBe(0);
+    expect(documents(rowOf("testnet add"), stdout)).toHaveLength(1);
+    expect(testnet.state().nodes).toHaveLength(5);
+  });
 
   it("prove verify checks a proof that get wrote", async () => {
     await eventually("a stable checkpoint with the key", 60_000, async () => {

@@ -1,5 +1,5 @@
 /**
- * The load. Signed: clients sign each request themselves, hand it to f+1 nodes, and believe what all of them answer alike (PROTOCOL §3.6). Plain: users of
+ * The load. Signed: clients sign each request themselves, hand it to f+1 nodes, to all where these do not agree, and believe what f+1 answer alike (PROTOCOL §3.6). Plain: users of
  * HTTP write one value at a time through one node, whose gateway coalesces what arrives together (PROTOCOL §9), and take its word.
  */
 import { createRequestSigner } from "../../client/request-signer.ts";
@@ -39,6 +39,8 @@ export interface LoadResult {
 const keysPerClient = 64;
 /** after a refusal, so that an overloaded network is not asked in a tight circle */
 const refusedPauseMs = 50;
+/** for the first nodes asked, before the others are asked as well */
+const patienceMs = 1_000;
 /** plain writes under way on one connection */
 const pipelined = 16;
 
@@ -55,23 +57,47 @@ const essence = (body: string): string | undefined => {
   }
 };
 
+/**
+ * Asks the first `needed` nodes and, when these do not say the same in time, the others too: some may lie, or be silent.
+ *
+ * @returns true once `needed` say the same, false when all have answered otherwise
+ */
+const believed = (nodes: readonly URL[], needed: number, ask: (node: URL) => Promise<string | undefined>): Promise<boolean> =>
+  new Promise((resolve) => {
+    const votes = new Map<string, number>();
+    let asked = 0;
+    let heard = 0;
+    const askUpTo = (count: number): void => {
+      while (asked < count) void ask(nodes[asked++] as URL).then(hear);
+    };
+    const askAll = (): void => askUpTo(nodes.length);
+    const hear = (said: string | undefined): void => {
+      heard += 1;
+      const alike = said === undefined ? 0 : (votes.get(said) ?? 0) + 1;
+      if (said !== undefined) votes.set(said, alike);
+      if (alike < needed && heard === needed) askAll();
+      if (alike < needed && heard < asked) return;
+      clearTimeout(timer);
+      resolve(alike >= needed);
+    };
+    const timer = setTimeout(askAll, patienceMs);
+    askUpTo(needed);
+  });
+
 const signedClient = (order: LoadOrder, nodes: readonly URL[], pool: HttpPool, client: number): Send => {
   const sign = createRequestSigner(createKey(), toDigest(order.genesisHash));
   const value = Buffer.alloc(order.payload, client);
   const keys = Math.max(keysPerClient, order.operations);
   const first = Date.now() * 1024;
   const operation = (at: number): Uint8Array => encodeOperation({ type: "put", key: Buffer.from(`bench/${client}/${at % keys}`), value });
-  return async (round) => {
+  return (round) => {
     const operations = Array.from({ length: order.operations }, (_, place) => operation(round * order.operations + place));
     const { bytes } = sign(first + round, operations);
-    const asked = Array.from({ length: order.believed }, (_, place) => nodes[(client + round + place) % nodes.length] as URL);
-    const answers = await Promise.all(
-      asked.map(async (node) => {
-        const answer = await pool.exchange(node, "POST", "/v1/requests", bytes);
-        return answer?.status === 200 ? essence(answer.body) : undefined;
-      }),
-    );
-    return answers[0] !== undefined && answers.every((answer) => answer === answers[0]);
+    const turn = nodes.map((_, place) => nodes[(client + round + place) % nodes.length] as URL);
+    return believed(turn, order.believed, async (node) => {
+      const answer = await pool.exchange(node, "POST", "/v1/requests", bytes);
+      return answer?.status === 200 ? essence(answer.body) : undefined;
+    });
   };
 };
 

@@ -8,6 +8,7 @@ import { Testnet } from "../../testnet/testnet.ts";
 import { clientOf } from "../client.ts";
 import { usageError } from "../errors.ts";
 import type { Session } from "../session.ts";
+import type { Cheating } from "../testnet-byzantine.ts";
 import { type BenchFigures, figuresOf, type Point } from "./figures.ts";
 import { measureFloor } from "./floor.ts";
 import { startLoad } from "./load-process.ts";
@@ -17,6 +18,8 @@ import { usageOf } from "./usage.ts";
 export interface Conditions {
   readonly seconds: number;
   readonly rate?: number;
+  /** behaviours by the validator's index, from the start */
+  readonly byzantine?: Cheating;
 }
 
 /** The network that is measured. */
@@ -40,22 +43,26 @@ const measureOn = async (
   work: { readonly points: readonly Point[]; readonly conditions: Conditions; readonly folder: string },
 ): Promise<BenchFigures[]> => {
   const { points, conditions, folder } = work;
+  const { seconds, rate, byzantine } = conditions;
+  const paced = rate === undefined ? {} : { rate };
+  const cheating =
+    byzantine === undefined ? {} : { byzantine: Object.entries(byzantine).map(([index, behaviour]) => `${index}=${behaviour}`) };
   session.note("measuring what this machine can do at best");
   const floor = await measureFloor(folder);
   const load = startLoad(session.io.signal);
   try {
     const usage = usageOf(target.nodes);
     const network = { urls: target.nodes.map(({ api }) => api), believed: faultsTolerated(target.n) + 1, genesisHash: target.genesisHash };
-    const warmUpSeconds = Math.min(longestWarmUpSeconds, conditions.seconds);
+    const warmUpSeconds = Math.min(longestWarmUpSeconds, seconds);
     const figures: BenchFigures[] = [];
     for (const point of points) {
-      const order = { ...network, ...point, ...conditions };
-      session.note(`${pointText(point)}: warming up for ${warmUpSeconds} s, then ${conditions.seconds} s`);
+      const order = { ...network, ...point, ...paced, seconds };
+      session.note(`${pointText(point)}: warming up for ${warmUpSeconds} s, then ${seconds} s`);
       await load.run({ ...order, seconds: warmUpSeconds });
       const before = await usage();
       const result = await load.run(order);
       const after = await usage();
-      figures.push({ ...point, ...conditions, nodes: target.n, ...figuresOf(point, result, { before, after }), floor });
+      figures.push({ ...point, nodes: target.n, seconds, ...paced, ...cheating, ...figuresOf(point, result, { before, after }), floor });
     }
     return figures;
   } finally {
@@ -71,6 +78,7 @@ const onOwnNetwork = async (session: Session, nodes: number, points: readonly Po
       dir: join(folder, "net"),
       nodes,
       chainId: "bench",
+      ...(conditions.byzantine === undefined ? {} : { byzantine: conditions.byzantine }),
       config: { log: { level: "warn" } },
       progress: session.note,
       signal: session.io.signal,

@@ -1,6 +1,7 @@
 /** `byz simulate`: universes out of seeds, judged (docs/simulation.md). */
 import { Option } from "commander";
 import { randomBytes } from "node:crypto";
+import { availableParallelism } from "node:os";
 import { scenarioNames, type ScenarioName } from "../simulator/scenarios.ts";
 import { simulate, type SimulateOptions, type Simulation } from "../simulator/simulate.ts";
 import { defineCommand, wholeNumber } from "./command.ts";
@@ -13,6 +14,8 @@ interface Options {
   readonly faults?: number;
   readonly steps?: number;
   readonly scenario: ScenarioName;
+  readonly workers?: number;
+  readonly twice?: boolean;
 }
 
 const seedOf = (text: string | undefined): bigint => {
@@ -52,6 +55,8 @@ export const simulateCommand = defineCommand<Options>({
     new Option("--faults <count>", "validators that lie (default: up to f, drawn from the seed)").argParser(wholeNumber(0, 32)),
     new Option("--steps <count>", "events after which a run is cut short (default: 3000000)").argParser(wholeNumber(1)),
     new Option("--scenario <name>", "kind of universe").choices(scenarioNames).default("swarm"),
+    new Option("--workers <count>", "threads, where there are several runs (default: one for each core)").argParser(wholeNumber(1, 256)),
+    new Option("--twice", "run each seed twice, and look whether it is the same both times"),
   ],
   examples: ["byz simulate --seed 42", "byz simulate --runs 100 --nodes 4 --json"],
   async run(session, _args, options) {
@@ -65,9 +70,11 @@ export const simulateCommand = defineCommand<Options>({
       scenario: options.scenario,
       ...(nodes === undefined ? {} : { nodes }),
       ...(faults === undefined ? {} : { faults }),
-      ...(steps === undefined ? {} : { steps }),
-      after: (report) => {
-        if (report.violation !== undefined) session.note(`seed ${report.seed} breaks ${report.violation.invariant}`);
+      ...(steps === undefined ? {} : { maxSteps: steps }),
+      workers: options.runs === 1 ? 0 : (options.workers ?? availableParallelism()),
+      ...(options.twice === true ? { twiceEvery: 1 } : {}),
+      after: ({ seed: own, violation }) => {
+        if (violation !== undefined) session.note(`seed ${own} breaks ${violation.invariant}`);
         return !session.io.signal.aborted;
       },
     };

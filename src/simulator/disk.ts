@@ -36,16 +36,25 @@ export interface Disk {
 }
 
 interface Group {
-  readonly operations: readonly StoreOperation[];
+  readonly changes: readonly Change[];
 }
 
 const textOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"));
 
-const copied = (operation: StoreOperation): StoreOperation =>
-  operation.type === "put"
-    ? { type: "put", key: new Uint8Array(operation.key), value: new Uint8Array(operation.value) }
-    : { type: "del", key: new Uint8Array(operation.key) };
+interface Change {
+  readonly key: string;
+  /** absent where the key is deleted */
+  readonly value: Uint8Array | undefined;
+}
+
+/** In pooled memory, where copies cost little; nothing outside sees it but through `bare`. */
+const copied = (operation: StoreOperation): Change => ({
+  key: textOf(operation.key),
+  value: operation.type === "put" ? bare(Buffer.from(operation.value)) : undefined,
+});
+/** No Buffer, whose `slice` is another. */
+const bare = (bytes: Buffer): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 
 const within = (options: RangeOptions): ((key: string) => boolean) => {
   const [gte, gt, lt, lte] = [options.gte, options.gt, options.lt, options.lte].map((bound) =>
@@ -66,19 +75,18 @@ const createMedium = () => {
   const bad = new Set<string>();
   let unsynced: Group[] = [];
 
-  const put = (operation: StoreOperation, remember: boolean): void => {
-    const key = textOf(operation.key);
+  const put = ({ key, value }: Change, remember: boolean): void => {
     if (remember && !undo.has(key)) undo.set(key, values.get(key));
     bad.delete(key);
-    if (operation.type === "put") values.set(key, operation.value);
-    else values.delete(key);
+    if (value === undefined) values.delete(key);
+    else values.set(key, value);
   };
   return {
     values,
     bad,
     durable: (key: string): Uint8Array | undefined => (undo.has(key) ? undo.get(key) : values.get(key)),
     apply(group: Group, synced: boolean): void {
-      for (const operation of group.operations) put(operation, !synced);
+      for (const change of group.changes) put(change, !synced);
       if (!synced) return void unsynced.push(group);
       undo.clear();
       unsynced = [];
@@ -114,7 +122,7 @@ export const createDisk = (options: DiskOptions): Disk => {
   const read = (key: string): Uint8Array | undefined => {
     if (medium.bad.has(key)) throw new StoreError("corrupt", "a record's checksum does not match");
     const value = medium.values.get(key);
-    return value === undefined ? undefined : new Uint8Array(value);
+    return value === undefined ? undefined : bare(Buffer.from(value));
   };
 
   const createStore = (own: number): Store => {
@@ -142,7 +150,7 @@ export const createDisk = (options: DiskOptions): Disk => {
       write(operations, { durable }, done) {
         options.boundary();
         if (closed || own !== life) return later(0, () => done(new StoreError("closed", "the store is closed")));
-        const group = { operations: operations.map(copied) };
+        const group = { changes: operations.map(copied) };
         underWay.push(group);
         later(durable ? options.flushUs / 4 + random.exponential(options.flushUs * 0.75) : 0, () => finish(group, durable, done));
       },

@@ -1,6 +1,6 @@
 /**
  * Signatures of a simulated universe. Checking a real one takes a hundred times longer than everything else that a message causes; these are as
- * unforgeable for the players: a token is made from the key's secret and the exact bytes, and only the holder of the `KeyPair` can ask for one.
+ * unforgeable for the players: a token stands for one key and the exact bytes, and only the holder of the `KeyPair` can ask for one.
  */
 import { hash } from "node:crypto";
 import { checkSignature } from "../signing/check.ts";
@@ -9,6 +9,7 @@ import { type KeyPair, keyFromSeed } from "../signing/keys.ts";
 import type { SignatureCheck } from "../signing/check.ts";
 import type { Digest, PublicKey, Signature } from "../protocol/ids.ts";
 import { asBuffer, toHex } from "../wire/bytes.ts";
+import { createRandom } from "./random.ts";
 
 export interface Notary {
   /** the same key for the same name, in any universe of the same seed */
@@ -22,6 +23,12 @@ const requestDomain = Buffer.from("byz/1/request\0", "latin1");
 
 const seedOf = (seed: bigint, name: string): Buffer => hash("sha256", `byz simulator ${seed} ${name}`, "buffer");
 
+const same = (a: Uint8Array, b: Uint8Array): boolean => {
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index += 1) if (a[index] !== b[index]) return false;
+  return true;
+};
+
 /** Notes the name of every request that is signed: what is ordered without having been asked for is then seen. */
 const noting = (key: KeyPair, requested: Set<Digest>): KeyPair => ({
   ...key,
@@ -31,42 +38,56 @@ const noting = (key: KeyPair, requested: Set<Digest>): KeyPair => ({
   },
 });
 
-/** Tokens instead of signatures: SHA-256 of secret and message, twice as long by a second hash of the first. */
-export const createTokenNotary = (seed: bigint): Notary => {
-  const secrets = new Map<string, Buffer>();
-  const requested = new Set<Digest>();
-  const scratch = Buffer.alloc(32 + 4096);
+interface Issued {
+  readonly publicKey: string;
+  readonly message: Uint8Array;
+  readonly token: Uint8Array;
+}
 
-  const mint = (secret: Buffer, message: Uint8Array): Signature => {
-    const size = 32 + message.length;
-    const input = size <= scratch.length ? scratch : Buffer.alloc(size);
-    secret.copy(input, 0);
-    input.set(message, 32);
-    const half = hash("sha256", input.subarray(0, size), "buffer");
+const PLACE_BYTES = 4;
+
+/**
+ * Tokens instead of signatures: each is a line in a ledger of what was signed, with 480 random bits that only the ledger knows. The same key and
+ * bytes get the same token, as with Ed25519, and any other token, key or message is not valid.
+ */
+export const createTokenNotary = (seed: bigint): Notary => {
+  const random = createRandom(seed, "notary");
+  const issued: Issued[] = [];
+  const requested = new Set<Digest>();
+
+  const issue = (publicKey: string, message: Uint8Array): Issued => {
     const token = new Uint8Array(64);
-    token.set(half, 0);
-    token.set(secret.subarray(0, 16), 32);
-    token.set(half.subarray(0, 16), 48);
-    // the secret itself must not be readable from what it signs
-    for (let index = 0; index < 16; index += 1)
-      token[32 + index] = (token[32 + index] ?? 0) ^ (half[index + 8] ?? 0) ^ (secret[index + 16] ?? 0);
-    return token as Signature;
+    const words = new DataView(token.buffer);
+    words.setUint32(0, issued.length);
+    for (let at = PLACE_BYTES; at < 64; at += 4) words.setUint32(at, random.int(0x1_0000_0000));
+    const line = { publicKey, message: Uint8Array.prototype.slice.call(message), token };
+    issued.push(line);
+    return line;
+  };
+  const signing = (publicKey: string): KeyPair["sign"] => {
+    const before = new Map<string, Issued>();
+    return (message) => {
+      const text = asBuffer(message).toString("latin1");
+      const line = before.get(text) ?? issue(publicKey, message);
+      before.set(text, line);
+      return new Uint8Array(line.token) as Signature;
+    };
   };
 
   return {
     key(name) {
-      const secret = seedOf(seed, name);
-      const publicKeyBytes = Uint8Array.from(hash("sha256", Buffer.concat([Buffer.from("public"), secret]), "buffer"));
+      const publicKeyBytes = Uint8Array.from(seedOf(seed, `public ${name}`));
       const publicKey = toHex(publicKeyBytes) as PublicKey;
-      secrets.set(publicKey, secret);
       const exportSeed = (): Uint8Array => {
         throw new Error("a simulated key has no seed to export");
       };
-      return noting({ publicKey, publicKeyBytes, sign: (message) => mint(secret, message), exportSeed }, requested);
+      return noting({ publicKey, publicKeyBytes, sign: signing(publicKey), exportSeed }, requested);
     },
     isValid({ publicKey, message, signature }) {
-      const secret = secrets.get(toHex(publicKey));
-      return secret !== undefined && asBuffer(mint(secret, message)).equals(asBuffer(signature));
+      if (signature.length !== 64) return false;
+      const place = asBuffer(signature).readUInt32BE(0);
+      const line = issued[place];
+      return line !== undefined && same(line.token, signature) && same(line.message, message) && line.publicKey === toHex(publicKey);
     },
     wasRequested: (id) => requested.has(id),
   };

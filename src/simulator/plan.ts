@@ -59,6 +59,12 @@ export interface Plan {
   readonly clients: number;
   /** mean pause of a client between two requests */
   readonly thinkUs: number;
+  /** after so long without an answer a client asks another node */
+  readonly askAgainUs: number;
+  /** how long the healed core is left alone before it is asked for more */
+  readonly restUs: number;
+  /** time between two looks at what can only be judged from time to time */
+  readonly lookEveryUs: number;
   readonly keys: number;
 }
 
@@ -70,11 +76,15 @@ export interface PlanWishes {
   readonly behaviour?: BehaviourName;
   /** no faults of links, disks, clocks and processes */
   readonly calm?: boolean;
+  /** the same at a faster pace: faults, clients, windows and patience of a tenth of the time, so that a seed costs little */
+  readonly brief?: boolean;
 }
 
 const ms = 1_000;
 const second = 1_000_000;
 const sizes = [4, 4, 4, 4, 4, 5, 6, 7, 7, 10, 1, 2, 3];
+/** many small ones: the cost of a sequence grows with the square */
+const briefSizes = [4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 6, 6, 7, 7, 10, 1, 2, 3];
 
 const drawSettings = (random: Random): ReplicaSettings => ({
   ...defaultSettings,
@@ -121,16 +131,48 @@ const drawCulprits = (random: Random, n: number, f: number, wishes: PlanWishes):
   return { liars, behaviours: named, frail: order.slice(liars.length, liars.length + random.int(left + 1)) };
 };
 
+/** What takes ten seconds otherwise, in half a one: the windows are as many, and as much goes wrong in each. */
+const hurried = (random: Random, plan: Plan): Plan => ({
+  ...plan,
+  parameters: { ...plan.parameters, checkpointInterval: random.pick([2, 4, 8]) },
+  settings: {
+    ...plan.settings,
+    requestTimeoutFloorMs: random.pick([50, 200]),
+    requestTimeoutCeilingMs: random.pick([400, 2_000]),
+    unreachableGraceMs: 100,
+    repeatMs: random.pick([50, 150]),
+    catchUpDelayMs: 50,
+    fetchTimeoutMs: 200,
+  },
+  quality: {
+    ...plan.quality,
+    minDelayUs: Math.min(plan.quality.minDelayUs, 2 * ms),
+    meanDelayUs: Math.min(plan.quality.meanDelayUs, 5 * ms),
+    noticeUs: Math.min(plan.quality.noticeUs, 100 * ms),
+  },
+  flushUs: Math.min(plan.flushUs, 5 * ms),
+  verificationUs: Math.min(plan.verificationUs, 1 * ms),
+  faultEveryUs: random.pick([5 * ms, 20 * ms, 80 * ms]),
+  downUs: random.pick([20 * ms, 100 * ms, 300 * ms]),
+  // what a sequence costs grows with the square
+  safetyUs: random.between(50 * ms, 400 * ms) * Math.min(1, 4 / plan.n),
+  clients: 1 + random.int(3),
+  thinkUs: random.pick([5 * ms, 20 * ms, 60 * ms]) * Math.max(1, plan.n / 4),
+  askAgainUs: 200 * ms,
+  restUs: 100 * ms,
+  lookEveryUs: 20 * ms,
+});
+
 /** One seed's plan; the same stream and wishes give the same. */
 export const drawPlan = (random: Random, wishes: PlanWishes = {}): Plan => {
   const calm = wishes.calm === true;
-  const drawn = random.pick(sizes);
+  const drawn = random.pick(wishes.brief === true ? briefSizes : sizes);
   const n = wishes.nodes ?? drawn;
   const { f } = arithmeticOf(n);
   // each kind of fault is left out half of the time: universes differ in kind, not only in degree
   const faults = faultKinds.filter(() => random.chance(0.5));
   const faultEveryUs = random.pick([100 * ms, 400 * ms, 1_500 * ms, 5 * second]);
-  return {
+  const plan: Plan = {
     n,
     f,
     ...drawCulprits(random, n, f, wishes),
@@ -148,6 +190,10 @@ export const drawPlan = (random: Random, wishes: PlanWishes = {}): Plan => {
     safetyUs: random.between(3 * second, 15 * second),
     clients: 1 + random.int(5),
     thinkUs: random.pick([5 * ms, 50 * ms, 400 * ms]),
+    askAgainUs: 2 * second,
+    restUs: 2 * second,
+    lookEveryUs: 100 * ms,
     keys: random.pick([1, 4, 20]),
   };
+  return wishes.brief === true ? hurried(random, plan) : plan;
 };

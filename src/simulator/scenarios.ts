@@ -1,4 +1,5 @@
 /** Kinds of universes, by name. */
+import type { Plan } from "./plan.ts";
 import { forkScript, twinsScript } from "./twins.ts";
 import type { UniverseOptions } from "./universe.ts";
 
@@ -8,15 +9,19 @@ export interface Scenario {
   readonly options: (seed: bigint) => Partial<Omit<UniverseOptions, "seed">>;
 }
 
+/** A few requests: a script is over after the first views. */
+const few = (plan: Plan): Plan => ({ ...plan, safetyUs: 150_000, clients: 1, thinkUs: 30_000 });
+
 export const scenarios = {
   swarm: { summary: "everything is drawn from the seed: size, faults, liars and their rates", options: () => ({}) },
+  brief: { summary: "as swarm, at ten times the pace: many seeds in little time", options: () => ({ brief: true }) },
   calm: { summary: "nothing fails and nobody lies", options: () => ({ calm: true, faults: 0 }) },
   crashes: { summary: "everything fails, and nobody lies", options: () => ({ faults: 0 }) },
   liars: { summary: "f validators lie, and nothing else fails", options: () => ({ calm: true }) },
   "real-signatures": { summary: "as swarm, with Ed25519 in place of simulated signatures", options: () => ({ realSignatures: true }) },
   twins: {
     summary: "one of four validators runs twice; the seed numbers who hears whom in the first views",
-    options: (seed) => ({ calm: true, faults: 0, nodes: 4, twins: twinsScript(seed) }),
+    options: (seed) => ({ calm: true, brief: true, faults: 0, nodes: 4, twins: twinsScript(seed), adjust: few }),
   },
   fork: {
     summary: "two of four validators run twice, more than can be borne: the judges have to see the fork",

@@ -141,7 +141,7 @@ const demandLiveness = async (world: World, core: readonly SimulatedNode[], stag
       requests = court.history.requests;
       progressAt = schedule.now;
     }
-    if (!asked && schedule.now - healedAt > 2_000_000)
+    if (!asked && schedule.now - healedAt > world.plan.restUs)
       asked = core.every((node) => workload.ask(node) !== undefined || node.assembly !== undefined);
     done = asked && isSettled(world, core) && staged.isSettled?.() !== false;
     return done || schedule.now - progressAt > limit;

@@ -22,6 +22,7 @@ export interface WorkloadOptions {
   readonly parameters: Parameters;
   readonly clients: number;
   readonly thinkUs: number;
+  readonly askAgainUs: number;
   readonly keys: number;
   readonly judge: ClientJudge;
   /** whether what this node answers is judged */
@@ -53,7 +54,6 @@ interface Client {
   readonly numbers: ReturnType<typeof createClientSequence>;
 }
 
-const ASK_AGAIN_US = 2_000_000;
 /** failures after which asking again can not help */
 const final: ReadonlySet<string> = new Set(["invalid_request", "too_large", "not_found", "version_conflict"]);
 
@@ -112,7 +112,7 @@ export const createWorkload = (options: WorkloadOptions): Workload => {
   };
 
   const askAgain = (entry: Outstanding, client: Client): void => {
-    schedule.after(ASK_AGAIN_US, () => {
+    schedule.after(options.askAgainUs, () => {
       if (entry.closed) return;
       const node = pickNode();
       if (node !== undefined) submit(entry, client, node);

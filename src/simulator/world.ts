@@ -40,9 +40,6 @@ export interface World {
   run(untilUs: number, done?: () => boolean): Promise<void>;
 }
 
-/** virtual time between two looks at what can only be judged from time to time */
-const LOOK_EVERY_US = 100_000;
-
 /** Until everything that promises waited for has happened. */
 const settlePromises = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -148,7 +145,7 @@ const runScene = async (scene: Scene, court: Court, untilUs: number, done: (() =
       scene.promised = false;
       await settlePromises();
     }
-    if (schedule.now - looked < LOOK_EVERY_US) continue;
+    if (schedule.now - looked < scene.plan.lookEveryUs) continue;
     looked = schedule.now;
     court.clients.settle(false);
     if (done?.() === true) return;

@@ -50,16 +50,20 @@ export const createCertificateJudge = (
   const { n, quorum } = arithmeticOf(committee.validators.length);
   const keys = committee.validators.map(({ publicKey }) => raw(publicKey));
 
+  /** by kind, what does not change, with room for the rest: overwritten by each call */
+  const heads = new Map<string, Buffer>();
+  const headOf = (kind: string): Buffer => {
+    const head = Buffer.concat([Buffer.from(`byz/1/${kind}\0`, "latin1"), raw(genesisHash), Buffer.alloc(24 + 32)]);
+    heads.set(kind, head);
+    return head;
+  };
   const signBytes = (kind: string, place: Place): Buffer => {
-    const head = Buffer.from(`byz/1/${kind}\0`, "latin1");
-    const bytes = Buffer.alloc(head.length + 32 + 24 + 32);
-    head.copy(bytes, 0);
-    raw(genesisHash).copy(bytes, head.length);
-    const at = head.length + 32;
+    const bytes = heads.get(kind) ?? headOf(kind);
+    const at = bytes.length - 56;
     bytes.writeBigUInt64BE(BigInt(place.epoch), at);
     bytes.writeBigUInt64BE(BigInt(place.view), at + 8);
     bytes.writeBigUInt64BE(BigInt(place.sequence), at + 16);
-    raw(place.digest).copy(bytes, at + 24);
+    bytes.write(place.digest, at + 24, "hex");
     return bytes;
   };
   const signedBy = (replica: number, message: Uint8Array, signature: Uint8Array): boolean => {

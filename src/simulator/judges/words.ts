@@ -36,9 +36,24 @@ interface AcceptedNewView extends Carried {
   readonly view: number;
 }
 
+/** What lies on a disk does not change: each record is decoded once. */
+const reading = <T>(decode: (bytes: Uint8Array) => T): ((bytes: Uint8Array) => T) => {
+  const known = new WeakMap<Uint8Array, { readonly value: T }>();
+  return (bytes) => {
+    const before = known.get(bytes);
+    if (before !== undefined) return before.value;
+    const value = decode(bytes);
+    known.set(bytes, { value });
+    return value;
+  };
+};
+const readView = reading(decodeViewRecord);
+const readPrepared = reading(decodePreparedCertificate);
+const readStable = reading(decodeCheckpointCertificate);
+
 const stableOf = (disk: Disk): number => {
   const bytes = disk.durable(keys.stable);
-  const decoded = bytes === undefined ? undefined : decodeCheckpointCertificate(bytes);
+  const decoded = bytes === undefined ? undefined : readStable(bytes);
   return decoded?.ok === true ? decoded.value.sequence : 0;
 };
 
@@ -52,7 +67,7 @@ interface DurableView {
 const viewOf = (disk: Disk): DurableView => {
   const bytes = disk.durable(keys.view);
   if (bytes === undefined) return { view: 0, active: true, newView: undefined };
-  const record = decodeViewRecord(bytes);
+  const record = readView(bytes);
   if (!record.active) return { view: record.viewChange.message.view, active: false, newView: undefined };
   const { message } = record.newView;
   return { view: message.view, active: true, newView: message };
@@ -66,7 +81,7 @@ const isVoteDurable = (disk: Disk, message: Vote): boolean => {
   if (message.kind === "pre-prepare" && message.view === view && isCarried === true) return true;
   if (message.kind === "commit") {
     const bytes = disk.durable(keys.prepared(message.sequence));
-    const decoded = bytes === undefined ? undefined : decodePreparedCertificate(bytes);
+    const decoded = bytes === undefined ? undefined : readPrepared(bytes);
     if (decoded?.ok === true && decoded.value.view >= message.view) return true;
   } else {
     const key = keys.accepted(message.sequence, message.digest);

@@ -11,7 +11,7 @@ import type { Committee } from "../protocol/committee.ts";
 import type { Digest, PublicKey, Sequence } from "../protocol/ids.ts";
 import type { Parameters } from "../protocol/limits.ts";
 import type { Store, StoreOperation } from "../storage/port.ts";
-import { storeKey, tables } from "../storage/keys.ts";
+import { prefixRange, storeKey, tables } from "../storage/keys.ts";
 import { logHashAfter } from "../wire/digests.ts";
 import { resultsRootOf } from "./answers.ts";
 import type { Answer, Outcome } from "./answers.ts";
@@ -28,6 +28,7 @@ import type { LedgerReader } from "./reader.ts";
 import { createSessionTable, loadSessionOrder } from "./session-table.ts";
 import { highestNumberAt, judgeNumber } from "./sessions.ts";
 import { emptyStateRoot, rawToDigest } from "./state/hashing.ts";
+import { changedKeysSequence, decodeKeys } from "./state/layout.ts";
 import { createStateMap } from "./state/state-map.ts";
 import type { StateMap } from "./state/state-map.ts";
 
@@ -39,7 +40,7 @@ export interface LedgerOptions {
   readonly committee: Committee;
   /** logHash(0) of the network */
   readonly genesisLogHash: Digest;
-  /** memory for pages of the state's tree, bytes; 16 MiB when absent: the working set of some 100,000 entries */
+  /** memory for pages of the state's tree, bytes; 48 MiB when absent: the working set of some 200,000 entries */
   readonly cacheBytes?: number;
   /** batches that may be executed and not written; beyond it `execute` throws `backlog`; 256 when absent */
   readonly maxUnwritten?: number;
@@ -123,11 +124,13 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
   const { store, application, committee, parameters, genesisLogHash } = options;
   const maxUnwritten = options.maxUnwritten ?? 256;
   const records = createRecords(store);
-  const state = createStateMap(records, options.cacheBytes ?? 16 * MiB);
+  const state = createStateMap(records, options.cacheBytes ?? 48 * MiB);
   let head = readHead(store, genesisLogHash);
   let clock = readClock(state);
   let writtenUpTo: number = head.sequence;
   let failure: LedgerError | undefined;
+  for await (const { key, value } of store.range(prefixRange(storeKey(tables.changedKeys))))
+    state.catchUp(changedKeysSequence(key), decodeKeys(value));
   if (rawToDigest(state.root()) !== head.stateRoot)
     throw new LedgerError("wrong-root", "the state in the store does not have the root that was written with it");
   const checkpoints = createCheckpoints(store, head.checkpoints, readReleased(store));
@@ -172,10 +175,11 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
         : { answers: [], resultsRoot: resultsRootOf([]), next: clock, stateRoot: head.stateRoot, operations: [] };
     const roots = { sequence, stateRoot: applied.stateRoot, logHash: logHashAfter(head.logHash, batch.digest) };
     const checkpoint = sequence % parameters.checkpointInterval === 0;
+    const tree = state.writeTree(sequence, checkpoints.newest()?.sequence, checkpoint);
     if (checkpoint) checkpoints.add(roots);
     head = { genesisLogHash, ...roots, checkpoints: checkpoints.list() };
     clock = applied.next;
-    const writes: StoreOperation[] = [...applied.operations, { type: "put", key: headKey, value: encodeHead(head) }];
+    const writes: StoreOperation[] = [...applied.operations, ...tree, { type: "put", key: headKey, value: encodeHead(head) }];
     records.add(sequence, writes);
     return { ...roots, answers: applied.answers, resultsRoot: applied.resultsRoot, timeMs: clock.timeMs, checkpoint, writes };
   };

@@ -27,7 +27,7 @@ const write = (store: Store, operations: readonly StoreOperation[], durable: boo
 /** Removes every record of the ledger from the store, its head first: from then on it is the genesis, or a restoration that did not end. */
 export const clearLedger = async (store: Store): Promise<void> => {
   await write(store, [{ type: "del", key: storeKey(tables.ledgerHead) }], true);
-  for (const table of [tables.state, tables.pages, tables.values, tables.undo, tables.released]) {
+  for (const table of [tables.state, tables.pages, tables.values, tables.undo, tables.released, tables.changedKeys]) {
     let operations: StoreOperation[] = [];
     for await (const { key } of store.range(prefixRange(storeKey(table)))) {
       operations.push({ type: "del", key });
@@ -55,7 +55,7 @@ export const restoreLedger = async (options: RestoreOptions, chunks: AsyncIterab
     for (const { key, value } of chunk) changes.put(bytesToKey(key), value);
     const committed = changes.commit();
     root = rawToDigest(committed.root);
-    await write(store, committed.operations, false);
+    await write(store, [...committed.operations, ...state.writeTree(checkpoint.sequence, undefined, true)], false);
   }
   if (root !== checkpoint.stateRoot) {
     await clearLedger(store);

@@ -21,6 +21,7 @@
  * | `S` | state | ledger | state key | modified u64 ‖ entry |
  * | `T` | tree pages | ledger | depth u8 ‖ path | modified u64 ‖ page |
  * | `U` | undo | ledger | checkpoint u64 ‖ key of an `S` or `T` record | that record as it was at the checkpoint |
+ * | `W` | changed keys | ledger | sequence u64 | state keys whose change the tree's pages do not show yet |
  * | `V` | view | node | – | the view entered, or the VIEW-CHANGE sent |
  */
 
@@ -44,6 +45,7 @@ export const tables = {
   pages: 0x54,
   undo: 0x55,
   view: 0x56,
+  changedKeys: 0x57,
 } as const;
 
 export type Table = (typeof tables)[keyof typeof tables];

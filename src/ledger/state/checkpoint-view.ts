@@ -8,10 +8,10 @@ import { StoreError } from "../../storage/port.ts";
 import type { Records } from "../records.ts";
 import { hashBytes, hashKey } from "./hashing.ts";
 import type { RawHash } from "./hashing.ts";
-import { decodeStateRecord, modifiedBy, pageRecordKey, stateRecordKey, undoRecordKey } from "./layout.ts";
+import { decodeStateRecord, modifiedBy, pageRecordKey, readPage, stateRecordKey, undoRecordKey } from "./layout.ts";
 import type { Page } from "./page.ts";
 import type { StateProof } from "./proof.ts";
-import { readEntry, readPage } from "./state-map.ts";
+import { readEntry } from "./state-map.ts";
 import { walkLeaves, walkTree } from "./tree.ts";
 import type { PagePath } from "./tree.ts";
 

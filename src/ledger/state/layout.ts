@@ -83,13 +83,46 @@ export const decodeStateRecord = (record: Uint8Array): StateEntry => {
   return { outside: true, modified, length, head: rest.subarray(4) };
 };
 
-export const encodePageRecord = (sequence: number, page: Page): Uint8Array => {
+/** Of the page as it is now, under its `recorded` sequence. */
+export const encodePageRecord = (page: Page): Uint8Array => {
   const record = Buffer.allocUnsafe(sequenceBytes + pageBytes(page));
-  writeNumber(record, sequence, 0);
+  writeNumber(record, page.recorded, 0);
   encodePage(page, record, sequenceBytes);
   return record;
 };
 
-/** Undefined if the record is no page. */
-export const decodePageRecord = (record: Uint8Array): Page | undefined =>
-  decodePage(Buffer.from(record.buffer, record.byteOffset, record.byteLength), sequenceBytes, modifiedBy(record));
+/** @throws StoreError `corrupt` if the record is no page */
+export const readPage = (record: Uint8Array): Page => {
+  const buffer = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
+  const page = decodePage(buffer, sequenceBytes, modifiedBy(record));
+  if (page === undefined) throw new StoreError("corrupt", "a record of the state's tree is not a page");
+  return page;
+};
+
+/* ------------------------------------------------------------------ changed keys */
+
+/** Where the keys are that the batch `sequence` changed, while pages above them are not written. */
+export const changedKeysKey = (sequence: number): Uint8Array => storeKey(tables.changedKeys, sequence);
+/** The batch of such a record. */
+export const changedKeysSequence = (key: Uint8Array): number => readNumber(key, 1);
+
+/** length u16 ‖ state key, of each */
+export const encodeKeys = (keys: Iterable<string>): Uint8Array => {
+  let text = "";
+  for (const key of keys) text += String.fromCharCode(key.length >>> 8, key.length & 0xff) + key;
+  return Buffer.from(text, "latin1");
+};
+
+/** @throws StoreError `corrupt` if the record is no list of keys */
+export const decodeKeys = (record: Uint8Array): string[] => {
+  const text = Buffer.from(record.buffer, record.byteOffset, record.byteLength).toString("latin1");
+  const keys: string[] = [];
+  for (let at = 0; at < text.length;) {
+    const end = at + 2 + ((text.charCodeAt(at) << 8) | text.charCodeAt(at + 1));
+    // NaN, from a length that is cut off, compares as false too
+    if (!(end <= text.length)) throw new StoreError("corrupt", "a record of changed keys is malformed");
+    keys.push(text.slice(at + 2, end));
+    at = end;
+  }
+  return keys;
+};

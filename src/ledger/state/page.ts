@@ -37,20 +37,20 @@ export interface Page {
   counts: number;
   /** bit i: inner node i is to be computed again */
   stale: number;
-  /** sequence that wrote it */
-  modified: number;
+  /** sequence of its record, which it may have outgrown; 0 if it has none */
+  recorded: number;
 }
 
 // copying an array is several times cheaper than making one
 const noSlots = Array.from<Slot | undefined>({ length: slotsPerPage });
 const noHashes = Array.from({ length: slotsPerPage }, () => emptyHash);
 
-export const createPage = (modified: number): Page => ({
+export const createPage = (recorded: number): Page => ({
   slots: noSlots.slice(),
   inner: noHashes.slice(),
   counts: 0,
   stale: 0,
-  modified,
+  recorded,
 });
 
 export const setSlot = (page: Page, index: number, slot: Slot | undefined): void => {
@@ -219,12 +219,12 @@ const decodeLeaves = (cursor: Cursor): Slot | undefined => {
 };
 
 /** The page in `record` from `offset` to its end; undefined if that is not one. */
-export const decodePage = (record: Buffer, offset: number, modified: number): Page | undefined => {
+export const decodePage = (record: Buffer, offset: number, recorded: number): Page | undefined => {
   if (record.length < offset + headerBytes) return undefined;
   const leaves = record.readUInt16BE(offset);
   const children = record.readUInt16BE(offset + 2);
   if ((leaves & children) !== 0) return undefined;
-  const page = createPage(modified);
+  const page = createPage(recorded);
   page.stale = allStale;
   const cursor: Cursor = { text: record.toString("latin1", offset + headerBytes), at: 0 };
   for (let index = 0; index < slotsPerPage; index++) {

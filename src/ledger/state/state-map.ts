@@ -1,6 +1,7 @@
 /**
  * The authenticated map: entries in the store, a Merkle tree over them, one batch of changes at a time. A batch costs what it changes, whatever
- * the size of the state; what it overwrites is kept for the newest checkpoint (docs/ledger.md, "Checkpoints").
+ * the size of the state; what it overwrites is kept for the newest checkpoint (docs/ledger.md, "Checkpoints"). Entries are written with their batch,
+ * the tree's pages now and then; in between, the keys that changed are written, from which an interrupted map finds its pages again.
  *
  * Keys here are state keys, namespace included, as strings of one character a byte.
  */
@@ -11,23 +12,21 @@ import type { Records } from "../records.ts";
 import { emptyHash, hashBytes, hashKey, leafHash } from "./hashing.ts";
 import type { RawHash } from "./hashing.ts";
 import {
-  decodePageRecord,
+  changedKeysKey,
   decodeStateRecord,
-  encodePageRecord,
+  encodeKeys,
   encodeStateRecord,
   headBytes,
   maxInlineBytes,
-  pageRecordKey,
   stateRecordKey,
   undoRecordKey,
   valueRecordKey,
 } from "./layout.ts";
 import type { StateEntry } from "./layout.ts";
-import { createPageCache } from "./page-cache.ts";
+import { createPages } from "./pages.ts";
 import { hashPage } from "./page.ts";
-import type { Page } from "./page.ts";
 import { updateTree } from "./tree.ts";
-import type { LeafChange, PageAccess, PagePath } from "./tree.ts";
+import type { LeafChange } from "./tree.ts";
 
 /** reads remembered within a batch, for a write that follows: entries */
 const maxRememberedReads = 256;
@@ -38,7 +37,7 @@ export interface StateChanges {
   head(key: string): ValueHead | undefined;
   put(key: string, value: Uint8Array): void;
   delete(key: string): void;
-  /** Brings the tree up to date. The changes are over with it. */
+  /** Brings the tree up to date, and gives what must be written of the entries. The changes are over with it. */
   commit(): { readonly root: RawHash; readonly operations: StoreOperation[] };
 }
 
@@ -46,8 +45,13 @@ export interface StateMap {
   get(key: string): Uint8Array | undefined;
   /** @param checkpoint the newest checkpoint that is kept: what it needs is saved before it is overwritten */
   begin(sequence: number, checkpoint: number | undefined): StateChanges;
-  /** a page of the current tree */
-  page(path: PagePath): Page | undefined;
+  /**
+   * What must be written of the tree, in the same write as what `commit` gave: all pages that changed since they last were, or no more than the keys that did.
+   * @param pages all pages: a checkpoint is read from their records. Without it they are written when they take up half the memory for pages
+   */
+  writeTree(sequence: number, checkpoint: number | undefined, pages: boolean): StoreOperation[];
+  /** Brings the tree up to date with the entries in the store under `keys`, which `writeTree` gave for `sequence`. */
+  catchUp(sequence: number, keys: readonly string[]): void;
   /** root of the current tree; reads its top page */
   root(): RawHash;
   /** Forgets what is in memory. */
@@ -60,13 +64,6 @@ export const readEntry = (entry: StateEntry, key: string, records: Pick<Records,
   const value = records.get(valueRecordKey(entry.modified, key));
   if (value === undefined) throw new StoreError("corrupt", `the value that sequence ${entry.modified} wrote is missing`);
   return value;
-};
-
-/** @throws StoreError `corrupt` if the record is no page */
-export const readPage = (record: Uint8Array): Page => {
-  const page = decodePageRecord(record);
-  if (page === undefined) throw new StoreError("corrupt", "a record of the state's tree is not a page");
-  return page;
 };
 
 interface Change {
@@ -99,28 +96,37 @@ const createBatchWriter = (sequence: number, checkpoint: number | undefined) => 
       put(recordKey, encodeStateRecord(sequence, value));
       if (value.length > maxInlineBytes) put(valueRecordKey(sequence, key), value);
     },
-    keepPage: (path: PagePath, page: Page): void => {
-      keep(page.modified, pageRecordKey(path), () => encodePageRecord(page.modified, page));
-    },
-    writePage: (path: PagePath, page: Page): void => put(pageRecordKey(path), encodePageRecord(sequence, page)),
-    removePage: (path: PagePath): void => del(pageRecordKey(path)),
   };
 };
 
-/** @param cacheBytes memory for decoded pages */
-export const createStateMap = (records: Pick<Records, "get">, cacheBytes: number): StateMap => {
-  const cache = createPageCache(cacheBytes);
+/** @param pageBytes memory for decoded pages */
+export const createStateMap = (records: Pick<Records, "get">, pageBytes: number): StateMap => {
+  const pages = createPages(records, pageBytes / 2);
+  /** changed since `writeTree` last gave them */
+  let changedKeys: string[] = [];
+  /** batches whose changed keys are written and not yet in the pages' records */
+  let behind: number[] = [];
 
   const readRecord = (key: string): Uint8Array | undefined => records.get(stateRecordKey(key));
-  const page = (path: PagePath): Page | undefined => {
-    const cached = cache.get(path);
-    if (cached !== undefined) return cached;
-    const record = records.get(pageRecordKey(path));
-    if (record === undefined) return undefined;
-    const read = readPage(record);
-    cache.set(path, read);
-    return read;
+  const get = (key: string): Uint8Array | undefined => {
+    const record = readRecord(key);
+    return record === undefined ? undefined : readEntry(decodeStateRecord(record), key, records);
   };
+  const changeOf = (key: string, value: Uint8Array | undefined): LeafChange => {
+    const path = hashKey(key);
+    return { path, key, leaf: value === undefined ? undefined : leafHash(path, hashBytes(value)) };
+  };
+  const rootOf = (): RawHash => {
+    const top = pages.read("");
+    return top === undefined ? emptyHash : hashPage(top);
+  };
+  const update = (leaves: LeafChange[]): RawHash =>
+    leaves.length === 0
+      ? rootOf()
+      : updateTree(
+          leaves.sort((a, b) => (a.path < b.path ? -1 : 1)),
+          pages,
+        );
 
   const begin = (sequence: number, checkpoint: number | undefined): StateChanges => {
     const changes = new Map<string, Change>();
@@ -146,26 +152,11 @@ export const createStateMap = (records: Pick<Records, "get">, cacheBytes: number
       for (const [key, { value }] of changes) {
         const old = replaced.get(key);
         if (old === undefined && value === undefined) continue;
-        const path = hashKey(key);
-        leaves.push({ path, key, leaf: value === undefined ? undefined : leafHash(path, hashBytes(value)) });
+        leaves.push(changeOf(key, value));
+        changedKeys.push(key);
         writer.replaceEntry(key, old, value);
       }
-      leaves.sort((a, b) => (a.path < b.path ? -1 : 1));
-      const access: PageAccess = {
-        read: page,
-        keep: writer.keepPage,
-        write: (path, changed) => {
-          changed.modified = sequence;
-          writer.writePage(path, changed);
-          cache.set(path, changed);
-        },
-        remove: (path) => {
-          cache.delete(path);
-          writer.removePage(path);
-        },
-      };
-      const root = leaves.length === 0 ? rootOf() : updateTree(leaves, access);
-      return { root, operations: writer.operations };
+      return { root: update(leaves), operations: writer.operations };
     };
 
     return {
@@ -190,19 +181,28 @@ export const createStateMap = (records: Pick<Records, "get">, cacheBytes: number
     };
   };
 
-  const rootOf = (): RawHash => {
-    const top = page("");
-    return top === undefined ? emptyHash : hashPage(top);
+  const writeTree = (sequence: number, checkpoint: number | undefined, all: boolean): StoreOperation[] => {
+    const keys = changedKeys;
+    changedKeys = [];
+    if (all || pages.changedBytes > pageBytes / 2) {
+      const done = behind.map((earlier): StoreOperation => ({ type: "del", key: changedKeysKey(earlier) }));
+      behind = [];
+      return [...pages.take(sequence, checkpoint), ...done];
+    }
+    if (keys.length === 0) return [];
+    behind.push(sequence);
+    return [{ type: "put", key: changedKeysKey(sequence), value: encodeKeys(keys) }];
   };
 
   return {
-    get: (key) => {
-      const record = readRecord(key);
-      return record === undefined ? undefined : readEntry(decodeStateRecord(record), key, records);
-    },
+    get,
     begin,
-    page,
+    writeTree,
+    catchUp: (sequence, keys) => {
+      behind.push(sequence);
+      update([...new Set(keys)].map((key) => changeOf(key, get(key))));
+    },
     root: rootOf,
-    reset: cache.clear,
+    reset: pages.reset,
   };
 };

@@ -11,12 +11,10 @@ import type { Leaf, Page, PlacedLeaf, Slot } from "./page.ts";
 /** A page's place: the slots that lead to it, one character (its number) each; "" is the top. */
 export type PagePath = string;
 
-/** Where the tree's pages are. Each page is read once per update and written once. */
+/** Where the tree's pages are. Each page is read once per update, changed in place, and written once. */
 export interface PageAccess {
   /** the page at `path`, or undefined if there is none */
   read(path: PagePath): Page | undefined;
-  /** the page is about to be changed for the first time in this update: keep what it was, if that is wanted */
-  keep(path: PagePath, page: Page): void;
   write(path: PagePath, page: Page): void;
   remove(path: PagePath): void;
 }
@@ -73,7 +71,6 @@ const updateSlot = (
 ): Slot | undefined => {
   if (slot !== undefined && slot.leaves === undefined) {
     const { at, page } = pathOf(path, index, access);
-    access.keep(at, page);
     updatePage(at, page, changes, access);
     const summary = summarizePage(page);
     if (summary !== undefined && summary.leaves === undefined) access.write(at, page);
@@ -100,9 +97,7 @@ const updateSlot = (
  * @throws StoreError `corrupt` if a page is missing
  */
 export const updateTree = (changes: readonly LeafChange[], access: PageAccess): RawHash => {
-  let top = access.read("");
-  if (top === undefined) top = createPage(0);
-  else access.keep("", top);
+  const top = access.read("") ?? createPage(0);
   updatePage("", top, changes, access);
   const root = hashPage(top);
   if (root === emptyHash) access.remove("");

@@ -4,8 +4,10 @@ import { createRecords } from "../../../src/ledger/records.ts";
 import { createCheckpointView } from "../../../src/ledger/state/checkpoint-view.ts";
 import { bytesToKey, hashKey, keyToBytes, rawToDigest } from "../../../src/ledger/state/hashing.ts";
 import { decodeStateProof, encodeStateProof, verifyStateProof } from "../../../src/ledger/state/proof.ts";
+import { changedKeysSequence, decodeKeys } from "../../../src/ledger/state/layout.ts";
 import { createStateMap } from "../../../src/ledger/state/state-map.ts";
 import type { Digest } from "../../../src/protocol/ids.ts";
+import { tables } from "../../../src/storage/keys.ts";
 import { createMemoryStore } from "../../../src/storage/memory.ts";
 import { bytes, hex, naiveRoot } from "../support.ts";
 
@@ -14,11 +16,11 @@ type Change = readonly [key: string, value: Uint8Array | undefined];
 const createMap = (cacheBytes = 1024 * 1024) => {
   const store = createMemoryStore({ schedule: (task) => task() });
   const records = createRecords(store);
-  const map = createStateMap(records, cacheBytes);
+  let map = createStateMap(records, cacheBytes);
   const model = new Map<string, Uint8Array>();
   let sequence = 0;
   let root = naiveRoot([]) as Digest;
-  const apply = (changes: readonly Change[], checkpoint?: number): void => {
+  const apply = (changes: readonly Change[], checkpoint?: number, pages = true): void => {
     sequence++;
     const batch = map.begin(sequence, checkpoint);
     for (const [key, value] of changes) {
@@ -32,15 +34,24 @@ const createMap = (cacheBytes = 1024 * 1024) => {
     }
     const committed = batch.commit();
     root = rawToDigest(committed.root);
-    store.write(committed.operations, { durable: false }, () => undefined);
+    store.write([...committed.operations, ...map.writeTree(sequence, checkpoint, pages)], { durable: false }, () => undefined);
+  };
+  /** Forgets all that is in memory, as a crash does. */
+  const reopen = (): void => {
+    map = createStateMap(records, cacheBytes);
+    const lists = store.entries().filter(({ key }) => key[0] === tables.changedKeys);
+    for (const { key, value } of lists) map.catchUp(changedKeysSequence(key), decodeKeys(value));
   };
   const entries = () => [...model].map(([key, value]) => [keyToBytes(key), value] as const);
   return {
     store,
     records,
-    map,
+    get map() {
+      return map;
+    },
     model,
     apply,
+    reopen,
     entries,
     root: () => root,
     prove: (key: string) => createCheckpointView(records, sequence, () => []).prove(key),
@@ -71,6 +82,26 @@ describe("the state's root", () => {
         for (const [name, stored] of map.model) expect(hex(map.map.get(name) as Uint8Array)).toBe(hex(stored));
       }),
       { numRuns: 60 },
+    );
+  });
+
+  it("survives a loss of memory at any moment, whether pages were written or only the keys that changed", () => {
+    const steps = fc.array(fc.tuple(fc.array(change, { maxLength: 30 }), fc.boolean(), fc.boolean()), { maxLength: 10 });
+    fc.assert(
+      fc.property(steps, fc.constantFrom(0, 20_000, 1_000_000), (history, cacheBytes) => {
+        const map = createMap(cacheBytes);
+        for (const [changes, pages, crash] of history) {
+          map.apply(changes, undefined, pages);
+          if (crash) map.reopen();
+          expect(rawToDigest(map.map.root())).toBe(naiveRoot(map.entries()));
+        }
+        map.apply([], undefined, true);
+        // what is on disk is the whole tree again, and nothing of the time between
+        map.reopen();
+        expect(rawToDigest(map.map.root())).toBe(naiveRoot(map.entries()));
+        expect(map.store.entries().filter(({ key }) => key[0] === tables.changedKeys)).toEqual([]);
+      }),
+      { numRuns: 80 },
     );
   });
 
@@ -186,7 +217,8 @@ describe("checkpoints", () => {
           const map = createMap(cacheBytes);
           const kept: { sequence: number; root: Digest; content: Map<string, Uint8Array> }[] = [];
           steps.forEach(([changes, checkpoint], index) => {
-            map.apply(changes, kept.at(-1)?.sequence);
+            // pages are written at each checkpoint, and at other times as it happens
+            map.apply(changes, kept.at(-1)?.sequence, checkpoint || changes.length % 3 === 0);
             if (checkpoint) kept.push({ sequence: index + 1, root: map.root(), content: new Map(map.model) });
           });
           const names = new Set([...map.model.keys(), ...kept.flatMap(({ content }) => [...content.keys()]), "never there"]);
@@ -217,7 +249,7 @@ describe("the cost of a batch", () => {
       const apply = (names: readonly string[]) => {
         const batch = map.begin(++sequence, undefined);
         for (const name of names) batch.put(name, bytes(`value of ${name} at ${sequence}`));
-        const { operations } = batch.commit();
+        const operations = [...batch.commit().operations, ...map.writeTree(sequence, undefined, true)];
         store.write(operations, { durable: false }, () => undefined);
         return operations.length;
       };

@@ -16,7 +16,7 @@ import type {
 export interface ReplicaSettings {
   /** sequences a primary keeps in flight (PROTOCOL §3.2) */
   readonly pipelineDepth: number;
-  /** longest a request waits for company while other batches are in flight */
+  /** longest a request waits for company: in a full pipeline; in a part of it the same part of the time */
   readonly maxBatchDelayMs: number;
   /** bounds of the adaptive request timeout (PROTOCOL §5) */
   readonly requestTimeoutFloorMs: number;
@@ -38,7 +38,7 @@ export interface ReplicaSettings {
 
 export const defaultSettings: ReplicaSettings = {
   pipelineDepth: 8,
-  maxBatchDelayMs: 40,
+  maxBatchDelayMs: 320,
   requestTimeoutFloorMs: 1_000,
   requestTimeoutCeilingMs: 30_000,
   unreachableGraceMs: 500,

@@ -109,12 +109,15 @@ export const batchDue = (state: State): number | undefined => {
   if (!isPrimary(state) || !state.quorumReachable || state.pool.unproposed() === 0 || !slotIsFree(state)) return undefined;
   const { parameters, settings } = state.config;
   const full = state.pool.unproposed() >= parameters.maxBatchRequests || state.pool.unproposedBytes() >= parameters.maxBatchBytes;
-  if (full || inFlightCount(state) === 0) return Number.NEGATIVE_INFINITY;
+  const inFlight = inFlightCount(state);
+  if (full || inFlight === 0) return Number.NEGATIVE_INFINITY;
   const first = state.pool.nextUnproposed();
-  return first === undefined ? undefined : first.since + settings.maxBatchDelayMs;
+  // the slower batches come through, the larger they become: many small ones would only make them slower
+  return first === undefined ? undefined : first.since + (settings.maxBatchDelayMs * inFlight) / settings.pipelineDepth;
 };
 
-/** Puts one batch into the next free slot if one is due: at once when idle, else when full or when its oldest request waited enough. */
+/** Puts one batch into the next free slot if one is due: at once when idle, else when full or when its oldest request waited
+ * enough. */
 export const cutBatch = (turn: Turn): boolean => {
   const { state, time } = turn;
   const due = batchDue(state);

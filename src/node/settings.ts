@@ -121,7 +121,12 @@ export const settings = {
   },
   consensus: {
     pipelineDepth: integer(1, 64, 8, "Sequences a primary keeps under way at once."),
-    maxBatchDelayMs: integer(0, 1000, 40, "Longest wait for more requests while the pipeline is busy; an idle one never waits."),
+    maxBatchDelayMs: integer(
+      0,
+      1000,
+      320,
+      "Longest wait for more requests, when all but one of the pipeline's places are taken; the emptier it is, the shorter; an idle one never waits.",
+    ),
     requestTimeoutFloorMs: integer(
       100,
       60_000,

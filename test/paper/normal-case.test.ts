@@ -41,6 +41,17 @@ describe("the primary", () => {
     expect(sizes).toEqual([1, 2]);
   });
 
+  it("gathers for longer the fuller its pipeline is, and never while it is idle", () => {
+    const primary = createLone({ self: 0, settings: { pipelineDepth: 4, maxBatchDelayMs: 400 } });
+    const waited = [1, 2, 3].map((n) => {
+      const since = primary.now;
+      let effects = primary.give({ type: "request", request: primary.request(n), local: true });
+      while (effectsOf(effects, "propose").length === 0) effects = primary.wait(10);
+      return primary.now - since;
+    });
+    expect(waited).toEqual([0, 100, 200]);
+  });
+
   it("stamps batches in rising order even when its clock stands still", () => {
     const primary = createLone({ self: 0, settings: { maxBatchDelayMs: 0 } });
     const stamps = [1, 2, 3].flatMap((n) =>

@@ -14,6 +14,7 @@ import { limits as protocolLimits } from "../../protocol/limits.ts";
 import type { NetworkLimits } from "../options.ts";
 import { gatheringTransport, thriftyMuxer } from "./economy.ts";
 import { gossipService } from "./gossip.ts";
+import { loadNoiseCrypto } from "./noise-crypto.ts";
 
 export type Host = Libp2p<{ dht: KadDHT; pubsub: GossipSub }>;
 
@@ -38,6 +39,8 @@ const silentLogger = (): Logger =>
   });
 const silence: ComponentLogger = { forComponent: silentLogger };
 
+const noiseCrypto = loadNoiseCrypto();
+
 /** Creates the node without starting it. */
 export const createHost = ({ key, listen, announce, gater, limits, kadProtocol, topic, refuses }: HostInit): Promise<Host> =>
   createLibp2p({
@@ -47,7 +50,7 @@ export const createHost = ({ key, listen, announce, gater, limits, kadProtocol, 
     nodeInfo: { name: "byzantine-coordinator", version: "1", userAgent: "byzantine-coordinator" },
     addresses: { listen: [...listen], announce: [...announce] },
     transports: [gatheringTransport(tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true }, backlog: 128 }))],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noise(noiseCrypto === undefined ? {} : { crypto: noiseCrypto })],
     streamMuxers: [thriftyMuxer(yamux({ enableKeepAlive: false }))],
     connectionGater: gater,
     connectionManager: {

@@ -91,7 +91,8 @@ const run = async (session: Session, options: StartOptions): Promise<void> => {
     await node.stop();
     return;
   }
-  throw new CliError({ code: ended.reason, message: `the node stopped: ${ended.detail}`, hint: "see its log", exitCode: exitCodes.failed });
+  const hint = ended.reason === "disk_full" ? "make room and start it again: nothing that it said is lost" : "see its log";
+  throw new CliError({ code: ended.reason, message: `the node stopped: ${ended.detail}`, hint, exitCode: exitCodes.failed });
 };
 
 export const startCommand = defineCommand<StartOptions>({

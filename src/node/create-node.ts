@@ -35,7 +35,7 @@ import { packageVersion } from "./version.ts";
 
 /** Why a node stopped by itself. */
 export interface StopReason {
-  readonly reason: "storage_failed" | HaltReason;
+  readonly reason: "disk_full" | "storage_failed" | HaltReason;
   readonly detail: string;
 }
 
@@ -77,7 +77,7 @@ const createEnds = (logger: Logger) => {
     },
     storeFailed: (error: StoreError): void => {
       logger.error({ err: error }, "the store failed: nothing that depended on it was said");
-      stopItself({ reason: "storage_failed", detail: error.message });
+      stopItself({ reason: error.code === "full" ? "disk_full" : "storage_failed", detail: error.message });
     },
   };
 };

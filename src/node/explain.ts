@@ -39,6 +39,12 @@ const sentences = ({ summary, status, time }: ExplainSources, validators: readon
   const { n, size, reachable } = status.quorum;
   const primary = named((validator) => validator.primary);
   const told: string[] = [];
+  const missingVotes = (): void => {
+    told.push(`sequence ${summary.next.sequence} is proposed and lacks votes: ${size} must commit`);
+    told.push(
+      `not prepared: ${named(({ prepared, primary: is }) => !prepared && !is)}; not committed: ${named(({ committed }) => !committed)}`,
+    );
+  };
   const waited = summary.pool.oldestSince === undefined ? 0 : Math.max(0, time.now - summary.pool.oldestSince) / 1_000;
   switch (status.blocked?.reason) {
     case undefined:
@@ -48,7 +54,7 @@ const sentences = ({ summary, status, time }: ExplainSources, validators: readon
       break;
     case "no_quorum":
       told.push(`this node reaches ${reachable} of ${n} validators, itself included, and ${size} are needed`);
-      told.push(`out of reach: ${named((validator) => !validator.reachable)}`);
+      if (summary.next.proposed) missingVotes();
       break;
     case "view_change":
       told.push(`the validators are between views: ${primary}, the primary of view ${summary.viewChange.view}, has not opened it`);
@@ -62,16 +68,12 @@ const sentences = ({ summary, status, time }: ExplainSources, validators: readon
       );
       break;
     case "missing_votes":
-      told.push(`sequence ${summary.next.sequence} is proposed and lacks votes: ${size} must commit`);
-      told.push(
-        `not prepared: ${named(({ prepared, primary: is }) => !prepared && !is)}; not committed: ${named(({ committed }) => !committed)}`,
-      );
+      missingVotes();
       break;
     default:
       told.push(`this replica has halted: ${summary.halted?.detail ?? status.blocked?.reason ?? ""}; ask another node, and see its log`);
   }
-  if (reachable >= size && reachable < n && status.blocked !== undefined)
-    told.push(`out of reach: ${named((validator) => !validator.reachable)}`);
+  if (reachable < n) told.push(`out of reach: ${named((validator) => !validator.reachable)}`);
   if (summary.passive) told.push("this validator may not vote: its key came back without its data");
   if (status.syncing) told.push(`this node is ${summary.behind} sequences behind and catching up`);
   return told;

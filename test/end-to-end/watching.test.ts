@@ -62,22 +62,4 @@ describe("a watcher", () => {
     expect(breaks).toBeGreaterThan(0);
     expect(seen).toEqual(Array.from({ length: writes }, (_, index) => String(index)));
   });
-
-  it("is told who is missing, by the explanation and the metrics", async () => {
-    await testnet.kill(2);
-    await testnet.kill(3);
-    const answer = await eventually("an explanation", 15_000, async () => {
-      const told = await testnet.client(0).explain();
-      return told.blocked?.reason === "no_quorum" ? told : undefined;
-    });
-    expect(answer.summary).toEqual([
-      "this node reaches 2 of 4 validators, itself included, and 3 are needed",
-      expect.stringMatching(/^out of reach: \S+ \(2\), \S+ \(3\)$/),
-    ]);
-    expect(await testnet.client(0).metrics()).toContain('byz_blocked{reason="no_quorum"} 1\n');
-    await testnet.restart(2);
-    await testnet.restart(3);
-    await eventually("the network goes on", 20_000, async () => ((await testnet.client(0).explain()).committing ? true : undefined));
-    await testnet.client(0).put("after", "all");
-  });
 });

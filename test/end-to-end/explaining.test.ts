@@ -1,0 +1,153 @@
+/** `byz explain` on networks of real processes: in each failure it names who is missing, and for what. The cases build on each other's network. */
+import { spawnSync } from "node:child_process";
+import { cpSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ExplainAnswer } from "../../src/client/operate-answers.ts";
+import type { Testnet } from "../../src/testnet/index.ts";
+import { run } from "../cli/harness.ts";
+import { startLoad, type Load } from "./support/load.ts";
+import { networkFolder, primaryAsSeenBy, startNetwork, temporaryFolder } from "./support/network.ts";
+import { eventually } from "./support/wait.ts";
+
+const dir = networkFolder();
+const spare = temporaryFolder();
+let testnet: Testnet;
+let load: Load;
+beforeAll(async () => {
+  testnet = await startNetwork(dir, {});
+  load = await startLoad(testnet, 4);
+});
+afterAll(() => load.stop());
+
+/** What the command says, as JSON and to people. */
+const explained = async (index: number): Promise<ExplainAnswer & { readonly text: string }> => {
+  const args = ["explain", "--api", testnet.node(index).api];
+  const [json, text] = [await run([...args, "--json"]), await run(args)];
+  expect([json.status, text.status]).toEqual([0, 0]);
+  return { ...(JSON.parse(json.stdout) as ExplainAnswer), text: text.stdout };
+};
+
+/** Waits until the explanation of a node holds. */
+const until = (what: string, index: number, holds: (answer: ExplainAnswer & { readonly text: string }) => boolean, limitMs = 20_000) =>
+  eventually(what, limitMs, async () => {
+    const answer = await explained(index);
+    if (holds(answer)) return answer;
+    throw new Error(answer.text);
+  });
+
+const nameOf = (index: number): RegExp => new RegExp(`node-${index} \\(${index}\\)`);
+const says = ({ summary }: ExplainAnswer, ...words: readonly RegExp[]): boolean =>
+  words.every((word) => summary.some((line) => word.test(line)));
+
+/** Fills a disk of a few MiB, on which the node keeps its data. @returns what gives the node its own disk back, or undefined where one may not mount */
+const tinyDisk = (index: number): { fill(): void; remove(): void } | undefined => {
+  const data = join(testnet.node(index).home, "data");
+  const copy = join(spare, `data-${index}`);
+  cpSync(data, copy, { recursive: true });
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=32m", "tmpfs", data]).status === 0;
+  if (!mounted) return undefined;
+  cpSync(copy, data, { recursive: true });
+  return {
+    fill() {
+      // to the last page: what is free is asked again after each write
+      for (let part = 0; statfsSync(data).bavail > 0; part += 1) {
+        const { bavail, bsize } = statfsSync(data);
+        writeFileSync(join(data, `filler-${part}`), Buffer.alloc(bavail * bsize));
+      }
+    },
+    remove() {
+      spawnSync("umount", ["-l", data]);
+      rmSync(copy, { recursive: true, force: true });
+    },
+  };
+};
+
+describe("explain names", () => {
+  it("the primary that was killed, as the one that is waited for or out of reach, until the next one goes on", async () => {
+    const primary = await primaryAsSeenBy(testnet, 0);
+    const other = (primary + 1) % 4;
+    await testnet.kill(primary);
+    const missed = await until("the primary is missed", other, (answer) => says(answer, nameOf(primary)));
+    expect(missed.validators[primary]).toMatchObject({ reachable: false });
+    await load.more(20);
+    const after = await until(
+      "it goes on without",
+      other,
+      (answer) => answer.committing && says(answer, /^out of reach: /, nameOf(primary)),
+    );
+    expect(after.view.number).toBeGreaterThan(0);
+    await testnet.restart(primary);
+    await testnet.ready();
+  });
+
+  it("one that was paused, while the others commit without its votes", async () => {
+    const primary = await primaryAsSeenBy(testnet, 0);
+    const paused = (primary + 1) % 4;
+    await testnet.pause(paused);
+    const answer = await until("it is missed", primary, (told) => told.committing && told.validators[paused]?.reachable === false);
+    expect(answer.summary).toContain(`out of reach: node-${paused} (${paused})`);
+    await load.more(20);
+    await testnet.resume(paused);
+    await testnet.ready();
+  });
+
+  it("f+1 that were killed, and the votes that the proposed sequence lacks of them", async () => {
+    const primary = await primaryAsSeenBy(testnet, 0);
+    const [alive, ...killed] = [1, 2, 3].map((step) => (primary + step) % 4) as [number, number, number];
+    await load.more(20);
+    for (const index of killed) await testnet.kill(index);
+    const answer = await until("both are missed", primary, ({ blocked, next }) => blocked?.reason === "no_quorum" && next.proposed);
+    expect(answer.committing).toBe(false);
+    expect(answer.text).toMatch(/^not committing, since .+ \(no_quorum\)$/m);
+    expect(answer.summary[0]).toBe("this node reaches 2 of 4 validators, itself included, and 3 are needed");
+    expect(answer.summary[1]).toBe(`sequence ${answer.next.sequence} is proposed and lacks votes: 3 must commit`);
+    for (const index of killed) {
+      expect(answer.summary[2]).toMatch(
+        new RegExp(`not prepared: [^;]*${nameOf(index).source}.*; not committed: .*${nameOf(index).source}`),
+      );
+      expect(answer.summary.at(-1)).toMatch(nameOf(index));
+      expect(answer.validators[index]).toMatchObject({ reachable: false, prepared: false, committed: false });
+    }
+    expect(answer.summary.at(-1)).not.toMatch(nameOf(alive));
+    expect(answer.blocked?.waitingFor.toSorted()).toEqual(killed.map((index) => testnet.node(index).peerId).toSorted());
+    expect(await testnet.client(primary).metrics()).toContain('byz_blocked{reason="no_quorum"} 1\n');
+    for (const index of killed) await testnet.restart(index);
+    await testnet.ready();
+  });
+
+  it("all the others, to the one that is cut off from them, and that one to them", async () => {
+    await testnet.partition([[0], [1, 2, 3]]);
+    const alone = await until("it is alone", 0, ({ blocked }) => blocked?.reason === "no_quorum");
+    expect(alone.summary[0]).toMatch(/^this node reaches 1 of 4/);
+    expect(alone.summary.at(-1)).toBe("out of reach: node-1 (1), node-2 (2), node-3 (3)");
+    await until("the others miss it", 1, (answer) => answer.committing && says(answer, /^out of reach: node-0 \(0\)$/));
+    await testnet.heal();
+    await testnet.ready();
+  });
+
+  it("the one whose disk is full: it stops and says so, and the others tell who is missing (skipped where one may not mount)", async ({
+    skip,
+  }) => {
+    const [full, other] = [3, 2];
+    await testnet.kill(full);
+    const disk = tinyDisk(full);
+    if (disk === undefined) return skip();
+    try {
+      await testnet.restart(full);
+      await testnet.ready();
+      disk.fill();
+      await eventually("it stops", 30_000, () => (testnet.processState(full) === "gone" ? true : undefined));
+      expect(testnet.logs(full)).toMatch(/byz: the node stopped: .*[Nn]o space left.*; make room and start it again/);
+      await until("it is missed", 0, (answer) => says(answer, /^out of reach: node-3 \(3\)$/));
+      // the same, where its votes would be needed
+      await testnet.pause(other);
+      const answer = await until("both are missed", 0, ({ blocked }) => blocked?.reason === "no_quorum");
+      expect(answer.summary.at(-1)).toBe("out of reach: node-2 (2), node-3 (3)");
+      await testnet.resume(other);
+    } finally {
+      disk.remove();
+    }
+    await load.more(20);
+  });
+});

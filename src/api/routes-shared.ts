@@ -5,16 +5,21 @@ import type { Change, ElementRef } from "../documents/changes.ts";
 import type { EditRefusal } from "../documents/documents.ts";
 import { isDocumentName } from "../documents/operation.ts";
 import type { DocumentName } from "../documents/operation.ts";
+import type { Anchor } from "../ledger/anchors.ts";
 import { toDigest } from "../protocol/ids.ts";
 import type { NodeService } from "../node/service.ts";
 import { parseJsonBody, parseQuery, percentDecode, requireMediaType } from "./parse.ts";
-import { type Answer, jsonAnswer, type Problem, Refusal, refuseInvalid } from "./problem.ts";
+import { checkpointJson, toBase64 } from "./json.ts";
+import { type Answer, jsonAnswer, type Problem, Refusal, refuseInvalid, valueOf } from "./problem.ts";
 import type { Call, Route } from "./route.ts";
 import * as shared from "./schemas-shared.ts";
 import * as schemas from "./schemas.ts";
 
 /** an operation is at most 64 KiB; JSON escapes may take six characters a byte */
 const maxEditBytes = 512 * 1024;
+
+/** a document's operations in the answer that proves its anchor; without them the digest alone is proven */
+const maxProofBytes = 1024 * 1024;
 
 const nameOf = (call: Call): DocumentName => {
   const name = Buffer.from(percentDecode(call.parameter)).toString("latin1");
@@ -68,16 +73,48 @@ const edit = async (service: NodeService, call: Call): Promise<Answer> => {
   throw new Refusal(refusals[result.reason]);
 };
 
+const anchorJson = ({ digest, sequence, timeMs, validators }: Anchor) => ({
+  digest: digest as string,
+  sequence: sequence as number,
+  timestamp: timeMs,
+  validators: validators as readonly string[],
+});
+
+/** Proofs of forks first: they are part of what the digest names. Undefined when they are too large for an answer, or are of something else. */
+const operationsOf = async (service: NodeService, name: DocumentName, digest: string): Promise<readonly string[] | undefined> => {
+  const forks = await service.shared.forks(name);
+  const operations = [...forks.flatMap((fork) => fork.operations), ...(await service.shared.operations(name))];
+  if (operations.reduce((sum, { bytes }) => sum + bytes.length, 0) > maxProofBytes) return undefined;
+  // an edit may have come in between
+  return (await service.shared.read(name))?.digest === digest ? operations.map(({ bytes }) => toBase64(bytes)) : undefined;
+};
+
+const prove = async (service: NodeService, name: DocumentName, digest: string) => {
+  const { anchor, checkpoint, path } = valueOf(service.anchors.prove(name));
+  const operations = anchor?.digest === digest ? await operationsOf(service, name, digest) : undefined;
+  return {
+    ...(anchor === undefined ? {} : { anchor: anchorJson(anchor) }),
+    checkpoint: checkpointJson(checkpoint),
+    path: toBase64(path),
+    ...(operations === undefined ? {} : { operations }),
+  };
+};
+
 const show = async (service: NodeService, call: Call): Promise<Answer> => {
-  const { raw } = parseQuery(shared.sharedQuery, call.query);
+  const { raw, proof } = parseQuery(shared.sharedQuery, call.query);
   const name = nameOf(call);
   const document = await service.shared.read(name);
   if (document === undefined) throw new Refusal({ code: "not_found", message: `there is no shared document ${name} here` });
   const { bytes, digest, operations, heads, forkers } = document;
   const headers = { "content-type": "application/json", etag: `"${digest}"` };
   if (raw === "1") return { status: 200, headers, body: bytes };
+  const anchor = service.anchors.get(name);
+  const ledger = {
+    ...(anchor === undefined ? {} : { anchor: { ...anchorJson(anchor), current: anchor.digest === digest } }),
+    ...(proof === "1" ? { proof: await prove(service, name, digest) } : {}),
+  };
   // the content as it stands: its counters may be beyond what a double holds
-  const head = JSON.stringify({ name, digest, operations, heads, forkers });
+  const head = JSON.stringify({ name, digest, operations, heads, forkers, ...ledger });
   return { status: 200, headers, body: `${head.slice(0, -1)},"content":${Buffer.from(bytes).toString("utf8")}}` };
 };
 

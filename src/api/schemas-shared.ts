@@ -1,5 +1,6 @@
 /** Shapes of shared documents on HTTP (docs/http.md, "Shared documents"). */
 import { z } from "zod";
+import { checkpoint } from "./schemas.ts";
 import { documentLimits } from "../documents/limits.ts";
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -16,14 +17,22 @@ const field = z.strictObject({
   set: z.array(z.string()).optional(),
 });
 
+/** what the ledger says: f+1 validators held the document with this digest */
+const anchor = z.strictObject({ digest: hash, sequence: z.int(), timestamp: z.int(), validators: z.array(hash) });
+const base64 = z.string();
+
 export const sharedAnswer = z.strictObject({
   ...head,
   heads: z.array(hash),
   forkers: z.array(hash),
+  /** `current`: it is of what the document holds now */
+  anchor: z.strictObject({ ...anchor.shape, current: z.boolean() }).optional(),
+  /** with `proof=1`: the anchor, or that there is none, as of a stable checkpoint; the operations that it names, if they are not too many */
+  proof: z.strictObject({ anchor: anchor.optional(), checkpoint, path: base64, operations: z.array(base64).optional() }).optional(),
   content: z.record(z.string(), field),
 });
 
-export const sharedQuery = z.strictObject({ raw: z.enum(["1"]).optional() });
+export const sharedQuery = z.strictObject({ raw: z.enum(["1"]).optional(), proof: z.enum(["0", "1"]).default("0") });
 
 const path = z.array(z.string().min(1)).min(1).max(documentLimits.maxPathSegments);
 const value = z.string();

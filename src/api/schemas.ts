@@ -94,7 +94,14 @@ const answerProof = z.strictObject({
   previousLogHash: hex64,
   siblings: z.array(hex64),
 });
-const checkpoint = z.strictObject({ epoch: unsigned, sequence: unsigned, stateRoot: hex64, logHash: hex64, epochRoot: hex64, signatures });
+export const checkpoint = z.strictObject({
+  epoch: unsigned,
+  sequence: unsigned,
+  stateRoot: hex64,
+  logHash: hex64,
+  epochRoot: hex64,
+  signatures,
+});
 const proof = z.strictObject({ checkpoint, path: base64 });
 const entry = { ...keyMembers, ...valueMembers, version: unsigned, sequence: unsigned };
 
@@ -200,6 +207,12 @@ export const nodeEvent = z.discriminatedUnion("type", [
   happening("halted", { reason: z.string(), detail: z.string() }),
 ]);
 
+const mergedDocument = z.strictObject({
+  name: z.string(),
+  ours: unsigned,
+  theirs: unsigned,
+  anchor: z.strictObject({ digest: z.string(), sequence: unsigned }).optional(),
+});
 const partitionPhase = z.strictObject({ at: unsigned, ...links });
 const partition = z.strictObject({
   id: z.string(),
@@ -209,7 +222,10 @@ const partition = z.strictObject({
   sequences: z.strictObject({ since: unsigned, until: unsigned.optional() }),
   phases: z.array(partitionPhase),
   catchUp,
-  conflicts: z.array(z.strictObject({ kind: z.string(), detail: z.string(), resolution: z.string() })).optional(),
+  documents: z.array(mergedDocument).optional(),
+  conflicts: z
+    .array(z.strictObject({ kind: z.string(), document: z.string().optional(), detail: z.string(), resolution: z.string() }))
+    .optional(),
 });
 export const partitionsAnswer = z.array(partition);
 

@@ -1,13 +1,13 @@
 /** `byz get` */
-import { writeFileSync } from "node:fs";
 import { Option } from "commander";
 import type { Consistency, GetAnswer } from "../client/answers.ts";
-import { type CertifiedAnswer, createProofDocument, type ProofDocument } from "../client/proof-document.ts";
+import { type CertifiedAnswer, createProofDocument } from "../client/proof-document.ts";
 import type { Genesis } from "../node/genesis.ts";
 import { toDigest } from "../protocol/ids.ts";
 import { clientOf } from "./client.ts";
 import { defineCommand } from "./command.ts";
 import { CliError, exitCodes, usageError } from "./errors.ts";
+import { writeProofFile } from "./proof-file.ts";
 import type { Session } from "./session.ts";
 import { keyBytes } from "./submit.ts";
 import { valueMembers, valueText } from "./value.ts";
@@ -50,15 +50,6 @@ const getProven = async (session: Session, genesis: Genesis, key: string, raw: b
   show(session, members, raw);
 };
 
-const writeDocument = (session: Session, file: string, document: ProofDocument): void => {
-  try {
-    writeFileSync(file, `${JSON.stringify(document, undefined, 2)}\n`);
-  } catch (cause) {
-    throw new CliError({ code: "unwritable", message: `${file}: ${(cause as Error).message}`, exitCode: exitCodes.failed, cause });
-  }
-  session.note(`the proof is in ${file}; check it with: byz prove verify ${file} --genesis FILE`);
-};
-
 /** A certified answer and the network that it is of: verified where there is a genesis. */
 const askCertified = async (
   session: Session,
@@ -81,7 +72,7 @@ const getCertified = async (session: Session, genesis: Genesis | undefined, key:
   const { keyEncoding, proof, asOf } = answer;
   const nothing = { key: answer.key, ...(keyEncoding === undefined ? {} : { keyEncoding }), consistency: "certified" as const, asOf };
   const document = createProofDocument(network, "value" in answer ? answer : { ...nothing, ...(proof === undefined ? {} : { proof }) });
-  if (typeof options.prove === "string") writeDocument(session, options.prove, document);
+  if (typeof options.prove === "string") writeProofFile(session, options.prove, document);
   if (!("value" in answer)) throw absent(key);
   if (session.json) session.answer("", { ...answer, ...(genesis === undefined ? {} : { verified: true }) });
   else show(session, answer, options.raw, options.prove === true ? `\n${JSON.stringify(document)}` : "");

@@ -16,8 +16,11 @@ const namer = (validators: readonly ValidatorAnswer[]): ((peerId: string) => str
 const sidesText = (sides: PartitionAnswer["sides"], name: (peerId: string) => string): string =>
   sides.map((side) => side.map(name).join(", ")).join(" | ");
 
+const documentText = ({ name, ours, theirs, anchor }: NonNullable<PartitionAnswer["documents"]>[number]): string =>
+  `${name}: ${ours} changes here, ${theirs} from the others; ${anchor === undefined ? "not anchored yet" : `anchored in block ${anchor.sequence}`}`;
+
 const render = (partition: PartitionAnswer, name: (peerId: string) => string): string => {
-  const { since, until, state, sides, brokenLinks = [], sequences, catchUp, conflicts = [], phases } = partition;
+  const { since, until, state, sides, brokenLinks = [], sequences, catchUp, documents = [], conflicts = [], phases } = partition;
   const lasted = until === undefined ? `and goes on, for ${seconds(Date.now() - since)} now` : `for ${seconds(until - since)}`;
   return pairs([
     ["partition", partition.id],
@@ -29,7 +32,11 @@ const render = (partition: PartitionAnswer, name: (peerId: string) => string): s
     ...(catchUp === undefined
       ? []
       : [["caught up", `${catchUp.sequences} sequences, ${catchUp.bytes} bytes, ${catchUp.milliseconds} ms`] as const]),
-    ...conflicts.map(({ kind, detail, resolution }) => ["conflict", `${kind}: ${detail}; ${resolution}`] as const),
+    ...documents.map((each) => ["document", documentText(each)] as const),
+    ...conflicts.map(({ kind, document, detail, resolution }) => {
+      const where = document === undefined ? detail : `${document} ${detail}`;
+      return ["conflict", `${kind}: ${where}; ${resolution}`] as const;
+    }),
   ]);
 };
 

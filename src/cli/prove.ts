@@ -1,5 +1,6 @@
 /** `byz prove` */
 import { readFileSync, statSync } from "node:fs";
+import { anchorFormat, verifyAnchorDocument } from "../client/anchor-document.ts";
 import { type ProvenDocument, verifyProofDocument } from "../client/proof-document.ts";
 import type { Genesis } from "../node/genesis.ts";
 import { defineCommand, defineGroup } from "./command.ts";
@@ -50,9 +51,44 @@ const describe = ({ chainId }: Genesis, { key, entry, asOf }: ProvenDocument): {
   };
 };
 
+interface Judged {
+  readonly text: string;
+  readonly json: unknown;
+}
+
+const judgeValue = (genesis: Genesis, file: string, document: unknown): Judged => {
+  const verdict = verifyProofDocument(genesis, document);
+  if (!verdict.ok) throw provesNothing(file, verdict.message);
+  return describe(genesis, verdict);
+};
+
+const isAnchorDocument = (document: unknown): boolean =>
+  typeof document === "object" && document !== null && "format" in document && document.format === anchorFormat;
+
+const judgeAnchor = (genesis: Genesis, file: string, value: unknown): Judged => {
+  const verdict = verifyAnchorDocument(genesis, value);
+  if (!verdict.ok) throw provesNothing(file, verdict.message);
+  const { document, asOf, anchor, content } = verdict;
+  const common = { valid: true, chainId: genesis.chainId, document, asOf };
+  const head = `proven: as of block ${asOf}, ${genesis.chainId} has`;
+  if (anchor === undefined) return { text: `${head} no anchor of ${document}`, json: { ...common, present: false } };
+  const { digest, sequence, timeMs, validators } = anchor;
+  const shown = content === undefined ? "" : `, which shows:\n${content}`;
+  return {
+    text: `${head} ${document} anchored in block ${sequence} with digest ${digest}${shown}`,
+    json: {
+      ...common,
+      present: true,
+      anchor: { digest, sequence, timestamp: timeMs, validators },
+      ...(content === undefined ? {} : { content }),
+    },
+  };
+};
+
 const verifyCommand = defineCommand<GenesisFlag>({
   usage: "verify <file>",
-  summary: "Checks a proof written by `byz get --prove FILE`, offline: it needs the network's genesis and nothing else",
+  summary:
+    "Checks a proof written by `byz get --prove` or `byz shared show --prove`, offline: it needs the network's genesis and nothing else",
   arguments: { file: "the proof" },
   options: [genesisOption()],
   examples: ["byz get greeting --prove proof.json", "byz prove verify proof.json --genesis genesis.json"],
@@ -60,9 +96,8 @@ const verifyCommand = defineCommand<GenesisFlag>({
   run(session, [file = ""], options) {
     const genesis = genesisAtHand(session, options);
     if (genesis === undefined) throw usageError("there is no genesis to verify by", "name one with --genesis FILE");
-    const verdict = verifyProofDocument(genesis, parse(file, readDocument(file)));
-    if (!verdict.ok) throw provesNothing(file, verdict.message);
-    const { text, json } = describe(genesis, verdict);
+    const document = parse(file, readDocument(file));
+    const { text, json } = isAnchorDocument(document) ? judgeAnchor(genesis, file, document) : judgeValue(genesis, file, document);
     session.answer(text, json);
   },
 });

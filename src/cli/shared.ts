@@ -1,11 +1,14 @@
 /** `byz shared`: documents writable on both sides of a partition (docs/documents.md). */
 import { Option } from "commander";
+import { createAnchorDocument } from "../client/anchor-document.ts";
 import type { HttpClient } from "../client/http-client.ts";
 import type { SharedAnswer, SharedChange, SharedField } from "../client/shared-answers.ts";
+import { toDigest } from "../protocol/ids.ts";
 import { clientOf, showing } from "./client.ts";
 import { defineCommand, defineGroup, several } from "./command.ts";
 import { CliError, exitCodes, usageError } from "./errors.ts";
 import type { Session } from "./session.ts";
+import { writeProofFile } from "./proof-file.ts";
 import { shortHash, table } from "./table.ts";
 
 const absent = (name: string): CliError =>
@@ -28,17 +31,38 @@ const listCommand = defineCommand({
   },
 });
 
-const render = ({ content, forkers }: SharedAnswer): string =>
-  [JSON.stringify(content, undefined, 2), ...forkers.map((key) => `author ${key} forked his history of it`)].join("\n");
+const anchorText = ({ anchor }: SharedAnswer): string => {
+  if (anchor === undefined) return "not anchored in the ledger yet";
+  return `anchored in block ${anchor.sequence}${anchor.current ? "" : ", as it was then: it has changed since"}`;
+};
 
-const showCommand = defineCommand<{ raw?: boolean }>({
+const render = (document: SharedAnswer): string =>
+  [
+    JSON.stringify(document.content, undefined, 2),
+    anchorText(document),
+    ...document.forkers.map((key) => `author ${key} forked his history of it`),
+  ].join("\n");
+
+const writeProof = async (session: Session, file: string, name: string, { proof }: SharedAnswer): Promise<void> => {
+  if (proof === undefined) return;
+  const { chainId, genesisHash } = await clientOf(session).status();
+  writeProofFile(session, file, createAnchorDocument({ chainId, hash: toDigest(genesisHash) }, name, proof));
+};
+
+const showCommand = defineCommand<{ raw?: boolean; prove?: string }>({
   usage: "show <name>",
   summary: "A shared document as a node has it",
   arguments: { name: "its name" },
-  options: [new Option("--raw", "its canonical bytes: the same on all nodes that have the same edits")],
-  examples: ["byz shared show plan", "byz shared show plan --raw | sha256sum"],
+  options: [
+    new Option("--raw", "its canonical bytes: the same on all nodes that have the same edits").conflicts("prove"),
+    new Option(
+      "--prove <file>",
+      "with the proof that leads from its anchor, or its absence, to a checkpoint that a quorum signed, in a file",
+    ),
+  ],
+  examples: ["byz shared show plan --raw | sha256sum", "byz shared show plan --prove proof.json"],
   exits: [4],
-  async run(session, [name = ""], { raw }) {
+  async run(session, [name = ""], { raw, prove }) {
     const client = clientOf(session);
     if (raw === true && !session.json) {
       const bytes = await client.sharedRaw(name);
@@ -46,8 +70,9 @@ const showCommand = defineCommand<{ raw?: boolean }>({
       session.io.stdout(bytes);
       return;
     }
-    const document = await client.shared(name);
+    const document = await client.shared(name, { proof: prove !== undefined });
     if (document === undefined) throw absent(name);
+    if (prove !== undefined) await writeProof(session, prove, name, document);
     session.answer(() => render(document), document);
   },
 });

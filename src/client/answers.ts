@@ -252,7 +252,19 @@ export interface PartitionAnswer {
   readonly sequences: { readonly since: number; readonly until?: number };
   readonly phases: readonly PartitionPhaseJson[];
   readonly catchUp?: { readonly sequences: number; readonly bytes: number; readonly milliseconds: number };
-  readonly conflicts?: readonly { readonly kind: string; readonly detail: string; readonly resolution: string }[];
+  /** shared documents written meanwhile: changes made on the asked node's side, and on the others'; `anchor`: the ledger's word on what came of it */
+  readonly documents?: readonly {
+    readonly name: string;
+    readonly ours: number;
+    readonly theirs: number;
+    readonly anchor?: { readonly digest: string; readonly sequence: number };
+  }[];
+  readonly conflicts?: readonly {
+    readonly kind: string;
+    readonly document?: string;
+    readonly detail: string;
+    readonly resolution: string;
+  }[];
 }
 
 export interface ValidatorAnswer {

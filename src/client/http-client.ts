@@ -73,7 +73,7 @@ export interface HttpClient {
   /** the shared documents that the node has, ascending by name */
   listShared(): Promise<SharedListAnswer>;
   /** undefined when the node has no such document */
-  shared(name: string): Promise<SharedAnswer | undefined>;
+  shared(name: string, options?: { readonly proof?: boolean }): Promise<SharedAnswer | undefined>;
   /** its content in canonical bytes; undefined when the node has no such document */
   sharedRaw(name: string): Promise<Uint8Array | undefined>;
   /** All of the changes or none; with or without a quorum. Repeating it makes the changes twice. */
@@ -131,7 +131,7 @@ const sharedCalls = ({
   exchange,
 }: Calls): Pick<HttpClient, "listShared" | "shared" | "sharedRaw" | "editShared"> => ({
   listShared: () => read("/v1/shared"),
-  shared: async (name) => orAbsent(read<SharedAnswer>(sharedPath(name))),
+  shared: async (name, { proof = false } = {}) => orAbsent(read<SharedAnswer>(`${sharedPath(name)}${proof ? "?proof=1" : ""}`)),
   sharedRaw: async (name) =>
     orAbsent(exchange({ method: "GET", path: `${sharedPath(name)}?raw=1`, repeatable: true }).then(({ body }) => body)),
   editShared: async (name, changes) =>

@@ -33,6 +33,8 @@ export type ProofProblem =
   | "bad-result-proof"
   /** the value, its version or its absence is not what the checkpoint's state holds */
   | "bad-state-proof"
+  /** a shared document's operations are not those that are anchored */
+  | "other-content"
   /** it is older than what was asked for */
   | "too-old";
 

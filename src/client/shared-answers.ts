@@ -1,4 +1,5 @@
 /** Shared documents on HTTP, as a client sees them (docs/http.md, "Shared documents"). */
+import type { CheckpointJson } from "./answers.ts";
 
 export interface SharedHead {
   readonly name: string;
@@ -22,8 +23,32 @@ export interface SharedField {
   readonly set?: readonly string[];
 }
 
+/** What the ledger says about a document: f+1 validators held it with this digest. */
+export interface SharedAnchor {
+  readonly digest: string;
+  /** where it became the anchor, and ledger time then, Unix milliseconds */
+  readonly sequence: number;
+  readonly timestamp: number;
+  /** their keys */
+  readonly validators: readonly string[];
+}
+
+/** The anchor, or that there is none, as of a checkpoint that a quorum signed. */
+export interface SharedProofJson {
+  readonly anchor?: SharedAnchor;
+  readonly checkpoint: CheckpointJson;
+  /** base64 */
+  readonly path: string;
+  /** base64; the signed operations that the anchor's digest names, if the node still has exactly those and they are not too many */
+  readonly operations?: readonly string[];
+}
+
 export interface SharedAnswer extends SharedHead {
   readonly heads: readonly string[];
+  /** absent before the first; `current`: it is of what the document holds now */
+  readonly anchor?: SharedAnchor & { readonly current: boolean };
+  /** where it was asked for */
+  readonly proof?: SharedProofJson;
   /** keys of authors proven to have forked their history of this document */
   readonly forkers: readonly string[];
   readonly content: Readonly<Record<string, SharedField>>;

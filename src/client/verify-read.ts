@@ -67,8 +67,8 @@ const readEntry = (json: Members): ProvenEntry | undefined =>
         sequence: readNumber(json["sequence"], "sequence"),
       };
 
-/** @throws ProofError */
-const checkCheckpoint = (trust: ClientTrust, checkpoint: CheckpointCertificate): void => {
+/** A quorum of the genesis' validators signed it. @throws ProofError */
+export const checkCheckpoint = (trust: ClientTrust, checkpoint: CheckpointCertificate): void => {
   if (checkpoint.sequence < 1) throw new ProofError("bad-certificate", "the checkpoint is not one that anybody signs");
   const genesis = { stateRoot: checkpoint.stateRoot, logHash: checkpoint.logHash, epochRoot: checkpoint.epochRoot };
   const failure = verifyCheckpointCertificate({ ...trust, genesis }, checkpoint);

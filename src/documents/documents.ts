@@ -31,8 +31,8 @@ export interface DocumentsOptions {
   readonly key?: KeyPair;
   /** whether a key may write at all; only keys that passed step 2 of the strict rule */
   readonly isAuthor: (key: PublicKey) => boolean;
-  /** a document shows something else than before, or an author was found to have forked it */
-  readonly onChange?: (name: DocumentName) => void;
+  /** a document has these operations more, parents first; or none, and an author was found to have forked it */
+  readonly onChange?: (name: DocumentName, added: readonly GenuineOperation[]) => void;
   /** bytes of memory for loaded documents, about; 64 MiB unless told otherwise. The document in use stays, whatever its size. */
   readonly maxLoadedBytes?: number;
 }
@@ -66,6 +66,8 @@ export type EditResult =
 export interface Documents {
   /** ascending by name */
   list(): readonly DocumentHead[];
+  /** what names everything that a document holds; undefined when there is no such document */
+  digest(name: DocumentName): Digest | undefined;
   /** Undefined when there is no such document. @throws StoreError */
   read(name: DocumentName): Promise<ShownDocument | undefined>;
   /**
@@ -80,6 +82,8 @@ export interface Documents {
   summary(name: DocumentName): Promise<DocumentMessage>;
   /** Takes a peer's message. Total but for the store. @throws StoreError */
   receive(message: DocumentMessage): Promise<Received>;
+  /** Everything that is part of a document, parents first. @throws StoreError */
+  operations(name: DocumentName): Promise<readonly GenuineOperation[]>;
   /** The proofs against the authors who forked a document. @throws StoreError */
   forks(name: DocumentName): Promise<readonly GenuineFork[]>;
 }
@@ -141,12 +145,13 @@ export const openDocuments = async (options: DocumentsOptions): Promise<Document
     held.next++;
     document.merge(operation);
     loaded.refresh(held, [operation]);
-    onChange?.(document.name);
+    onChange?.(document.name, [operation]);
     return { ok: true, operation: operation.id, sequence: operation.sequence, digest: entry.digest };
   };
 
   return {
     list: () => loaded.heads(),
+    digest: (name) => loaded.digest(name),
     read: (name) => (loaded.has(name) ? loaded.use(name, (held) => Promise.resolve(showDocument(held))) : Promise.resolve(undefined)),
     async edit(name, changes) {
       if (key === undefined || !isAuthor(key.publicKey)) return { ok: false, reason: "not-an-author" };
@@ -169,6 +174,8 @@ export const openDocuments = async (options: DocumentsOptions): Promise<Document
     },
     summary: (name) => loaded.use(name, ({ document }) => Promise.resolve({ kind: "summary", answer: false, summary: document.summary() })),
     receive,
+    operations: (name) =>
+      loaded.has(name) ? loaded.use(name, ({ document }) => Promise.resolve(document.operations())) : Promise.resolve([]),
     forks: (name) => (loaded.has(name) ? loaded.use(name, ({ document }) => Promise.resolve(document.forks())) : Promise.resolve([])),
   };
 };

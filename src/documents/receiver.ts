@@ -30,7 +30,7 @@ export interface ReceiverOptions {
   readonly signBytes: SignBytes;
   readonly isAuthor: (key: PublicKey) => boolean;
   readonly loaded: Loaded;
-  readonly onChange: (name: DocumentName) => void;
+  readonly onChange: (name: DocumentName, added: readonly GenuineOperation[]) => void;
 }
 
 /** messages that wait for their documents; each may be as large as `maxMessageBytes` */
@@ -144,7 +144,7 @@ export const createReceiver = (options: ReceiverOptions): ((message: DocumentMes
       if (inserted.length > 0 || forks.length > 0) {
         const changes = changesOf(held, batch);
         await writeRecords(store, [...changes, putIndex(name, loaded.refresh(held, inserted))], false);
-        onChange(name);
+        onChange(name, inserted);
       }
       const answers: DocumentMessage[] = [];
       // a peer that sends what does not help is not asked for more of it

@@ -4,7 +4,6 @@ import { limits } from "../protocol/limits.ts";
 import type { Request } from "../protocol/messages.ts";
 import type { Sequence } from "../protocol/ids.ts";
 import { StoreError } from "../storage/port.ts";
-
 import { applyClaims, isLedgerOperation } from "./anchors.ts";
 import { maxResultBytesPerBatch, maxResultBytesPerRequest, minResultBytes } from "./answers.ts";
 import type { Answer } from "./answers.ts";

@@ -4,11 +4,10 @@
  */
 import type { ReplicaSettings } from "../consensus/config.ts";
 import type { HaltReason } from "../consensus/effect.ts";
-import type { PeerName } from "../protocol/ids.ts";
 import type { Evidence } from "../protocol/evidence.ts";
 import type { Parameters } from "../protocol/limits.ts";
 import type { CheckpointCertificate } from "../protocol/messages.ts";
-import type { Network } from "../network/port.ts";
+import type { Network, NetworkHandlers } from "../network/port.ts";
 import type { EpisodeEvent } from "../partition/episodes.ts";
 import type { VerificationPool } from "../signing/pool.ts";
 import { createSigner } from "../signing/signer.ts";
@@ -20,7 +19,9 @@ import { type Counters, createCounters } from "./counters.ts";
 import { createDesk, type Desk } from "./desk.ts";
 import { createEngine, type Engine, type Observe } from "./engine.ts";
 import type { Identity } from "./identity.ts";
+import { createMerging } from "./merging.ts";
 import type { NodeData } from "./node-data.ts";
+import type { Sharing } from "./sharing.ts";
 
 export interface AssemblyOptions {
   readonly identity: Identity;
@@ -41,8 +42,8 @@ export interface AssemblyOptions {
   readonly answerTimeoutMs: number;
   readonly observe?: Observe;
   readonly evidence?: (evidence: Evidence) => void;
-  /** a peer's message about shared documents */
-  readonly documents?: (from: PeerName, bytes: Uint8Array) => void;
+  /** shared documents; without them a node orders, and nothing else */
+  readonly sharing?: Sharing;
   /** a partition opened, changed or closed */
   readonly episode?: (event: EpisodeEvent) => void;
   readonly halted: (reason: HaltReason, detail: string) => void;
@@ -51,13 +52,16 @@ export interface AssemblyOptions {
 
 export interface Assembly {
   readonly engine: Engine;
+  readonly handlers: NetworkHandlers;
   readonly desk: Desk;
   readonly counters: Counters;
   /** the last stable checkpoint whose state can be read here; undefined before the first */
   stable(): CheckpointCertificate | undefined;
+  /** What waits, and what documents have to say. Call it about ten times a second once the engine runs. */
+  tick(): void;
 }
 
-/** Nothing runs yet: start the network with the engine's handlers, then the engine. */
+/** Nothing runs yet: start the network with the handlers, then the engine. */
 export const assembleNode = (options: AssemblyOptions): Assembly => {
   const { identity, parameters, data, network, clock } = options;
   const { committee, self, validatorKey, signBytes } = identity;
@@ -75,6 +79,9 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
   const { defer, answerTimeoutMs: timeoutMs } = options;
   const counters = createCounters();
   const desk = createDesk({ identity, parameters, data, verifier, network, counters, clock, engine: () => engine, defer, timeoutMs });
+  const { sharing } = options;
+  const merging =
+    sharing === undefined ? undefined : createMerging({ sharing, identity, parameters, data, desk, engine: () => engine, clock });
   const stabilised = (certificate: CheckpointCertificate): void => {
     stable = certificate;
     data.pruning.behind(certificate.sequence);
@@ -99,7 +106,8 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     counters,
     heartbeatMs: options.heartbeatMs,
     ...(options.observe === undefined ? {} : { observe: options.observe }),
-    ...(options.documents === undefined ? {} : { documents: options.documents }),
+    ...(sharing === undefined ? {} : { documents: sharing.receive }),
+    ...(merging === undefined ? {} : { reconciliation: merging.reconciliation, merged: merging.merged }),
     ...(options.episode === undefined ? {} : { episode: options.episode }),
     isSettled: (client, sequence) => ledger.lookup(client, sequence).status !== "new",
     execution: { ledger, keeping, executed: desk.executed, stabilised },
@@ -110,5 +118,23 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     halted: options.halted,
     storeFailed: options.storeFailed,
   });
-  return { engine, desk, counters, stable: () => stable };
+  return {
+    engine,
+    handlers: {
+      ...engine.handlers,
+      onPeer(peer, up) {
+        engine.handlers.onPeer(peer, up);
+        merging?.onPeer(peer, up);
+      },
+    },
+    desk,
+    counters,
+    stable: () => stable,
+    tick() {
+      desk.refreshStanding();
+      desk.gateway.tick();
+      desk.waiting.tick(desk.standing.unavailable() !== undefined);
+      merging?.tick();
+    },
+  };
 };

@@ -10,13 +10,12 @@ import type { Network } from "../network/port.ts";
 import type { PeerName } from "../protocol/ids.ts";
 import type { StoreError } from "../storage/port.ts";
 import { createWorkerPool, type WorkerPool } from "../signing/worker-pool.ts";
-import { assembleNode } from "./assemble.ts";
+import { createAnchorReads } from "./anchor-reads.ts";
+import { assembleNode, type Assembly } from "./assemble.ts";
 import { createTestControls, disguiseOf } from "./cheating.ts";
 import { systemClock } from "./clock.ts";
 import type { Counters } from "./counters.ts";
-import type { Desk } from "./desk.ts";
 import type { Disguise } from "./disguise.ts";
-import type { Engine } from "./engine.ts";
 import type { LogLevel } from "./feeds.ts";
 import { identify, type Identity, type NodeOptions } from "./identity.ts";
 import { configuredApplication } from "./load-application.ts";
@@ -107,7 +106,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   const sharing = await openSharing(data, identity, network, { logger, storeFailed, counters: () => counters });
   const log = logSwitch.of("consensus");
   const observation = createObservation({ committee, clock, log, history, executed: ledger.position().sequence });
-  const { engine, desk, stable, counters } = assembleNode({
+  const assembly = assembleNode({
     identity,
     parameters: genesis.parameters,
     settings: replicaSettings(config),
@@ -121,9 +120,10 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     observe: observation.observe,
     episode: createPartitionObserver({ committee, logger, tell: observation.events.tell }),
     halted,
-    documents: sharing.receive,
+    sharing,
     storeFailed,
   });
+  const { engine, desk, stable, counters } = assembly;
   const service = createNodeService({
     version: packageVersion(),
     genesis,
@@ -147,10 +147,11 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     reads: createReads(ledger, stable),
     presence: engine.presence,
     shared: sharing.documents,
+    anchors: createAnchorReads(ledger, stable),
     ...createTestControls({ genesis, network, disguise, logger }),
     uptime: () => Math.floor((clock.now() - startedAt) / 1000),
   });
-  const parts: Parts = { data, network, engine, desk, sharing, observation, pool, logger, ticker: undefined, api: undefined };
+  const parts: Parts = { data, network, assembly, sharing, observation, pool, logger, ticker: undefined, api: undefined };
   try {
     const apiUrl = await bringUp(parts, await openApi(options, logSwitch.of("api"), disguise?.service(service) ?? service));
     const role = self === undefined ? "observer" : "validator";
@@ -164,24 +165,20 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
 
 /** Channels, consensus, answers; in this order. @returns the API's URL */
 const bringUp = async (parts: Parts, api: Api): Promise<string> => {
-  const { network, engine, desk, sharing, observation } = parts;
+  const { network, assembly, observation } = parts;
   parts.api = api;
   await network.start({
-    ...engine.handlers,
+    ...assembly.handlers,
     onPeer: (peer, up) => {
       observation.events.peer(peer, up);
-      engine.handlers.onPeer(peer, up);
-      if (up) sharing.greet(peer);
+      assembly.handlers.onPeer(peer, up);
     },
   });
-  engine.start();
-  desk.refreshStanding();
+  assembly.engine.start();
+  assembly.tick();
   parts.ticker = setInterval(() => {
-    desk.refreshStanding();
-    desk.gateway.tick();
-    desk.waiting.tick(desk.standing.unavailable() !== undefined);
-    sharing.tick();
-    observation.events.tick(desk.standing.blocked);
+    assembly.tick();
+    observation.events.tick(assembly.desk.standing.blocked);
   }, TICK_MS);
   return api.listen();
 };
@@ -260,8 +257,7 @@ const splitHostPort = (value: string): { host: string; port: number } => {
 interface Parts {
   readonly data: NodeData;
   readonly network: Network;
-  readonly engine: Engine;
-  readonly desk: Desk;
+  readonly assembly: Assembly;
   readonly sharing: Sharing;
   readonly observation: Observation;
   readonly pool: WorkerPool;
@@ -271,7 +267,7 @@ interface Parts {
 }
 
 /** In this order: no more questions; what was promised is answered; silence; the disk. */
-const shutDown = async ({ data, network, engine, desk, sharing, pool, ticker, api, logger }: Parts): Promise<void> => {
+const shutDown = async ({ data, network, assembly: { engine, desk }, sharing, pool, ticker, api, logger }: Parts): Promise<void> => {
   await api?.close();
   desk.gateway.close();
   desk.waiting.close();

@@ -9,7 +9,6 @@ import { createReplica, type Replica } from "../consensus/replica.ts";
 import type { PeerName, PublicKey, ReplicaIndex } from "../protocol/ids.ts";
 import type { Request, Verified } from "../protocol/messages.ts";
 import type { Network, NetworkHandlers } from "../network/port.ts";
-import type { EpisodeEvent } from "../partition/episodes.ts";
 import type { Signer } from "../signing/signer.ts";
 import type { Verifier } from "../signing/verifier.ts";
 import type { StoreError } from "../storage/port.ts";
@@ -25,13 +24,16 @@ import { createInbound, type Inbound } from "./inbound.ts";
 import { createJournal } from "./journal.ts";
 import { createPerform, type PerformOptions } from "./perform.ts";
 import type { Receipts } from "./receipts.ts";
-import { createPresence, type Presence } from "./presence.ts";
+import { createPresence, type Presence, type PresenceOptions } from "./presence.ts";
 import { createServing } from "./serving.ts";
 
 /** Reads (input, effects) in one place: logs, metrics and events come from here, and from nowhere else. */
 export type Observe = (input: Input, effects: readonly Effect[], replica: Replica) => void;
 
-export interface EngineOptions extends Pick<PerformOptions, "replica" | "store" | "keeping" | "evidence" | "refused" | "halted"> {
+export interface EngineOptions
+  extends
+    Pick<PerformOptions, "replica" | "store" | "keeping" | "evidence" | "refused" | "halted">,
+    Pick<PresenceOptions, "episode" | "reconciliation" | "merged"> {
   readonly signer?: Signer;
   readonly execution: ExecutionOptions;
   readonly restored: Restored;
@@ -45,8 +47,6 @@ export interface EngineOptions extends Pick<PerformOptions, "replica" | "store" 
   /** the store took its last write; nothing that depended on it was said */
   readonly storeFailed: (error: StoreError) => void;
   readonly observe?: Observe;
-  /** a partition opened, changed or closed */
-  readonly episode?: (event: EpisodeEvent) => void;
   /** a peer's message about shared documents */
   readonly documents?: (from: PeerName, bytes: Uint8Array) => void;
   /** a relayed request of this client and number needs no verification any more */
@@ -60,7 +60,7 @@ export interface Engine {
   start(): void;
   /** a request of this node's own client */
   submit(request: Verified<Request>): void;
-  readonly presence: Pick<Presence, "linked" | "connectivity" | "episodes">;
+  readonly presence: Pick<Presence, "linked" | "connectivity" | "episodes" | "anchored">;
   /** what is not durable or not said yet */
   readonly pending: number;
   /** nothing is stepped, timed or sent any more */

@@ -33,6 +33,7 @@ export interface NodeServiceOptions {
   readonly reads: Reads;
   readonly presence: Pick<Presence, "linked" | "episodes">;
   readonly shared: NodeService["shared"];
+  readonly anchors: NodeService["anchors"];
   readonly cut: NodeService["cut"];
   readonly behave: NodeService["behave"];
   /** seconds since the start */
@@ -112,6 +113,7 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
       edit: (name, changes) =>
         replica.describe().passive ? Promise.resolve({ ok: false, reason: "behind" }) : options.shared.edit(name, changes),
     },
+    anchors: options.anchors,
     cut: options.cut,
     behave: options.behave,
     ready: () => {

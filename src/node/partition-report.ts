@@ -16,6 +16,25 @@ export interface PartitionPhase {
   readonly brokenLinks?: readonly BrokenLinkReport[];
 }
 
+/** A shared document that was written during a partition. */
+export interface MergedDocumentReport {
+  readonly name: string;
+  /** changes made on this node's side, and those that came from the others */
+  readonly ours: number;
+  readonly theirs: number;
+  /** what the ledger said of it afterwards; absent until it does */
+  readonly anchor?: { readonly digest: string; readonly sequence: number };
+}
+
+/** What the sides did that met, and what came of it. */
+export interface ConflictReport {
+  readonly kind: string;
+  /** the shared document that it is about */
+  readonly document?: string;
+  readonly detail: string;
+  readonly resolution: string;
+}
+
 /** One entry of `GET /v1/partitions`: a partition as this node lived through it (docs/partitions.md). */
 export interface PartitionReport {
   readonly id: string;
@@ -31,8 +50,10 @@ export interface PartitionReport {
   readonly phases: readonly PartitionPhase[];
   /** present once it is over */
   readonly catchUp?: { readonly sequences: number; readonly bytes: number; readonly milliseconds: number };
+  /** shared documents that were written meanwhile; present once it is over, when there were some */
+  readonly documents?: readonly MergedDocumentReport[];
   /** present when there were some */
-  readonly conflicts?: readonly { readonly kind: string; readonly detail: string; readonly resolution: string }[];
+  readonly conflicts?: readonly ConflictReport[];
 }
 
 /** A cut of this node's links, in test networks. */

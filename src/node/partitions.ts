@@ -38,6 +38,7 @@ const reportOf = (names: Names, episode: Episode): PartitionReport => ({
   sequences: episode.sequences,
   phases: episode.phases.map((phase) => ({ at: Math.round(phase.at), state: phase.state, ...named(names, phase) })),
   ...(episode.catchUp === undefined ? {} : { catchUp: episode.catchUp }),
+  ...(episode.documents === undefined ? {} : { documents: episode.documents }),
   ...(episode.conflicts.length === 0 ? {} : { conflicts: episode.conflicts }),
 });
 
@@ -66,9 +67,9 @@ export const createPartitionObserver = ({ committee, logger, tell }: PartitionOb
         logger.debug(seen, "the cut is another one");
         return tell({ type: "partition_changed", ...seen });
       case "closed": {
-        const { since, until = since, sequences, catchUp, conflicts } = partition;
+        const { since, until = since, sequences, catchUp, documents, conflicts } = partition;
         const milliseconds = Math.max(0, until - since);
-        logger.info({ ...seen, milliseconds, sequences, catchUp, conflicts }, "the network is whole again");
+        logger.info({ ...seen, milliseconds, sequences, catchUp, documents, conflicts }, "the network is whole again");
         return tell({ type: "partition_closed", ...seen, milliseconds, ...(catchUp === undefined ? {} : { catchUp }) });
       }
     }

@@ -4,11 +4,12 @@ import type { Input } from "../consensus/input.ts";
 import type { Replica } from "../consensus/replica.ts";
 import type { Network } from "../network/port.ts";
 import type { Connectivity } from "../partition/connectivity.ts";
-import { createEpisodes, type Episode, type EpisodeEvent } from "../partition/episodes.ts";
+import { createEpisodes, type Episode, type EpisodeEvent, type Merge } from "../partition/episodes.ts";
 import { createMonitor, type MonitorEvent } from "../partition/monitor.ts";
 import type { Committee } from "../protocol/committee.ts";
 import type { PeerName, ReplicaIndex } from "../protocol/ids.ts";
 import type { Clock } from "./clock.ts";
+import type { Reconciliation } from "./reconciliation.ts";
 
 export interface Presence {
   /** call once, when the network can send; says `changed` at once */
@@ -25,6 +26,8 @@ export interface Presence {
   connectivity(): Connectivity;
   /** the latest partitions, oldest first */
   episodes(): readonly Episode[];
+  /** the ledger anchored a shared document */
+  anchored(name: string, anchor: { readonly digest: string; readonly sequence: number }): void;
 }
 
 export interface PresenceOptions {
@@ -39,7 +42,13 @@ export interface PresenceOptions {
   /** whom we hear has changed: the others should know at once */
   readonly tell: () => void;
   readonly episode?: (event: EpisodeEvent) => void;
+  /** what becomes of the shared documents meanwhile */
+  readonly reconciliation?: Pick<Reconciliation, "links" | "report" | "reset">;
+  /** nothing of the others' documents has come for a moment */
+  readonly merged?: () => boolean;
 }
+
+const nothing: Merge = { documents: [], conflicts: [] };
 
 const TICK_MS = 100;
 
@@ -59,8 +68,21 @@ export const createPresence = (options: PresenceOptions): Presence => {
     const { executed, behind, halted } = options.replica.describe();
     if (halted?.reason === "conflicting-commit")
       episodes.conflict({ kind: halted.reason, detail: halted.detail, resolution: "this node stopped and kept its own log" });
-    const look = { now: clock.now(), wall: clock.wall(), connectivity: monitor.connectivity(), executed, behind };
-    for (const event of episodes.update({ ...look, stalledAt: monitor.stalledAt })) options.episode?.(event);
+    const connectivity = monitor.connectivity();
+    const { reconciliation } = options;
+    reconciliation?.links(connectivity.sides.length > 1 ? connectivity.sides[0] : undefined);
+    const events = episodes.update({
+      now: clock.now(),
+      wall: clock.wall(),
+      connectivity,
+      executed,
+      behind,
+      stalledAt: monitor.stalledAt,
+      merged: options.merged?.() ?? true,
+      merge: () => reconciliation?.report() ?? nothing,
+    });
+    for (const event of events) options.episode?.(event);
+    if (!episodes.isOpen) reconciliation?.reset();
   };
 
   const tick = (): void => {
@@ -102,5 +124,6 @@ export const createPresence = (options: PresenceOptions): Presence => {
     linked: () => monitor.connectivity().reached.filter((index) => index !== self),
     connectivity: () => monitor.connectivity(),
     episodes: () => episodes.list(),
+    anchored: (name, anchor) => episodes.anchored(name, anchor),
   };
 };

@@ -5,6 +5,7 @@
 import type { Documents } from "../documents/documents.ts";
 import type { Digest, Sequence } from "../protocol/ids.ts";
 import type { Batch, CheckpointCertificate, CommitCertificate, ReceiptCertificate } from "../protocol/messages.ts";
+import type { Anchor } from "../ledger/anchors.ts";
 import type { KvOperation, KvResult } from "../ledger/kv/operations.ts";
 import type { BrokenLinkReport, Cut, PartitionReport } from "./partition-report.ts";
 import type { Observable } from "./feeds.ts";
@@ -242,7 +243,15 @@ export interface ListQuery {
   readonly maxBytes: number;
 }
 
-export type SharedDocuments = Pick<Documents, "list" | "read" | "edit" | "forks">;
+export type SharedDocuments = Pick<Documents, "list" | "read" | "edit" | "forks" | "operations">;
+
+/** What the state says about a shared document as of a stable checkpoint, or that it says nothing. */
+export interface AnchorProof {
+  readonly anchor?: Anchor;
+  readonly checkpoint: CheckpointCertificate;
+  /** Merkle path from the anchor, or its absence, to the checkpoint's state root */
+  readonly path: Uint8Array;
+}
 
 export interface NodeService extends Observable {
   status(): StatusReport;
@@ -271,6 +280,8 @@ export interface NodeService extends Observable {
 
   /** documents that this node can write whoever it reaches (PROTOCOL §11) */
   readonly shared: SharedDocuments;
+  /** what the ledger says about them */
+  readonly anchors: { get(name: string): Anchor | undefined; prove(name: string): Outcome<AnchorProof> };
 
   /** After it, a local read sees everything acknowledged before the call, by any node (PROTOCOL §9). */
   readBarrier(): Promise<Outcome<Sequence>>;

@@ -4,7 +4,7 @@ import type { Documents } from "../documents/documents.ts";
 import type { ForkProof } from "../documents/fork.ts";
 import { decodeMessage, encodeMessage } from "../documents/messages.ts";
 import type { DocumentMessage } from "../documents/messages.ts";
-import type { DocumentName } from "../documents/operation.ts";
+import type { DocumentName, GenuineOperation } from "../documents/operation.ts";
 import type { Network } from "../network/port.ts";
 import type { PeerName } from "../protocol/ids.ts";
 import type { Store, StoreError } from "../storage/port.ts";
@@ -24,8 +24,17 @@ export interface SharingOptions {
   readonly storeFailed: (error: StoreError) => void;
 }
 
+/** A document has these operations more, parents first; or none, and an author was found to have forked it. */
+export type DocumentListener = (name: DocumentName, added: readonly GenuineOperation[]) => void;
+
 export interface Sharing {
   readonly documents: Documents;
+  /** Calls `listener` at each change from now on. */
+  listen(listener: DocumentListener): void;
+  /** peers can be talked to that could not, though their channels were up: everything is told at the next tick */
+  meet(): void;
+  /** Nothing of the others' has come for a moment, since everything was told them. */
+  readonly settled: boolean;
   /** a peer can be talked to */
   greet(peer: PeerName): void;
   /** a peer's message */
@@ -38,6 +47,8 @@ export interface Sharing {
 
 /** what a lost message can cost at most */
 const overviewIntervalMs = 5_000;
+/** what is not answered within this time has nothing to answer, milliseconds */
+const settledAfterMs = 500;
 /** changed documents told in one tick; the others wait for the next */
 const changesPerTick = 32;
 
@@ -49,7 +60,10 @@ export const createSharing = async (options: SharingOptions): Promise<Sharing> =
   /** no more than there are documents */
   const changed = new Set<DocumentName>();
   const running = new Set<Promise<void>>();
+  const listeners: DocumentListener[] = [];
   let cursor: DocumentName | undefined;
+  /** when something was told or merged last */
+  let movedAt = clock.now();
   let overviewAt = 0;
   let stopped = false;
 
@@ -58,7 +72,10 @@ export const createSharing = async (options: SharingOptions): Promise<Sharing> =
     signBytes,
     ...(validatorKey === undefined ? {} : { key: validatorKey }),
     isAuthor: (key) => authors.has(key),
-    onChange: (name) => changed.add(name),
+    onChange(name, added) {
+      changed.add(name);
+      for (const listener of listeners) listener(name, added);
+    },
   });
 
   const send = (to: PeerName, message: DocumentMessage): void => {
@@ -78,7 +95,10 @@ export const createSharing = async (options: SharingOptions): Promise<Sharing> =
   const handle = async (from: PeerName, message: DocumentMessage): Promise<void> => {
     const { answers, merged, forks, blame, dropped } = await documents.receive(message);
     if (stopped) return;
-    if (merged > 0) options.counters().count("documents.merged", merged);
+    if (merged > 0) {
+      movedAt = clock.now();
+      options.counters().count("documents.merged", merged);
+    }
     if (dropped === true) options.counters().count("dropped.documents-backlog");
     if (blame !== undefined) network.blame(from, blame);
     for (const proof of forks) options.forked(proof);
@@ -93,8 +113,19 @@ export const createSharing = async (options: SharingOptions): Promise<Sharing> =
 
   return {
     documents,
+    listen: (listener) => void listeners.push(listener),
+    meet() {
+      movedAt = clock.now();
+      overviewAt = movedAt;
+      cursor = undefined;
+    },
+    get settled() {
+      return running.size === 0 && clock.now() - movedAt >= settledAfterMs;
+    },
     greet(peer) {
-      if (!stopped) send(peer, documents.overview().message);
+      if (stopped) return;
+      movedAt = clock.now();
+      send(peer, documents.overview().message);
     },
     receive(from, bytes) {
       if (stopped) return;

@@ -23,8 +23,26 @@ export interface CatchUp {
 /** Something that the sides did and that can not both stand. */
 export interface Conflict {
   readonly kind: string;
+  /** the shared document that it is about */
+  readonly document?: string;
   readonly detail: string;
   readonly resolution: string;
+}
+
+/** A shared document that was written during a partition. */
+export interface MergedDocument {
+  readonly name: string;
+  /** changes made on this node's side before the links were whole, and those that came from the others */
+  readonly ours: number;
+  readonly theirs: number;
+  /** the ledger's word on what came of it, once it is there */
+  readonly anchor?: { readonly digest: string; readonly sequence: number };
+}
+
+/** What became of the shared documents. */
+export interface Merge {
+  readonly documents: readonly MergedDocument[];
+  readonly conflicts: readonly Conflict[];
 }
 
 export interface Episode {
@@ -42,6 +60,8 @@ export interface Episode {
   readonly phases: readonly Phase[];
   /** there from the end on */
   readonly catchUp?: CatchUp;
+  /** there from the end on; the first `MAX_MERGED_DOCUMENTS` */
+  readonly documents?: readonly MergedDocument[];
   /** the first `MAX_CONFLICTS` */
   readonly conflicts: readonly Conflict[];
 }
@@ -56,6 +76,10 @@ export interface Look {
   readonly behind: number;
   /** when this process last stood still: what follows at once is its own doing */
   readonly stalledAt: number | undefined;
+  /** nothing of the others' documents has come for a moment */
+  readonly merged: boolean;
+  /** asked at the end of a partition */
+  readonly merge: () => Merge;
 }
 
 export interface EpisodeEvent {
@@ -69,6 +93,10 @@ export interface Episodes {
   transferred(sequences: number, bytes: number): void;
   /** told again, it is still one */
   conflict(conflict: Conflict): void;
+  /** The ledger anchored a document: the latest partition that names it, and no anchor yet, has it from now on. */
+  anchored(name: string, anchor: { readonly digest: string; readonly sequence: number }): void;
+  /** a partition goes on, or links broke and it may become one */
+  readonly isOpen: boolean;
   /** the latest `MAX_EPISODES`, oldest first */
   list(): readonly Episode[];
 }
@@ -76,11 +104,14 @@ export interface Episodes {
 export const MAX_EPISODES = 128;
 export const MAX_PHASES = 64;
 export const MAX_CONFLICTS = 16;
+export const MAX_MERGED_DOCUMENTS = 64;
 
 /** Shorter than this is no partition: links open and close one after the other. Milliseconds. */
 const OPEN_AFTER_MS = 400;
 /** It is over once everything has worked for so long. */
 const CLOSE_AFTER_MS = 1_000;
+/** and documents have come together; but whoever never stops writing does not keep it open for longer than this. */
+const MERGE_MS = 10_000;
 /** After its start, and after it stood still, a node needs time to meet the others: until then their absence is its own. */
 const FIRST_MS = 10_000;
 const STALLED_MS = 5_000;
@@ -170,8 +201,10 @@ const report = (open: Open): Episode => ({
   conflicts: [...open.conflicts],
 });
 
-const closing = (open: Open, look: Look, until: number): Episode => ({
+const closing = (open: Open, look: Look, until: number, { documents, conflicts }: Merge): Episode => ({
   ...report(open),
+  ...(documents.length === 0 ? {} : { documents }),
+  conflicts: [...open.conflicts, ...conflicts].slice(0, MAX_CONFLICTS),
   until,
   state: open.longest.state,
   sides: open.longest.sides,
@@ -185,7 +218,7 @@ const closing = (open: Open, look: Look, until: number): Episode => ({
 });
 
 export const createEpisodes = (start: number): Episodes => {
-  const closed: Episode[] = [];
+  let closed: Episode[] = [];
   let open: Open | undefined;
   let opened = 0;
   let brokenSince: { readonly now: number; readonly wall: number } | undefined;
@@ -215,10 +248,11 @@ export const createEpisodes = (start: number): Episodes => {
   const go = (episode: Open, look: Look): readonly EpisodeEvent[] => {
     const changed = follow(episode, look);
     const { whole, caughtUpAt } = episode;
-    if (whole !== undefined && look.now - whole.now >= CLOSE_AFTER_MS && caughtUpAt !== undefined) {
+    const wholeMs = whole === undefined ? 0 : look.now - whole.now;
+    if (whole !== undefined && wholeMs >= CLOSE_AFTER_MS && caughtUpAt !== undefined && (look.merged || wholeMs >= MERGE_MS)) {
       wasWhole = true;
       open = undefined;
-      const over = closing(episode, look, whole.wall);
+      const over = closing(episode, look, whole.wall, look.merge());
       closed.push(over);
       if (closed.length > MAX_EPISODES) closed.shift();
       return [{ type: "closed", episode: over }];
@@ -236,6 +270,16 @@ export const createEpisodes = (start: number): Episodes => {
     conflict(conflict) {
       if (open === undefined || open.conflicts.length >= MAX_CONFLICTS) return;
       if (!open.conflicts.some(({ kind, detail }) => kind === conflict.kind && detail === conflict.detail)) open.conflicts.push(conflict);
+    },
+    anchored(name, anchor) {
+      const isWaiting = ({ documents = [] }: Episode): boolean => documents.some((each) => each.name === name && each.anchor === undefined);
+      const latest = closed.findLast(isWaiting);
+      if (latest === undefined) return;
+      const documents = latest.documents?.map((each) => (each.name === name ? { ...each, anchor } : each)) ?? [];
+      closed = closed.map((episode) => (episode === latest ? { ...latest, documents } : episode));
+    },
+    get isOpen() {
+      return open !== undefined || brokenSince !== undefined;
     },
     list: () => (open === undefined ? [...closed] : [...closed, report(open)]),
   };

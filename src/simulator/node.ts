@@ -142,10 +142,8 @@ export const createSimulatedNode = (universe: Universe, init: NodeInit): Simulat
     watch.died(node, why);
   };
 
-  const tick = (owner: SimulatedProcess, { desk }: Assembly): void => {
-    desk.refreshStanding();
-    desk.gateway.tick();
-    desk.waiting.tick(desk.standing.unavailable() !== undefined);
+  const tick = (owner: SimulatedProcess, running: Assembly): void => {
+    running.tick();
     schedule.after(TICK_US, () => owner.run(() => assembly !== undefined && tick(owner, assembly)));
   };
 
@@ -173,7 +171,7 @@ export const createSimulatedNode = (universe: Universe, init: NodeInit): Simulat
     });
     assembly = own;
     watch.started(node, opened);
-    void network.start(own.engine.handlers);
+    void network.start(own.handlers);
     own.engine.start();
     tick(owner, own);
   };

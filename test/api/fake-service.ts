@@ -243,11 +243,16 @@ export const createFakeService = (): FakeService => {
     setLogLevels: (levels) => void Object.assign(service.levels, levels),
     levels: { node: "info", consensus: "info", network: "info", api: "info" },
     status: () => statusReport,
+    anchors: {
+      get: () => undefined,
+      prove: () => failed({ code: "syncing", message: "no stable checkpoint", retryAfterSeconds: 1 }),
+    },
     shared: {
       list: () => [],
       read: () => Promise.resolve(undefined),
       edit: () => Promise.resolve({ ok: false, reason: "not-an-author" }),
       forks: () => Promise.resolve([]),
+      operations: () => Promise.resolve([]),
     },
     partitions: () => [partitionReport],
     cut(cut) {

@@ -23,6 +23,7 @@ const problems: Readonly<Record<ProofProblem, true>> = {
   "other-log": true,
   "bad-result-proof": true,
   "bad-state-proof": true,
+  "other-content": true,
   "too-old": true,
 };
 

@@ -1,9 +1,15 @@
-/** Real processes: a document that both sides of a cut go on writing, and one text everywhere once it heals (PROTOCOL §11). */
+/** Real processes: a document that both sides of a cut go on writing, one text everywhere once it heals, and the ledger's word on it (PROTOCOL §10, §11). */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { PartitionAnswer } from "../../src/client/answers.ts";
+import { type AnchorDocument, verifyAnchorDocument } from "../../src/client/anchor-document.ts";
+import { loadGenesis } from "../../src/node/genesis.ts";
+import type { SharedAnchor } from "../../src/client/shared-answers.ts";
 import type { Testnet } from "../../src/testnet/index.ts";
-import { killWhatRuns } from "./support/command.ts";
+import { byz, killWhatRuns } from "./support/command.ts";
 import { codeOf, indexesOf, networkFolder, startNetwork } from "./support/network.ts";
-import { until } from "./support/wait.ts";
+import { eventually, until } from "./support/wait.ts";
 
 const dir = networkFolder();
 killWhatRuns();
@@ -11,7 +17,7 @@ let testnet: Testnet;
 const observer = 4;
 
 beforeAll(async () => {
-  testnet = await startNetwork(dir, { nodes: 4, observers: 1 });
+  testnet = await startNetwork(dir, { nodes: 4, observers: 1, parameters: { checkpointInterval: 4 } });
 });
 
 const url = (index: number, name: string): string => `${testnet.node(index).api}/v1/shared/${name}`;
@@ -27,6 +33,23 @@ const texts = (name: string, indexes: readonly number[] = indexesOf(testnet)): P
 const allShow = (name: string, text: string, indexes?: readonly number[], limitMs = 10_000): Promise<void> =>
   until(`all show ${text}`, limitMs, async () => (await texts(name, indexes)).every((each) => each === text));
 
+/** what all show once both sides are merged */
+const merged = '{"seen":{"set":["n0","n1","n2","n3"]},"title":{"register":["left","right"]},"votes":{"counter":80}}';
+
+/** The anchor of what all nodes hold now, the same everywhere. */
+const anchored = (name: string): Promise<SharedAnchor> =>
+  eventually(`${name} is anchored`, 15_000, async () => {
+    const shown = await Promise.all(indexesOf(testnet).map((index) => testnet.client(index).shared(name)));
+    const anchors = shown.map((each) => (each?.anchor?.current === true ? each.anchor : undefined));
+    return new Set(anchors.map((each) => JSON.stringify(each))).size === 1 ? anchors[0] : undefined;
+  });
+/** The last partition as this node reports it, once it is over and its documents are anchored. */
+const lastReport = (index: number): Promise<PartitionAnswer> =>
+  eventually("the partition is over", 15_000, async () => {
+    const last = (await testnet.client(index).partitions()).at(-1);
+    return last?.until === undefined || last.documents?.every(({ anchor }) => anchor !== undefined) === false ? undefined : last;
+  });
+
 describe("a shared document", () => {
   it("reaches every node, the observer included", async () => {
     expect(await edit(0, "plan", { type: "register-set", path: ["title"], value: "common" })).toBe(200);
@@ -39,7 +62,11 @@ describe("a shared document", () => {
       [0, 1, observer],
       [2, 3],
     ]);
-    await until("the ledger refuses", 20_000, async () => (await codeOf(testnet.client(0).put("k", "v"))) === "no_quorum");
+    await until("everybody knows that it is split", 20_000, async () => {
+      const seen = await Promise.all([0, 1, 2, 3].map((index) => testnet.client(index).status()));
+      return seen.every(({ connectivity, sides }) => connectivity === "split" && sides[0]?.length === 2);
+    });
+    expect(await codeOf(testnet.client(0).put("k", "v"))).toBe("no_quorum");
     for (let at = 0; at < 20; at++) {
       for (const index of [0, 1, 2, 3]) {
         expect(
@@ -56,8 +83,80 @@ describe("a shared document", () => {
     await edit(2, "plan", { type: "register-set", path: ["title"], value: "right" });
     await allShow("plan", '{"seen":{"set":["n0","n1"]},"title":{"register":["left"]},"votes":{"counter":40}}', [0, 1, observer]);
     await allShow("plan", '{"seen":{"set":["n2","n3"]},"title":{"register":["right"]},"votes":{"counter":40}}', [2, 3]);
+    const [before] = await Promise.all([0].map((index) => testnet.client(index).shared("plan")));
     await testnet.heal();
-    await allShow("plan", '{"seen":{"set":["n0","n1","n2","n3"]},"title":{"register":["left","right"]},"votes":{"counter":80}}');
+    await allShow("plan", merged);
+
+    const anchor = await anchored("plan");
+    expect(anchor.digest).not.toBe(before?.anchor?.digest);
+    const keys = (await testnet.client(0).validators()).map(({ validatorKey }) => validatorKey);
+    expect(anchor.validators).toHaveLength(2);
+    expect(keys).toEqual(expect.arrayContaining([...anchor.validators]));
+    // once: every claim is in the log, two of them for what is anchored
+    const blocks = await testnet.client(0).blocks({ from: 1, limit: 256 });
+    const claims = blocks.flatMap(({ requests }) => requests).filter(({ client }) => keys.includes(client));
+    expect(claims.length).toBeLessThanOrEqual(4);
+  });
+
+  it("and the report says who was where, what was merged, what met and how it was resolved", async () => {
+    const anchor = await anchored("plan");
+    const names = (...indexes: readonly number[]) => indexes.map((index) => testnet.node(index).peerId);
+    for (const [index, own, others] of [
+      [0, [0, 1], [2, 3]],
+      [3, [2, 3], [0, 1]],
+    ] as const) {
+      // prettier-ignore
+      const report = await lastReport(index);
+      expect(report).toMatchObject({ sides: [names(...own), names(...others)] });
+      const [titles] = report.conflicts ?? [];
+      expect(report.documents).toEqual([
+        { name: "plan", ours: 81, theirs: 81, anchor: { digest: anchor.digest, sequence: anchor.sequence } },
+      ]);
+      expect(report.conflicts).toHaveLength(1);
+      expect(titles).toMatchObject({
+        kind: "concurrent-values",
+        document: "plan",
+        resolution: expect.stringContaining("both values stand"),
+      });
+      expect(titles?.detail).toContain(index === 0 ? '"left" and "right"' : '"right" and "left"');
+    }
+    const shown = await byz(["partitions", "--api", testnet.node(0).api]);
+    expect(shown.stdout).toMatch(new RegExp(`document +plan: 81 changes here, 81 from the others; anchored in block ${anchor.sequence}`));
+    expect(shown.stdout).toMatch(/conflict +concurrent-values: plan title: "left" and "right"; both values stand/);
+  });
+
+  it("is proven anchored, offline, with all that it shows; and nothing else is", async () => {
+    const anchor = await anchored("plan");
+    while ((await testnet.client(0).status()).sequence.stable < anchor.sequence) await testnet.client(0).put("on", "and on");
+    const file = join(dir, "anchor.json");
+    await until("the checkpoint is stable", 10_000, async () => {
+      expect((await byz(["shared", "show", "plan", "--prove", file, "--api", testnet.node(2).api])).status).toBe(0);
+      return (JSON.parse(readFileSync(file, "utf8")) as { anchor?: { digest: string } }).anchor?.digest === anchor.digest;
+    });
+    const genesis = join(testnet.node(0).home, "genesis.json");
+    const verified = await byz(["prove", "verify", file, "--genesis", genesis]);
+    expect(verified).toMatchObject({ status: 0, stdout: expect.stringContaining(`anchored in block ${anchor.sequence}`) });
+    expect(verified.stdout).toContain(merged);
+
+    const trust = loadGenesis(genesis);
+    const good = JSON.parse(readFileSync(file, "utf8")) as AnchorDocument;
+    expect(verifyAnchorDocument(trust, good)).toMatchObject({ ok: true, content: merged, anchor: { digest: anchor.digest } });
+    const { operations = [], checkpoint } = good;
+    const altered: readonly (readonly [string, unknown])[] = [
+      ["other-network", { ...good, genesisHash: "00".repeat(32) }],
+      ["bad-state-proof", { ...good, document: "notes" }],
+      ["bad-state-proof", { ...good, anchor: { ...anchor, sequence: anchor.sequence + 1 } }],
+      ["bad-state-proof", { ...good, anchor: { ...anchor, validators: anchor.validators.toReversed() } }],
+      ["bad-state-proof", { ...good, anchor: undefined }],
+      ["bad-state-proof", { ...good, checkpoint: { ...checkpoint, stateRoot: "11".repeat(32) } }],
+      ["bad-certificate", { ...good, checkpoint: { ...checkpoint, sequence: checkpoint.sequence + 4 } }],
+      ["bad-certificate", { ...good, checkpoint: { ...checkpoint, signatures: checkpoint.signatures.slice(1) } }],
+      ["other-content", { ...good, operations: operations.slice(0, -1) }],
+      ["malformed", { ...good, operations: operations.map((each, index) => (index === 0 ? `AAAA${each.slice(4)}` : each)) }],
+      ["malformed", { ...good, format: "byz-anchor/2" }],
+    ];
+    for (const [problem, value] of altered)
+      expect([problem, verifyAnchorDocument(trust, value)]).toMatchObject([problem, { ok: false, problem }]);
   });
 
   it("is there again after a node was killed, with every edit that was answered, and its author goes on", async () => {
@@ -69,5 +168,15 @@ describe("a shared document", () => {
     await allShow("notes", '{"c":{"counter":11}}');
     const shown = (await (await fetch(url(0, "notes"))).json()) as { forkers: unknown };
     expect(shown.forkers).toEqual([]);
+  });
+
+  it("comes to a node that is added late, with the ledger and its word", async () => {
+    const { digest } = await anchored("notes");
+    const added = await byz(["testnet", "add", "--dir", dir, "--json"]);
+    expect(added).toMatchObject({ status: 0 });
+    expect(JSON.parse(added.stdout)).toMatchObject({ index: 5, role: "observer", state: "running" });
+    await allShow("plan", merged, [5]);
+    await until("it has the anchors", 10_000, async () => (await testnet.client(5).shared("notes"))?.anchor?.digest === digest);
+    expect(await testnet.client(5).status()).toMatchObject({ role: "observer", connectivity: "whole", syncing: false });
   });
 });

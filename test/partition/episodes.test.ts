@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Connectivity, ConnectivityState } from "../../src/partition/connectivity.ts";
-import { createEpisodes, MAX_EPISODES, MAX_PHASES, type EpisodeEvent } from "../../src/partition/episodes.ts";
+import { createEpisodes, MAX_EPISODES, MAX_PHASES, type EpisodeEvent, type Merge } from "../../src/partition/episodes.ts";
 import type { ReplicaIndex } from "../../src/protocol/ids.ts";
 
 const links = (state: ConnectivityState, sides: readonly (readonly number[])[]): Connectivity => ({
@@ -14,10 +14,19 @@ const split = links("split", [[0, 1], [2, 3]]); // prettier-ignore
 const degraded = links("degraded", [[0, 1, 2], [3]]);
 const minority = links("minority", [[0], [1, 2, 3]]);
 
+const nothing: Merge = { documents: [], conflicts: [] };
+
 const createWorld = () => {
   const episodes = createEpisodes(0);
   const events: EpisodeEvent[] = [];
-  const world = { now: 0, executed: 10, behind: 0, stalledAt: undefined as number | undefined };
+  const world = {
+    now: 0,
+    executed: 10,
+    behind: 0,
+    stalledAt: undefined as number | undefined,
+    merged: true,
+    merge: () => nothing as Merge,
+  };
   return {
     episodes,
     events,
@@ -33,6 +42,43 @@ const createWorld = () => {
 };
 
 describe("a partition", () => {
+  it("is not over before the documents have come together, but whoever never stops writing does not keep it open", () => {
+    const { episodes, run, world, kinds } = createWorld();
+    const conflict = { kind: "concurrent-values", document: "plan", detail: "t", resolution: "both" };
+    world.merge = () => ({ documents: [{ name: "plan", ours: 2, theirs: 3 }], conflicts: [conflict] });
+    run(1000, whole);
+    run(2000, split);
+    world.merged = false;
+    run(3000, whole);
+    expect(kinds()).toEqual(["opened", "changed"]);
+    world.merged = true;
+    run(100, whole);
+    expect(kinds()).toEqual(["opened", "changed", "closed"]);
+    expect(episodes.list()).toMatchObject([{ documents: [{ name: "plan", ours: 2, theirs: 3 }], conflicts: [conflict] }]);
+    world.merged = false;
+    run(2000, split);
+    run(9900, whole);
+    expect(episodes.list().at(-1)?.until).toBeUndefined();
+    run(200, whole);
+    expect(episodes.list().at(-1)?.until).toBeDefined();
+  });
+
+  it("is told what the ledger made of its documents, the latest one that waits for it", () => {
+    const { episodes, run, world } = createWorld();
+    world.merge = () => ({ documents: [{ name: "plan", ours: 1, theirs: 1 }], conflicts: [] });
+    run(1000, whole);
+    for (let turn = 0; turn < 2; turn += 1) {
+      run(1000, split);
+      run(1500, whole);
+    }
+    const anchor = { digest: "d", sequence: 9 };
+    episodes.anchored("other", anchor);
+    episodes.anchored("plan", anchor);
+    expect(episodes.list().map(({ documents }) => documents?.[0]?.anchor)).toEqual([undefined, anchor]);
+    episodes.anchored("plan", { ...anchor, sequence: 10 });
+    expect(episodes.list().map(({ documents }) => documents?.[0]?.anchor?.sequence)).toEqual([10, 9]);
+  });
+
   it("opens, changes and closes, and its report says when, who was where, and what it took to catch up", () => {
     const { episodes, run, world, kinds } = createWorld();
     run(1000, whole);

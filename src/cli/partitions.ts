@@ -1,6 +1,7 @@
 /** `byz partitions` */
 import { Option } from "commander";
-import type { PartitionAnswer, ValidatorAnswer } from "../client/answers.ts";
+import type { ValidatorAnswer } from "../client/answers.ts";
+import type { PartitionAnswer } from "../client/partition-answers.ts";
 import { clientOf, showing } from "./client.ts";
 import { defineCommand } from "./command.ts";
 import { pairs } from "./table.ts";

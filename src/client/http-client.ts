@@ -5,7 +5,6 @@ import type {
   DeleteAnswer,
   GetAnswer,
   ListAnswer,
-  PartitionAnswer,
   PeerAnswer,
   PutAnswer,
   ReadyAnswer,
@@ -19,6 +18,7 @@ import type {
 import { ClientError } from "./errors.ts";
 import type { ExplainAnswer } from "./operate-answers.ts";
 import type { CertifiedAnswer, CertifiedStateAnswer } from "./proof-document.ts";
+import type { PartitionAnswer } from "./partition-answers.ts";
 import type { SharedAnswer, SharedChange, SharedEditAnswer, SharedListAnswer } from "./shared-answers.ts";
 import { createTransport, type Exchange, type HttpClientOptions, parseJson } from "./http-transport.ts";
 

@@ -13,13 +13,13 @@ import { createWorkerPool, type WorkerPool } from "../signing/worker-pool.ts";
 import { createAnchorReads } from "./anchor-reads.ts";
 import { assembleNode, type Assembly } from "./assemble.ts";
 import { createTestControls, disguiseOf } from "./cheating.ts";
-import { systemClock } from "./clock.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import type { Disguise } from "./disguise.ts";
 import type { LogLevel } from "./feeds.ts";
 import { identify, type Identity, type NodeOptions } from "./identity.ts";
 import { configuredApplication } from "./load-application.ts";
-import { createLogSwitch } from "./log-parts.ts";
+import { createLogSwitch, type LogSwitch } from "./log-parts.ts";
 import { openNodeData, type NodeData } from "./node-data.ts";
 import { createNodeService } from "./node-service.ts";
 import { createObservation, type Observation } from "./observation.ts";
@@ -94,7 +94,6 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   const disguise = disguiseOf(options, identity, systemClock);
   const { committee, self } = identity;
   const clock = systemClock;
-  const startedAt = clock.now();
   const { stopped, halted, storeFailed } = createEnds(logger);
   const data = await openData(options, identity);
   const { ledger, history } = data;
@@ -123,8 +122,31 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     sharing,
     storeFailed,
   });
+  const { counters } = assembly;
+  const parts: Parts = { data, network, assembly, sharing, observation, pool, logger, ticker: undefined, api: undefined };
+  const service = offer(options, identity, parts, { clock, logSwitch, disguise });
+  try {
+    const apiUrl = await bringUp(parts, await openApi(options, logSwitch.of("api"), disguise?.service(service) ?? service));
+    const role = self === undefined ? "observer" : "validator";
+    logger.info({ peerId: network.self, role, application: genesis.application, api: apiUrl, addresses: network.addresses() }, "running");
+    return { peerId: network.self, apiUrl, service, addresses: () => network.addresses(), stopped, stop: once(() => shutDown(parts)) };
+  } catch (error) {
+    await shutDown(parts);
+    throw error;
+  }
+};
+
+/** What people, programs and the HTTP interface are offered of the parts. */
+const offer = (
+  { genesis, config }: NodeOptions,
+  { committee, self }: Identity,
+  { data, network, assembly, sharing, observation, pool, logger }: Parts,
+  around: { readonly clock: Clock; readonly logSwitch: LogSwitch; readonly disguise: Disguise | undefined },
+): NodeService => {
+  const { clock, logSwitch, disguise } = around;
   const { engine, desk, stable, counters } = assembly;
-  const service = createNodeService({
+  const startedAt = clock.now();
+  const service: NodeService = createNodeService({
     version: packageVersion(),
     genesis,
     moniker: config.node.moniker,
@@ -135,32 +157,15 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     replica: engine.replica,
     submitter: createSubmitter(desk.gateway),
     ...desk,
-    observable: observation.observable({
-      replica: engine.replica,
-      network,
-      pool,
-      counters,
-      clock,
-      logSwitch,
-      service: () => service,
-    }),
-    reads: createReads(ledger, stable),
+    observable: observation.observable({ replica: engine.replica, network, pool, counters, clock, logSwitch, service: () => service }),
+    reads: createReads(data.ledger, stable),
     presence: engine.presence,
     shared: sharing.documents,
-    anchors: createAnchorReads(ledger, stable),
+    anchors: createAnchorReads(data.ledger, stable),
     ...createTestControls({ genesis, network, disguise, logger }),
     uptime: () => Math.floor((clock.now() - startedAt) / 1000),
   });
-  const parts: Parts = { data, network, assembly, sharing, observation, pool, logger, ticker: undefined, api: undefined };
-  try {
-    const apiUrl = await bringUp(parts, await openApi(options, logSwitch.of("api"), disguise?.service(service) ?? service));
-    const role = self === undefined ? "observer" : "validator";
-    logger.info({ peerId: network.self, role, application: genesis.application, api: apiUrl, addresses: network.addresses() }, "running");
-    return { peerId: network.self, apiUrl, service, addresses: () => network.addresses(), stopped, stop: once(() => shutDown(parts)) };
-  } catch (error) {
-    await shutDown(parts);
-    throw error;
-  }
+  return service;
 };
 
 /** Channels, consensus, answers; in this order. @returns the API's URL */
@@ -256,7 +261,7 @@ const splitHostPort = (value: string): { host: string; port: number } => {
 
 interface Parts {
   readonly data: NodeData;
-  readonly network: Network;
+  readonly network: Libp2pNetwork;
   readonly assembly: Assembly;
   readonly sharing: Sharing;
   readonly observation: Observation;

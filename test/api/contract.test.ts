@@ -9,6 +9,7 @@ import type * as schemas from "../../src/api/schemas.ts";
 import { ClientError, type ClientErrorCode } from "../../src/client/errors.ts";
 import type * as client from "../../src/client/answers.ts";
 import type { ExplainAnswer } from "../../src/client/operate-answers.ts";
+import type { PartitionAnswer } from "../../src/client/partition-answers.ts";
 import type { ExplainReport } from "../../src/node/feeds.ts";
 import type { PeerReport, ReadyReport, StatusReport, ValidatorReport } from "../../src/node/service.ts";
 import type { PartitionReport } from "../../src/node/partition-report.ts";
@@ -36,7 +37,7 @@ describe("the interface", () => {
     expectTypeOf<Answer<typeof schemas.validatorsAnswer>>().toEqualTypeOf<Plain<readonly ValidatorReport[]>>();
     expectTypeOf<Answer<typeof schemas.peersAnswer>>().toEqualTypeOf<Plain<readonly client.PeerAnswer[]>>();
     expectTypeOf<Answer<typeof schemas.peersAnswer>>().toEqualTypeOf<Plain<readonly PeerReport[]>>();
-    expectTypeOf<Answer<typeof schemas.partitionsAnswer>>().toEqualTypeOf<Plain<readonly client.PartitionAnswer[]>>();
+    expectTypeOf<Answer<typeof schemas.partitionsAnswer>>().toEqualTypeOf<Plain<readonly PartitionAnswer[]>>();
     expectTypeOf<Answer<typeof schemas.partitionsAnswer>>().toEqualTypeOf<Plain<readonly PartitionReport[]>>();
     expectTypeOf<Answer<typeof schemas.readyAnswer>>().toEqualTypeOf<Plain<client.ReadyAnswer>>();
     expectTypeOf<Answer<typeof schemas.readyAnswer>>().toEqualTypeOf<Plain<ReadyReport>>();

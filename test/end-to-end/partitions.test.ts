@@ -1,7 +1,8 @@
 /** Networks of real processes that are cut and healed (PROTOCOL §10; docs/partitions.md). The tests build on each other's ledger. */
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { PartitionAnswer, StatusAnswer } from "../../src/client/answers.ts";
+import type { StatusAnswer } from "../../src/client/answers.ts";
+import type { PartitionAnswer } from "../../src/client/partition-answers.ts";
 import { defaultNetworkLimits } from "../../src/network/options.ts";
 import type { Testnet } from "../../src/testnet/index.ts";
 import { byz, killWhatRuns } from "./support/command.ts";

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { PartitionAnswer } from "../../src/client/answers.ts";
+import type { PartitionAnswer } from "../../src/client/partition-answers.ts";
 import { type AnchorDocument, verifyAnchorDocument } from "../../src/client/anchor-document.ts";
 import { loadGenesis } from "../../src/node/genesis.ts";
 import type { SharedAnchor } from "../../src/client/shared-answers.ts";

@@ -21,6 +21,7 @@ import { eventRoutes, eventStreamType, watchRoutes } from "./routes-events.ts";
 import { keyValueRoutes } from "./routes-kv.ts";
 import { ledgerRoutes } from "./routes-ledger.ts";
 import { nodeRoutes } from "./routes-node.ts";
+import { evidenceRoutes } from "./routes-evidence.ts";
 import { partitionRoutes } from "./routes-partitions.ts";
 import { sharedRoutes } from "./routes-shared.ts";
 import { stateRoutes } from "./routes-state.ts";
@@ -91,6 +92,7 @@ const ownRoutes = (service: NodeService, keyValue: KeyValueCodec | undefined): r
   ...ledgerRoutes(service, keyValue),
   ...nodeRoutes(service),
   ...partitionRoutes(service),
+  ...evidenceRoutes(service),
   ...sharedRoutes(service),
   ...eventRoutes(service),
 ];

@@ -9,7 +9,7 @@ const hex64 = z.string().regex(/^[0-9a-f]{64}$/, "64 lowercase hexadecimal chara
 const base64 = z.base64();
 
 /** in a query, numbers are decimal text */
-const decimal = (smallest: number, largest: number) =>
+export const decimal = (smallest: number, largest: number) =>
   z
     .string()
     .regex(/^[0-9]{1,16}$/, "a whole number")

@@ -98,14 +98,16 @@ export const defineCommand =
     return command;
   };
 
-/** A name that only holds other commands, such as `keys`. */
+/** A name that only holds other commands, such as `keys`. `whole` runs where none of them is named. */
 export const defineGroup =
   (
     init: { readonly name: string; readonly summary: string; readonly examples: readonly [string, string] },
     members: readonly CommandFactory[],
+    whole?: CommandFactory,
   ): CommandFactory =>
   (host) => {
     const command = new Command(init.name).description(init.summary).enablePositionalOptions();
+    if (whole !== undefined) command.addCommand(whole(host), { isDefault: true });
     for (const member of members) command.addCommand(member(host));
     return addGlobals(command).addHelpText("after", helpAfter(init));
   };

@@ -19,6 +19,7 @@ import { putCommand } from "./put.ts";
 import { sharedCommand } from "./shared.ts";
 import { simulateCommand } from "./simulate.ts";
 import { startCommand } from "./start.ts";
+import { evidenceCommand } from "./evidence.ts";
 import { explainCommand } from "./explain.ts";
 import { statusCommand } from "./status.ts";
 import { testnetCommand } from "./testnet.ts";
@@ -33,7 +34,7 @@ export const commands: readonly CommandFactory[] = [
   ...grouped("Set up and run:", [initCommand, keysCommand, genesisCommand, configCommand, completionCommand, startCommand]),
   ...grouped("The ledger:", [putCommand, getCommand, delCommand, listCommand, txnCommand, watchCommand, proveCommand, blocksCommand]),
   ...grouped("Documents writable on both sides of a partition:", [sharedCommand]),
-  ...grouped("What a node knows:", [statusCommand, explainCommand, validatorsCommand, peersCommand, partitionsCommand]),
+  ...grouped("What a node knows:", [statusCommand, explainCommand, validatorsCommand, peersCommand, partitionsCommand, evidenceCommand]),
   ...grouped("Trouble:", [doctorCommand, debugCommand]),
   ...grouped("Try:", [testnetCommand, benchCommand, simulateCommand]),
 ];

@@ -1,40 +1,15 @@
 /** `byz prove` */
-import { readFileSync, statSync } from "node:fs";
 import { anchorFormat, verifyAnchorDocument } from "../client/anchor-document.ts";
 import { type ProvenDocument, verifyProofDocument } from "../client/proof-document.ts";
 import type { Genesis } from "../node/genesis.ts";
 import { defineCommand, defineGroup } from "./command.ts";
-import { CliError, exitCodes, usageError } from "./errors.ts";
+import { provesNothing, readDocument } from "./document.ts";
+import { usageError } from "./errors.ts";
 import { valueMembers, valueText } from "./value.ts";
 import { genesisAtHand, type GenesisFlag, genesisOption } from "./verified.ts";
 
 /** larger files are no proofs: a largest value in base64, its path, 128 signatures */
 const maxFileBytes = 4 * 1024 * 1024;
-
-const readDocument = (file: string): string => {
-  try {
-    if (statSync(file).size > maxFileBytes) throw new Error(`it is larger than ${maxFileBytes} bytes`);
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new CliError({ code: "unreadable", message: `${file}: ${(cause as Error).message}`, exitCode: exitCodes.failed, cause });
-  }
-};
-
-const provesNothing = (file: string, reason: string): CliError =>
-  new CliError({
-    code: "verification_failed",
-    message: `${file} proves nothing: ${reason}`,
-    hint: "do not believe what it says",
-    exitCode: exitCodes.unverified,
-  });
-
-const parse = (file: string, text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw provesNothing(file, "it is not JSON");
-  }
-};
 
 const describe = ({ chainId }: Genesis, { key, entry, asOf }: ProvenDocument): { readonly text: string; readonly json: unknown } => {
   const { value: name, encoding } = valueMembers(key);
@@ -96,7 +71,7 @@ const verifyCommand = defineCommand<GenesisFlag>({
   run(session, [file = ""], options) {
     const genesis = genesisAtHand(session, options);
     if (genesis === undefined) throw usageError("there is no genesis to verify by", "name one with --genesis FILE");
-    const document = parse(file, readDocument(file));
+    const document = readDocument(file, maxFileBytes);
     const { text, json } = isAnchorDocument(document) ? judgeAnchor(genesis, file, document) : judgeValue(genesis, file, document);
     session.answer(text, json);
   },

@@ -16,7 +16,7 @@ import type {
   ValidatorAnswer,
 } from "./answers.ts";
 import { ClientError } from "./errors.ts";
-import type { ExplainAnswer } from "./operate-answers.ts";
+import type { EvidenceAnswer, ExplainAnswer } from "./operate-answers.ts";
 import type { CertifiedAnswer, CertifiedStateAnswer } from "./proof-document.ts";
 import type { PartitionAnswer } from "./partition-answers.ts";
 import type { SharedAnswer, SharedChange, SharedEditAnswer, SharedListAnswer } from "./shared-answers.ts";
@@ -70,6 +70,10 @@ export interface HttpClient {
   metrics(): Promise<string>;
   /** oldest first */
   partitions(): Promise<readonly PartitionAnswer[]>;
+  /** every proof of misbehaviour that the node keeps, in the order in which it found them; of all pages */
+  evidence(): Promise<readonly EvidenceAnswer[]>;
+  /** undefined when the node keeps none of that id */
+  evidenceOf(id: string): Promise<EvidenceAnswer | undefined>;
   /** the shared documents that the node has, ascending by name */
   listShared(): Promise<SharedListAnswer>;
   /** undefined when the node has no such document */
@@ -143,6 +147,16 @@ const sharedCalls = ({
       repeatable: false,
     }),
 });
+
+/** Page after page; a node keeps a bounded number. */
+const allEvidence = async (read: Calls["read"]): Promise<readonly EvidenceAnswer[]> => {
+  const found: EvidenceAnswer[] = [];
+  for (;;) {
+    const page = await read<readonly EvidenceAnswer[]>(`/v1/evidence${query({ after: found.at(-1)?.id })}`);
+    if (page.length === 0) return found;
+    found.push(...page);
+  }
+};
 
 /** @throws ClientError `invalid_request` when a URL is not one */
 export const createHttpClient = (options: HttpClientOptions): HttpClient => {
@@ -226,6 +240,8 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
       return new TextDecoder().decode(body);
     },
     partitions: () => read("/v1/partitions"),
+    evidence: () => allEvidence(read),
+    evidenceOf: (id) => orAbsent(read<EvidenceAnswer>(`/v1/evidence/${percentEncode(id)}`)),
     ...sharedCalls({ json, read, orAbsent, exchange: transport.exchange }),
     block: (sequence) => orAbsent(read<BlockAnswer>(`/v1/blocks/${sequence}`)),
     blocks: ({ from, limit } = {}) => read(`/v1/blocks${query({ from, limit })}`),

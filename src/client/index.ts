@@ -21,6 +21,7 @@ export {
 export type { ProofProblem } from "./proof-json.ts";
 export type { Unproven } from "./trust.ts";
 export { type AnswerVerdict, joinAnswers, type ProvenAnswer, verifyAnswer } from "./verify-answer.ts";
+export { type ProvenEvidence, verifyEvidence } from "./verify-evidence.ts";
 export {
   type ProvenEntry,
   type ProvenRead,

@@ -34,6 +34,35 @@ export interface ExplainAnswer {
   }[];
 }
 
+/** A validator as evidence names it. */
+export interface NamedValidator {
+  readonly index: number;
+  readonly peerId: string;
+  readonly validatorKey: string;
+  readonly moniker: string;
+}
+
+/** A proof of misbehaviour as a node tells it; believe what `verifyEvidence` says of it. */
+export interface EvidenceAnswer {
+  /** names the deed: two nodes' proofs of one deed have one id */
+  readonly id: string;
+  readonly kind: string;
+  /** the first culprit's peer id; null where the proof names nobody for certain */
+  readonly culprit: string | null;
+  readonly culprits: readonly NamedValidator[];
+  /** of two commit certificates for one sequence: whose signatures both bear */
+  readonly signedBoth?: readonly NamedValidator[];
+  readonly epoch: number;
+  readonly view: number;
+  readonly sequence: number;
+  /** Unix milliseconds */
+  readonly detectedAt: number;
+  readonly method: string;
+  readonly action: string;
+  /** base64 */
+  readonly proof: string;
+}
+
 /** One event of `/v1/watch`; `version` is the key's afterwards, 0 once it is deleted. */
 export type WatchEvent = KeyJson & { readonly version: number; readonly sequence: number } & (
     | { readonly type: "put"; readonly value: string; readonly encoding: ValueEncoding }

@@ -35,6 +35,8 @@ export type ProofProblem =
   | "bad-state-proof"
   /** a shared document's operations are not those that are anchored */
   | "other-content"
+  /** what it shows is no misbehaviour of anybody, or another than it says */
+  | "no-evidence"
   /** it is older than what was asked for */
   | "too-old";
 

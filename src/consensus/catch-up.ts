@@ -3,10 +3,11 @@ import { nextSequence, type ReplicaIndex, type Sequence } from "../protocol/ids.
 import { limits } from "../protocol/limits.ts";
 import { retractDemand } from "./demand.ts";
 import { handOver } from "./execution.ts";
+import { stopAtFork } from "./fork.ts";
 import { viewByHearsay } from "./hearsay.ts";
 import { repeatTo } from "./helping.ts";
 import type { Input } from "./input.ts";
-import { halt, inWindow, reject, slotAt, type Peer, type State, type Turn } from "./state.ts";
+import { inWindow, reject, slotAt, type Peer, type State, type Turn } from "./state.ts";
 import { followDemands } from "./view-change.ts";
 
 /** A heartbeat is a hint: it may make us help its sender, ask it for batches, or count it among those who want another view. */
@@ -130,8 +131,8 @@ export const handleBlocks = (turn: Turn, input: Extract<Input, { type: "blocks" 
   for (const { certificate, batch } of input.blocks) {
     const { epoch, sequence, digest } = certificate;
     if (epoch !== state.config.committee.epoch) return reject(turn, input.type, "wrong-epoch", { from: input.from });
-    const known = state.executedDigests.get(sequence) ?? state.slots.get(sequence)?.certificate?.digest ?? digest;
-    if (known !== digest) return halt(turn, "conflicting-commit", `sequence ${sequence} is committed as ${known} and as ${digest}`);
+    const ours = state.slots.get(sequence)?.certificate;
+    if (ours !== undefined && ours.digest !== digest) return stopAtFork(turn, ours, certificate);
     if (sequence !== state.committedUpTo + 1) continue;
     if (inWindow(state, sequence)) slotAt(turn, sequence);
     handOver(turn, certificate, batch);

@@ -1,4 +1,5 @@
 /** Stable checkpoints, the watermarks and what they let go (PROTOCOL §4). */
+import { sameRoots } from "../protocol/evidence.ts";
 import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import type { Checkpoint, CheckpointCertificate, Signed } from "../protocol/messages.ts";
 import { installProposals } from "./carried.ts";
@@ -54,9 +55,6 @@ const votesAt = (state: State, sequence: Sequence): Map<ReplicaIndex, Signed<Che
   }
   return votes;
 };
-
-const sameRoots = (a: Checkpoint, b: Checkpoint): boolean =>
-  a.stateRoot === b.stateRoot && a.logHash === b.logHash && a.epochRoot === b.epochRoot;
 
 const countVotes = (turn: Turn, message: Checkpoint): void => {
   const { state } = turn;

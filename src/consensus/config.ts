@@ -1,6 +1,7 @@
 /** What a replica is told at its creation: the network's agreement, this node's settings, and what survived its last life. */
 import type { Committee } from "../protocol/committee.ts";
 import type { Digest, Epoch, ReplicaIndex, Sequence, Signature, View } from "../protocol/ids.ts";
+import type { HaltReason } from "./effect.ts";
 import type { Parameters } from "../protocol/limits.ts";
 import type {
   Batch,
@@ -79,6 +80,12 @@ export interface OwnCheckpoint {
   readonly logHash: Digest;
 }
 
+/** Why a replica does nothing any more. */
+export interface Halt {
+  readonly reason: HaltReason;
+  readonly detail: string;
+}
+
 /** What the store gave back (PROTOCOL §6). A first start restores the genesis checkpoint and nothing else. */
 export interface Restored {
   readonly epoch: Epoch;
@@ -104,4 +111,6 @@ export interface Restored {
   readonly checkpoints: readonly OwnCheckpoint[];
   /** false: this validator's key came without its data, it may have voted on anything */
   readonly mayVote: boolean;
+  /** agreement was found broken in an earlier life */
+  readonly halted?: Halt | undefined;
 }

@@ -1,7 +1,8 @@
 /** The replica's state in words and numbers, for status, logs and metrics. Reads only. */
 import type { Digest, ReplicaIndex, Sequence, View } from "../protocol/ids.ts";
 import type { CheckpointCertificate } from "../protocol/messages.ts";
-import { currentPrimary, windowTop, type Halt, type State } from "./state.ts";
+import type { Halt } from "./config.ts";
+import { currentPrimary, windowTop, type State } from "./state.ts";
 
 export interface ReplicaSummary {
   readonly view: View;

@@ -7,6 +7,7 @@ import type {
   Checkpoint,
   CheckpointCertificate,
   Commit,
+  CommitCertificate,
   PrePrepare,
   Prepare,
   Request,
@@ -46,6 +47,8 @@ export type Input =
   | { readonly type: "batch"; readonly batch: Verified<Batch> }
   /** ordered batches from a peer's history, each with its commit certificate */
   | { readonly type: "blocks"; readonly blocks: readonly Verified<CertifiedBatch>[]; readonly from: ReplicaIndex }
+  /** a peer's certificate for a sequence that ran here with another batch */
+  | { readonly type: "conflicting-commits"; readonly ours: CommitCertificate; readonly theirs: Verified<CommitCertificate> }
   | { readonly type: "stable-checkpoint"; readonly certificate: Verified<CheckpointCertificate> }
   | { readonly type: "status"; readonly status: Status; readonly from: ReplicaIndex }
   /** the ledger will never run this request: it ran, or its number was used up, while it waited in the pool */

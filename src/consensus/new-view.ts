@@ -1,8 +1,9 @@
 /** NEW-VIEW: made by the new primary, recomputed by everyone, entered (PROTOCOL §5). */
 import { primaryOf } from "../protocol/committee.ts";
 import type { Digest, Sequence } from "../protocol/ids.ts";
-import type { CheckpointCertificate, NewView, Reproposal, SignedNewView } from "../protocol/messages.ts";
-import { carryOver, installProposals } from "./carried.ts";
+import { carryOver, sameProposals } from "../protocol/carry-over.ts";
+import type { CheckpointCertificate, NewView, SignedNewView } from "../protocol/messages.ts";
+import { installProposals } from "./carried.ts";
 import { adoptStable } from "./checkpoints.ts";
 import { demandNextView } from "./demand.ts";
 import type { Input } from "./input.ts";
@@ -51,9 +52,6 @@ export const handleNewView = (turn: Turn, input: Extract<Input, { type: "new-vie
   if (from !== state.config.self) effects.push({ type: "save", record: { type: "entered-view", newView: signed } });
   enterView(turn, signed, carried.stable);
 };
-
-const sameProposals = (a: readonly Reproposal[], b: readonly Reproposal[]): boolean =>
-  a.length === b.length && a.every(({ sequence, digest }, index) => b[index]?.sequence === sequence && b[index].digest === digest);
 
 const enterView = (turn: Turn, signed: SignedNewView, stable: CheckpointCertificate): void => {
   const { state, time, effects } = turn;

@@ -16,6 +16,7 @@ import { describe, type ReplicaSummary } from "./describe.ts";
 import { takeEarly } from "./early.ts";
 import type { Effect } from "./effect.ts";
 import { handleExecuted } from "./execution.ts";
+import { handleConflictingCommits } from "./fork.ts";
 import type { Input, Time } from "./input.ts";
 import { handleNewView, makeNewView } from "./new-view.ts";
 import { settle } from "./progress.ts";
@@ -60,8 +61,7 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
   restoreSlots(state, restored);
   return {
     step(input, time) {
-      if (state.halted !== undefined)
-        return input.type === "request" ? [{ type: "refuse-request", id: input.request.id, reason: "halted" }] : [];
+      if (state.halted !== undefined) return stepHalted(state, input, time);
       forgivePause(state, time.now, () => nextDeadline(state));
       const turn: Turn = { state, time, effects: [], touched: new Set() };
       const { view, active } = state;
@@ -81,6 +81,14 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
       state.executedDigests.get(slot.sequence) === slot.digest || (knowsProposal(state, slot) && state.batches.has(slot.digest)),
     wantsView: (view) => view > state.view || (view === state.view && !state.active),
   };
+};
+
+/** Only the proof that agreement is broken still counts, over any other reason to stand still. */
+const stepHalted = (state: State, input: Input, time: Time): readonly Effect[] => {
+  if (input.type === "request") return [{ type: "refuse-request", id: input.request.id, reason: "halted" }];
+  const turn: Turn = { state, time, effects: [], touched: new Set() };
+  if (input.type === "conflicting-commits" && state.halted?.reason !== "conflicting-commit") handleConflictingCommits(turn, input);
+  return turn.effects;
 };
 
 const knowsProposal = (state: State, { view, sequence, digest }: SlotName): boolean =>
@@ -125,6 +133,8 @@ const handle = (turn: Turn, input: Input): void => {
       return handleBatch(turn, input);
     case "blocks":
       return handleBlocks(turn, input);
+    case "conflicting-commits":
+      return handleConflictingCommits(turn, input);
     case "stable-checkpoint":
       return handleStableCheckpoint(turn, input);
     case "status":

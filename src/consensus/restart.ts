@@ -1,7 +1,8 @@
 /** A replica's return from its disk: it holds what it promised, and says it again to the letter (PROTOCOL §6). */
+import { carryOver } from "../protocol/carry-over.ts";
 import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import type { Restored } from "./config.ts";
-import { carryOver, installProposals } from "./carried.ts";
+import { installProposals } from "./carried.ts";
 import { currentPrimary, emptySlot, inWindow, mayVote, others, type Slot, type State, type Turn } from "./state.ts";
 
 /** Puts back what was accepted and what prepared; called once, before the first step. */

@@ -15,7 +15,7 @@ import type {
   ViewChange,
 } from "../protocol/messages.ts";
 import type { RejectionReason } from "../protocol/rejections.ts";
-import type { OwnCheckpoint, ReplicaConfig, Restored } from "./config.ts";
+import type { Halt, OwnCheckpoint, ReplicaConfig, Restored } from "./config.ts";
 import type { Effect, HaltReason } from "./effect.ts";
 import type { Input, InputType, Time } from "./input.ts";
 import { createBatchStore, type BatchStore } from "./batches.ts";
@@ -60,11 +60,6 @@ export interface Peer {
 export interface Fetch {
   readonly peer: ReplicaIndex;
   readonly deadline: number;
-}
-
-export interface Halt {
-  readonly reason: HaltReason;
-  readonly detail: string;
 }
 
 export interface State {
@@ -184,7 +179,7 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
   }
   return {
     config,
-    halted: undefined,
+    halted: restored.halted,
     passive: restored.mayVote || self === undefined ? undefined : { until: undefined },
     view: restored.view,
     active: restored.active,

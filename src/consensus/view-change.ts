@@ -1,6 +1,7 @@
 /** Leaving a view: who wants to, when enough do, and the VIEW-CHANGE that binds (PROTOCOL §5). */
+import { sameViewChange } from "../protocol/evidence.ts";
 import type { ReplicaIndex, View } from "../protocol/ids.ts";
-import type { PreparedCertificate, Signed, ViewChange } from "../protocol/messages.ts";
+import type { Signed, ViewChange } from "../protocol/messages.ts";
 import { repeatTo } from "./helping.ts";
 import type { Input } from "./input.ts";
 import { halt, mayVote, reject, type State, type Turn } from "./state.ts";
@@ -32,7 +33,7 @@ export const handleViewChange = (turn: Turn, input: Extract<Input, { type: "view
 const judgeSecond = (turn: Turn, first: Signed<ViewChange>, second: Signed<ViewChange>): void => {
   const from = second.message.replica;
   // Ed25519 as signed by honest replicas is deterministic, but a second signature over the same content is no contradiction
-  if (sameContent(first.message, second.message)) {
+  if (sameViewChange(first.message, second.message)) {
     reject(turn, "view-change", "duplicate", { from });
     if (turn.state.active && second.message.view <= turn.state.view) repeatTo(turn, from);
     return;
@@ -45,15 +46,6 @@ const judgeSecond = (turn: Turn, first: Signed<ViewChange>, second: Signed<ViewC
 const notOurs = (turn: Turn, message: ViewChange): void => {
   if (mayVote(turn.state)) halt(turn, "key-used-elsewhere", `a view change to ${message.view} in our name that we did not make`);
 };
-
-const sameContent = (a: ViewChange, b: ViewChange): boolean =>
-  a.stable.sequence === b.stable.sequence &&
-  a.stable.stateRoot === b.stable.stateRoot &&
-  a.prepared.length === b.prepared.length &&
-  a.prepared.every((certificate, index) => sameClaim(certificate, b.prepared[index]));
-
-const sameClaim = (a: PreparedCertificate, b: PreparedCertificate | undefined): boolean =>
-  b !== undefined && a.sequence === b.sequence && a.view === b.view && a.digest === b.digest;
 
 /** The view a validator would rather be in, by heartbeat or by VIEW-CHANGE. */
 const wantedView = (state: State, replica: ReplicaIndex): View => {

@@ -4,7 +4,6 @@
  */
 import type { ReplicaSettings } from "../consensus/config.ts";
 import type { HaltReason } from "../consensus/effect.ts";
-import type { Evidence } from "../protocol/evidence.ts";
 import type { Parameters } from "../protocol/limits.ts";
 import type { CheckpointCertificate } from "../protocol/messages.ts";
 import type { Network, NetworkHandlers } from "../network/port.ts";
@@ -41,7 +40,6 @@ export interface AssemblyOptions {
   /** how long a client's answer is waited for, milliseconds */
   readonly answerTimeoutMs: number;
   readonly observe?: Observe;
-  readonly evidence?: (evidence: Evidence) => void;
   /** shared documents; without them a node orders, and nothing else */
   readonly sharing?: Sharing;
   /** a partition opened, changed or closed */
@@ -113,7 +111,7 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     execution: { ledger, keeping, executed: desk.executed, stabilised },
     evidence: (evidence) => {
       counters.count(`evidence.${evidence.kind}`);
-      options.evidence?.(evidence);
+      data.evidence.keep(evidence, Math.round(clock.wall()), options.storeFailed);
     },
     halted: options.halted,
     storeFailed: options.storeFailed,

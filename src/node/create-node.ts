@@ -71,8 +71,8 @@ const createEnds = (logger: Logger) => {
   return {
     stopped,
     halted: (reason: HaltReason, detail: string): void => {
-      // a replica whose state diverged still serves reads and says so; the others must not go on
-      if (reason !== "state-diverged") stopItself({ reason, detail });
+      // these still serve reads, and proofs, and say so; a key that signs elsewhere must not go on here
+      if (reason === "key-used-elsewhere") stopItself({ reason, detail });
     },
     storeFailed: (error: StoreError): void => {
       logger.error({ err: error }, "the store failed: nothing that depended on it was said");
@@ -170,8 +170,9 @@ const offer = (
 
 /** Channels, consensus, answers; in this order. @returns the API's URL */
 const bringUp = async (parts: Parts, api: Api): Promise<string> => {
-  const { network, assembly, observation } = parts;
+  const { data, network, assembly, observation, logger } = parts;
   parts.api = api;
+  if (data.restored.halted !== undefined) logger.error(data.restored.halted, "this replica stays halted");
   await network.start({
     ...assembly.handlers,
     onPeer: (peer, up) => {

@@ -14,6 +14,7 @@ import type { Verifier } from "../signing/verifier.ts";
 import type { StoreError } from "../storage/port.ts";
 import { encodeFrame } from "../wire/frames.ts";
 import { createAlarm } from "./alarm.ts";
+import { type Audit, createAudit } from "./audit.ts";
 import type { Clock } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import { createExecution, type ExecutionOptions } from "./execution.ts";
@@ -86,6 +87,26 @@ const batchFetcher = ({ replica, history, network, clock }: EngineOptions, step:
     timeoutMs: replica.settings.fetchTimeoutMs,
   });
 
+/** What heartbeats say of the others' logs, against ours. */
+const auditOf = (options: EngineOptions, asked: Set<ReplicaIndex>, step: (input: Input) => void): Audit =>
+  createAudit({
+    ...options,
+    ...options.replica,
+    asked,
+    checkpointInterval: options.replica.parameters.checkpointInterval,
+    now: options.clock.now,
+    found: (ours, theirs) => step({ type: "conflicting-commits", ours, theirs }),
+  });
+
+/** What waits longest is looked up before anybody's patience ends: nobody relays, and no primary orders, what the ledger would refuse. */
+const dropSettled = (replica: Replica, isSettled: EngineOptions["isSettled"], step: (input: Input) => void): void => {
+  for (let dropped = 0; dropped < SETTLED_AT_ONCE; dropped += 1) {
+    const oldest = replica.oldestRequest();
+    if (oldest === undefined || !isSettled(oldest.client, oldest.sequence)) return;
+    step({ type: "settled", request: oldest.id });
+  }
+};
+
 interface Receiving {
   readonly presence: Presence;
   readonly inbound: Inbound;
@@ -120,17 +141,9 @@ export const createEngine = (options: EngineOptions): Engine => {
   const fetcher = batchFetcher(options, (input) => step(input));
   const alarm = createAlarm(clock, () => {
     fetcher.tick();
-    dropSettled();
+    dropSettled(replica, options.isSettled, step);
     step({ type: "tick" });
   });
-  /** What waits longest is looked up before anybody's patience ends: nobody relays, and no primary orders, what the ledger would refuse. */
-  const dropSettled = (): void => {
-    for (let dropped = 0; dropped < SETTLED_AT_ONCE; dropped += 1) {
-      const oldest = replica.oldestRequest();
-      if (oldest === undefined || !options.isSettled(oldest.client, oldest.sequence)) return;
-      step({ type: "settled", request: oldest.id });
-    }
-  };
   const presence = createPresence({
     ...options,
     committee,
@@ -183,6 +196,7 @@ export const createEngine = (options: EngineOptions): Engine => {
     isSettled: options.isSettled,
     batchArrived: (digest) => fetcher.arrived(digest),
     blocksArrived: (from) => asked.delete(from),
+    audit: auditOf(options, asked, (input) => step(input)),
   });
 
   return {

@@ -2,6 +2,7 @@
 import type { Effect } from "../consensus/effect.ts";
 import type { Input } from "../consensus/input.ts";
 import type { Committee } from "../protocol/committee.ts";
+import { culpritsOf } from "../protocol/evidence.ts";
 import type { PeerName, ReplicaIndex } from "../protocol/ids.ts";
 import type { Clock } from "./clock.ts";
 import type { Observe } from "./engine.ts";
@@ -94,8 +95,9 @@ export const createEventLog = ({ committee, clock, keptEvents = KEPT_EVENTS }: E
         else if (effect.type === "reject") onReject(effect);
         else if (effect.type === "announce") onAnnounce(input, effect);
         else if (effect.type === "evidence") {
-          const { kind, culprit } = effect.evidence;
-          sampler(`${kind}.${culprit}`, () => add({ type: "evidence", kind, culprit: nameOf(culprit) }));
+          const { kind } = effect.evidence;
+          for (const culprit of culpritsOf(effect.evidence))
+            sampler(`${kind}.${culprit}`, () => add({ type: "evidence", kind, culprit: nameOf(culprit) }));
         } else if (effect.type === "halt") add({ type: "halted", reason: effect.reason, detail: effect.detail });
       }
     },

@@ -7,7 +7,7 @@ import type { Input } from "../consensus/input.ts";
 import type { Committee } from "../protocol/committee.ts";
 import type { Digest, PeerName, PublicKey, ReplicaIndex } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
-import type { Batch, Blocks, Prepare, Relay, Signed, Verified } from "../protocol/messages.ts";
+import type { Batch, Blocks, Prepare, Relay, Signed, Status, Verified } from "../protocol/messages.ts";
 import type { Channel, GossipVerdict, Network } from "../network/port.ts";
 import { carriedProposal } from "../signing/carried-proposal.ts";
 import type { VerificationFailure } from "../signing/failures.ts";
@@ -15,6 +15,7 @@ import type { Outcome, Verifier } from "../signing/verifier.ts";
 import type { ConsensusFrame, ProposalFrame } from "../wire/frames.ts";
 import { decodeConsensusFrame, decodeGossip, decodeSyncFrame } from "../wire/frames.ts";
 import { detachBatch, detachRequest } from "../wire/requests.ts";
+import type { Audit } from "./audit.ts";
 import type { Counters } from "./counters.ts";
 import type { Receipts } from "./receipts.ts";
 import type { Serving } from "./serving.ts";
@@ -37,6 +38,7 @@ export interface InboundOptions {
   readonly documents?: ((from: PeerName, bytes: Uint8Array) => void) | undefined;
   /** whether blocks were asked of this peer; the answer ends the fetch */
   readonly blocksArrived: (from: ReplicaIndex) => boolean;
+  readonly audit: Audit;
 }
 
 export interface Inbound {
@@ -185,8 +187,13 @@ export const createInbound = (options: InboundOptions): Inbound => {
     if (index === undefined || !options.blocksArrived(index)) return counters.count("dropped.unrequested");
     verifier.verifyBlocks(blocks, ({ blocks: good, failure }) => {
       if (failure !== undefined) refused(from, failure);
-      step({ type: "blocks", blocks: good, from: index });
+      if (!options.audit.take(index, good)) step({ type: "blocks", blocks: good, from: index });
     });
+  };
+
+  const onStatus = (from: ReplicaIndex, status: Status): void => {
+    step({ type: "status", status, from });
+    options.audit.status(from, status);
   };
 
   const onSync = (from: PeerName, bytes: Uint8Array): void => {
@@ -196,7 +203,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
     const index = indexes.get(from);
     switch (frame.kind) {
       case "status":
-        return index === undefined ? undefined : step({ type: "status", status: frame, from: index });
+        return index === undefined ? undefined : onStatus(index, frame);
       case "relay":
         return onRelay(from, frame);
       case "fetch-batch":

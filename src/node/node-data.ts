@@ -1,6 +1,6 @@
 /** Opens a home's data: the store, the ledger and what consensus left there (PROTOCOL §6). */
 import { join } from "node:path";
-import type { Restored } from "../consensus/config.ts";
+import type { Halt, Restored } from "../consensus/config.ts";
 import { RECENT_REQUESTS } from "../consensus/state.ts";
 import type { Application } from "../ledger/application.ts";
 import { openLedger, type Ledger } from "../ledger/ledger.ts";
@@ -12,6 +12,7 @@ import type { CheckpointCertificate } from "../protocol/messages.ts";
 import { openLevelStore } from "../storage/level.ts";
 import type { Store } from "../storage/port.ts";
 import { epochRoot, genesisLogHash } from "../wire/digests.ts";
+import { openEvidence, type EvidenceStore } from "./evidence.ts";
 import type { Genesis } from "./genesis.ts";
 import { createHistory, type History } from "./history.ts";
 import { consumeBirth, type Home, readBirth } from "./home.ts";
@@ -25,6 +26,7 @@ export interface NodeData {
   readonly history: History;
   readonly keeping: Keeping;
   readonly pruning: Pruning;
+  readonly evidence: EvidenceStore;
   readonly restored: Restored;
   /** the checkpoint of sequence 0, which the genesis vouches for */
   readonly genesisCheckpoint: CheckpointCertificate;
@@ -61,6 +63,13 @@ export interface StoredDataOptions {
   readonly retain: number;
 }
 
+/** Data on which agreement was found broken orders nothing any more, in no later life either (PROTOCOL §10). */
+const haltOf = ({ fork }: EvidenceStore): Halt | undefined =>
+  fork && {
+    reason: "conflicting-commit",
+    detail: `sequence ${fork.second.sequence} has two commit certificates; both are kept as evidence`,
+  };
+
 /**
  * Opens the ledger, and what consensus left, in any store that was founded for this network. The store stays the caller's.
  *
@@ -90,8 +99,10 @@ export const openDataIn = async (store: Store, options: StoredDataOptions): Prom
     recentRequests: RECENT_REQUESTS,
   });
   const keeping = createKeeping({ ...recovered, history });
+  const evidence = await openEvidence(store, committee);
   const pruning = createPruning({ store, history, retain: options.retain, pruned: recovered.pruned });
-  return { store, ledger, history, keeping, pruning, restored: recovered.restored, genesisCheckpoint };
+  const restored = { ...recovered.restored, halted: haltOf(evidence) };
+  return { store, ledger, history, keeping, pruning, evidence, restored, genesisCheckpoint };
 };
 
 /**

@@ -6,6 +6,8 @@ import type { Replica } from "../consensus/replica.ts";
 import type { Network } from "../network/port.ts";
 import type { Observable } from "./feeds.ts";
 import type { ProveAnswer } from "./answer-proofs.ts";
+import type { EvidenceStore } from "./evidence.ts";
+import { evidenceReport } from "./evidence-report.ts";
 import type { Genesis } from "./genesis.ts";
 import type { History } from "./history.ts";
 import { partitionReports } from "./partitions.ts";
@@ -32,6 +34,7 @@ export interface NodeServiceOptions {
   readonly standing: Standing;
   readonly reads: Reads;
   readonly presence: Pick<Presence, "linked" | "episodes">;
+  readonly evidence: Pick<EvidenceStore, "list" | "get">;
   readonly shared: NodeService["shared"];
   readonly anchors: NodeService["anchors"];
   readonly cut: NodeService["cut"];
@@ -114,6 +117,11 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
         replica.describe().passive ? Promise.resolve({ ok: false, reason: "behind" }) : options.shared.edit(name, changes),
     },
     anchors: options.anchors,
+    evidence: (page) => options.evidence.list(page).map((record) => evidenceReport(committee, record)),
+    evidenceOf(id) {
+      const record = options.evidence.get(id);
+      return record && evidenceReport(committee, record);
+    },
     cut: options.cut,
     behave: options.behave,
     ready: () => {

@@ -1,4 +1,5 @@
 /** The one place that reads (input, effects) and writes the log: no logger is passed around (docs/architecture.md). */
+import { culpritsOf } from "../protocol/evidence.ts";
 import type { Observe } from "./engine.ts";
 import { createSampler } from "./sampler.ts";
 
@@ -35,8 +36,9 @@ export const createObserve = (logger: Logger, now: () => number): Observe => {
           logger.debug({ from: effect.from, to: effect.to, peer: effect.peer }, "asking for batches");
           break;
         case "evidence": {
-          const { kind, culprit } = effect.evidence;
-          sample(`evidence.${kind}`, (suppressed) => logger.warn({ kind, culprit, suppressed }, "proof of misbehaviour"));
+          const { kind } = effect.evidence;
+          const culprits = culpritsOf(effect.evidence);
+          sample(`evidence.${kind}`, (suppressed) => logger.warn({ kind, culprits, suppressed }, "proof of misbehaviour"));
           break;
         }
         case "reject": {

@@ -7,6 +7,8 @@ import type { Digest, Sequence } from "../protocol/ids.ts";
 import type { Batch, CheckpointCertificate, CommitCertificate, ReceiptCertificate } from "../protocol/messages.ts";
 import type { Anchor } from "../ledger/anchors.ts";
 import type { KvOperation, KvResult } from "../ledger/kv/operations.ts";
+import type { EvidencePage } from "./evidence.ts";
+import type { EvidenceReport } from "./evidence-report.ts";
 import type { BrokenLinkReport, Cut, PartitionReport } from "./partition-report.ts";
 import type { Observable } from "./feeds.ts";
 
@@ -259,6 +261,10 @@ export interface NodeService extends Observable {
   peers(): readonly PeerReport[];
   /** the latest partitions, oldest first; at most 129 */
   partitions(): readonly PartitionReport[];
+  /** Proofs of misbehaviour in the order in which they were found. */
+  evidence(page: EvidencePage): readonly EvidenceReport[];
+  /** undefined when this node keeps none of that name */
+  evidenceOf(id: Digest): EvidenceReport | undefined;
   /** Replaces the cut of this node's links; without peers it is healed. Refused unless the genesis says `"testnet": true`. */
   cut(cut: Cut): Outcome<Cut>;
   /** Cheats in this way from now on, or obeys (`honest`). Refused unless the genesis says `"testnet": true`. */

@@ -1,6 +1,16 @@
-/** Proof of misbehaviour: anyone who knows the epoch's committee can check it (PROTOCOL §14). */
-import type { Batch, Checkpoint, PrePrepare, Signed, SignedNewView, ViewChange, Vote } from "./messages.ts";
-import type { ReplicaIndex } from "./ids.ts";
+/** Proof of misbehaviour: anyone who knows the epoch's committee can check it (PROTOCOL §10, §14). */
+import type {
+  Batch,
+  Checkpoint,
+  CommitCertificate,
+  PreparedCertificate,
+  PrePrepare,
+  Signed,
+  SignedNewView,
+  ViewChange,
+  Vote,
+} from "./messages.ts";
+import type { Epoch, ReplicaIndex, Sequence, View } from "./ids.ts";
 
 export type Evidence =
   /** two different digests of one kind for one epoch, view and sequence */
@@ -26,6 +36,104 @@ export type Evidence =
       readonly proposal: Signed<PrePrepare>;
       readonly batch: Batch;
       readonly reason: InvalidBatchReason;
-    };
+    }
+  | ConflictingCommits;
+
+/** Two quorums committed different batches for one sequence: more than f validators cheated (PROTOCOL §10). */
+export interface ConflictingCommits {
+  readonly kind: "conflicting-commits";
+  /** the one of the lower view, or else of the lower digest */
+  readonly first: CommitCertificate;
+  readonly second: CommitCertificate;
+  /** that of `second`'s view, where the views differ and it is known: it tells who of those that signed both lied */
+  readonly newView?: SignedNewView;
+}
+
+export type EvidenceKind = Evidence["kind"];
 
 export type InvalidBatchReason = "bad-request-signature" | "duplicate-request" | "too-many-requests" | "too-many-bytes" | "empty";
+
+/** In their order. @param newView one that is at hand; kept if it is that of the later certificate */
+export const conflictingCommits = (a: CommitCertificate, b: CommitCertificate, newView: SignedNewView | undefined): ConflictingCommits => {
+  const [first, second] = a.view < b.view || (a.view === b.view && a.digest < b.digest) ? [a, b] : [b, a];
+  const tells = first.view !== second.view && newView?.message.view === second.view;
+  return { kind: "conflicting-commits", first, second, ...(tells ? { newView } : {}) };
+};
+
+/** Whose signatures both certificates bear: at least f+1 validators, for two quorums share as many. */
+export const signersOfBoth = ({ first, second }: ConflictingCommits): ReplicaIndex[] => {
+  const signed = new Set(first.commits.map(({ replica }) => replica));
+  return second.commits.flatMap(({ replica }) => (signed.has(replica) ? [replica] : []));
+};
+
+/** What its sender signed COMMIT for is not in it, though it had to be: nothing at or above that view for a sequence that is not stable yet. */
+const omits = ({ stable, prepared }: ViewChange, { sequence, view }: CommitCertificate): boolean =>
+  stable.sequence < sequence && !prepared.some((certificate) => certificate.sequence === sequence && certificate.view >= view);
+
+/**
+ * Who certainly cheated. In one view whoever signed both did. In different views an honest validator may have signed both, led by a NEW-VIEW out of
+ * lies: there it is those who committed in the earlier view and, in their VIEW-CHANGE to the later one, did not say so; nobody without that NEW-VIEW.
+ */
+const culpritsOfFork = (evidence: ConflictingCommits): ReplicaIndex[] => {
+  const { first, second, newView } = evidence;
+  if (first.view === second.view) return signersOfBoth(evidence);
+  const signed = new Set(first.commits.map(({ replica }) => replica));
+  const viewChanges = newView?.message.viewChanges ?? [];
+  return viewChanges.flatMap(({ message }) => (signed.has(message.replica) && omits(message, first) ? [message.replica] : []));
+};
+
+/** Whom it proves guilty, ascending. */
+export const culpritsOf = (evidence: Evidence): readonly ReplicaIndex[] =>
+  evidence.kind === "conflicting-commits" ? culpritsOfFork(evidence) : [evidence.culprit];
+
+/** What a piece of evidence is about; `view` and `sequence` are 0 where it has none. */
+export interface EvidencePlace {
+  readonly epoch: Epoch;
+  readonly view: View;
+  readonly sequence: Sequence;
+}
+
+const noView = 0 as View;
+const noSequence = 0 as Sequence;
+
+export const placeOf = (evidence: Evidence): EvidencePlace => {
+  switch (evidence.kind) {
+    case "conflicting-votes": {
+      const { epoch, view, sequence } = evidence.first.message;
+      return { epoch, view, sequence };
+    }
+    case "conflicting-checkpoints": {
+      const { epoch, sequence } = evidence.first.message;
+      return { epoch, view: noView, sequence };
+    }
+    case "conflicting-view-changes": {
+      const { epoch, view } = evidence.first.message;
+      return { epoch, view, sequence: noSequence };
+    }
+    case "bad-new-view": {
+      const { epoch, view } = evidence.newView.message;
+      return { epoch, view, sequence: noSequence };
+    }
+    case "invalid-batch": {
+      const { epoch, view, sequence } = evidence.proposal.message;
+      return { epoch, view, sequence };
+    }
+    case "conflicting-commits": {
+      const { epoch, view, sequence } = evidence.second;
+      return { epoch, view, sequence };
+    }
+  }
+};
+
+const sameClaim = (a: PreparedCertificate, b: PreparedCertificate | undefined): boolean =>
+  b !== undefined && a.sequence === b.sequence && a.view === b.view && a.digest === b.digest;
+
+/** They say the same, perhaps with other validators' signatures to show for it: no contradiction. */
+export const sameViewChange = (a: ViewChange, b: ViewChange): boolean =>
+  a.stable.sequence === b.stable.sequence &&
+  a.stable.stateRoot === b.stable.stateRoot &&
+  a.prepared.length === b.prepared.length &&
+  a.prepared.every((certificate, index) => sameClaim(certificate, b.prepared[index]));
+
+export const sameRoots = (a: Checkpoint, b: Checkpoint): boolean =>
+  a.stateRoot === b.stateRoot && a.logHash === b.logHash && a.epochRoot === b.epochRoot;

@@ -7,7 +7,8 @@ import type { VerificationFailure } from "./failures.ts";
 import { planCheckpointCertificate, planCommitCertificate, planPreparedCertificate } from "./plans.ts";
 import type { Plan, Trust, ViewTrust } from "./plans.ts";
 
-const settle = (plan: Plan): VerificationFailure | undefined => {
+/** Checks the signatures that a plan lists, here and now; undefined when all is well. */
+export const settlePlan = (plan: Plan): VerificationFailure | undefined => {
   if ("failure" in plan) return plan.failure;
   const bad = plan.checks.find(({ check }) => !checkSignature(ed25519, check));
   return bad && failure(bad.reason);
@@ -15,17 +16,17 @@ const settle = (plan: Plan): VerificationFailure | undefined => {
 
 /** Exactly q COMMIT signatures of the certificate's epoch; undefined when all is well. 0.06 ms a signature with libsodium. */
 export const verifyCommitCertificate = (trust: Trust, certificate: CommitCertificate): VerificationFailure | undefined =>
-  settle(planCommitCertificate(trust, certificate));
+  settlePlan(planCommitCertificate(trust, certificate));
 
 /** The primary's signature and exactly q−1 PREPAREs of others; undefined when all is well. */
 export const verifyPreparedCertificate = (trust: Trust, certificate: PreparedCertificate): VerificationFailure | undefined =>
-  settle(planPreparedCertificate(trust, certificate));
+  settlePlan(planPreparedCertificate(trust, certificate));
 
 /** Exactly q CHECKPOINT signatures, or the genesis itself; undefined when all is well. */
 export const verifyCheckpointCertificate = (
   trust: Trust & Pick<ViewTrust, "genesis">,
   certificate: CheckpointCertificate,
-): VerificationFailure | undefined => settle(planCheckpointCertificate(trust, certificate));
+): VerificationFailure | undefined => settlePlan(planCheckpointCertificate(trust, certificate));
 
 /** A batch and the certificate that ordered it; undefined when they belong together and the certificate holds. */
 export const verifyCertifiedBatch = (trust: Trust, block: CertifiedBatch): VerificationFailure | undefined =>

@@ -46,15 +46,15 @@ export const writePreparedCertificate = (writer: Writer, certificate: PreparedCe
 export const sizeOfPreparedCertificate = (certificate: PreparedCertificate): number =>
   preparedCertificateBytes(certificate.prepares.length);
 
-const readCommitCertificate = (reader: Reader): CommitCertificate => {
+export const readCommitCertificate = (reader: Reader): CommitCertificate => {
   const { epoch, view, sequence, digest } = readSlot(reader, "committed");
   return { epoch, view, sequence, digest, commits: readVoteSignatures(reader, "committed.commits") };
 };
-const writeCommitCertificate = (writer: Writer, certificate: CommitCertificate): void => {
+export const writeCommitCertificate = (writer: Writer, certificate: CommitCertificate): void => {
   writeSlot(writer, certificate);
   writeVoteSignatures(writer, certificate.commits);
 };
-const sizeOfCommitCertificate = (certificate: CommitCertificate): number => commitCertificateBytes(certificate.commits.length);
+export const sizeOfCommitCertificate = (certificate: CommitCertificate): number => commitCertificateBytes(certificate.commits.length);
 
 export const readCheckpointCertificate = (reader: Reader): CheckpointCertificate => {
   const { epoch, sequence, stateRoot, logHash, epochRoot } = readRoots(reader, "stable");

@@ -4,14 +4,16 @@ import { describe, expect, expectTypeOf, it } from "vitest";
 import type { z } from "zod";
 import { apiRoutes } from "../../src/api/create-api.ts";
 import { statusByCode } from "../../src/api/problem.ts";
+import type * as evidence from "../../src/api/schemas-evidence.ts";
 import type * as operate from "../../src/api/schemas-operate.ts";
 import type * as schemas from "../../src/api/schemas.ts";
 import { ClientError, type ClientErrorCode } from "../../src/client/errors.ts";
 import type * as client from "../../src/client/answers.ts";
-import type { ExplainAnswer } from "../../src/client/operate-answers.ts";
 import type { PartitionAnswer } from "../../src/client/partition-answers.ts";
+import type { EvidenceAnswer, ExplainAnswer } from "../../src/client/operate-answers.ts";
 import type { ExplainReport } from "../../src/node/feeds.ts";
 import type { PeerReport, ReadyReport, StatusReport, ValidatorReport } from "../../src/node/service.ts";
+import type { EvidenceReport } from "../../src/node/evidence-report.ts";
 import type { PartitionReport } from "../../src/node/partition-report.ts";
 import { createFakeService } from "./fake-service.ts";
 
@@ -39,6 +41,8 @@ describe("the interface", () => {
     expectTypeOf<Answer<typeof schemas.peersAnswer>>().toEqualTypeOf<Plain<readonly PeerReport[]>>();
     expectTypeOf<Answer<typeof schemas.partitionsAnswer>>().toEqualTypeOf<Plain<readonly PartitionAnswer[]>>();
     expectTypeOf<Answer<typeof schemas.partitionsAnswer>>().toEqualTypeOf<Plain<readonly PartitionReport[]>>();
+    expectTypeOf<Answer<typeof evidence.evidenceAnswer>>().toEqualTypeOf<Plain<EvidenceAnswer>>();
+    expectTypeOf<Answer<typeof evidence.evidenceAnswer>>().toEqualTypeOf<Plain<EvidenceReport>>();
     expectTypeOf<Answer<typeof schemas.readyAnswer>>().toEqualTypeOf<Plain<client.ReadyAnswer>>();
     expectTypeOf<Answer<typeof schemas.readyAnswer>>().toEqualTypeOf<Plain<ReadyReport>>();
     expectTypeOf<Answer<typeof operate.explainAnswer>>().toEqualTypeOf<Plain<ExplainAnswer>>();

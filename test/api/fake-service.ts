@@ -4,6 +4,7 @@ import type { Digest, Sequence } from "../../src/protocol/ids.ts";
 import type { Batch, CheckpointCertificate, CommitCertificate, Request } from "../../src/protocol/messages.ts";
 import type { KvOperation, KvResult, SimpleOperation, SimpleResult } from "../../src/ledger/kv/operations.ts";
 import type { ExplainReport, LogLevels, NodeEvent, PlacedChange } from "../../src/node/feeds.ts";
+import type { EvidenceReport } from "../../src/node/evidence-report.ts";
 import type { Cut, PartitionReport } from "../../src/node/partition-report.ts";
 import { encodeOperation, encodeResult } from "../../src/ledger/kv/encoding.ts";
 import {
@@ -225,6 +226,23 @@ const createStore = () => {
   return { entries, apply, sequence: () => toSequence(sequence) };
 };
 
+const accused = { index: 0, peerId: "12D3KooWA", validatorKey: "b".repeat(64), moniker: "alpha" };
+
+export const evidenceReport: EvidenceReport = {
+  id: "e".repeat(64),
+  kind: "conflicting-commits",
+  culprit: "12D3KooWA",
+  culprits: [accused],
+  signedBoth: [accused],
+  epoch: 0,
+  view: 3,
+  sequence: 9,
+  detectedAt: 1_700_000_000_000,
+  method: "two commit certificates for one sequence: whoever signed both",
+  action: "stopped ordering",
+  proof: "AQID",
+};
+
 export const createFakeService = (): FakeService => {
   const store = createStore();
   const feeds = createFeeds();
@@ -255,6 +273,8 @@ export const createFakeService = (): FakeService => {
       operations: () => Promise.resolve([]),
     },
     partitions: () => [partitionReport],
+    evidence: ({ after, limit }) => (after === undefined ? [evidenceReport].slice(0, limit) : []),
+    evidenceOf: (id) => (id === evidenceReport.id ? evidenceReport : undefined),
     cut(cut) {
       if (service.refuseWith !== undefined) return failed(service.refuseWith);
       service.cuts.push(cut);

@@ -62,6 +62,7 @@ const alone: readonly Row[] = [
   { command: "config validate", use: nothing, wrong: "extra", withoutNode: 0 },
   { command: "completion", use: () => ["bash"], wrong: "tcsh", withoutNode: 0 },
   { command: "prove verify", use: ({ folder }) => [join(folder, "proof.json")], wrong: "", withoutNode: 0 },
+  { command: "evidence verify", use: ({ folder }) => [join(folder, "evidence.json")], wrong: "" },
   { command: "simulate", use: () => ["--runs", "1", "--steps", "200"], wrong: "--runs none", withoutNode: 0 },
   { command: "start", use: nothing, wrong: "--listen" },
 ];
@@ -101,6 +102,8 @@ const asked: readonly Row[] = [
   { command: "validators", use: nothing, wrong: "extra", withoutNode: 4, withoutQuorum: 0 },
   { command: "peers", use: nothing, wrong: "extra", withoutNode: 4, withoutQuorum: 0 },
   { command: "partitions", use: nothing, wrong: "extra", withoutNode: 4, withoutQuorum: 0 },
+  { command: "evidence list", use: nothing, wrong: "extra", withoutNode: 4, withoutQuorum: 0 },
+  { command: "evidence show", use: () => ["0000"], wrong: "none", withoutNode: 4 },
   { command: "doctor", use: nothing, wrong: "extra", withoutNode: 0, withoutQuorum: 1 },
   { command: "debug bundle", use: (world) => ["-o", fresh(world, "bundle.json")], wrong: "-o", withoutNode: 0, withoutQuorum: 0 },
 ];

@@ -24,6 +24,7 @@ const problems: Readonly<Record<ProofProblem, true>> = {
   "bad-result-proof": true,
   "bad-state-proof": true,
   "other-content": true,
+  "no-evidence": true,
   "too-old": true,
 };
 
@@ -36,7 +37,7 @@ it("docs/clients.md imports what the package exports", () => {
   const imported = /import \{ (.*) \} from "byzantine-coordinator\/client"/.exec(page)?.[1]?.split(", ") ?? [];
   expect(imported.length).toBeGreaterThan(3);
   expect(imported.filter((name) => !(name in entry))).toEqual([]);
-  for (const name of ["verifyAnswer", "joinAnswers", "verifyRead", "verifyProofDocument"]) {
+  for (const name of ["verifyAnswer", "joinAnswers", "verifyRead", "verifyProofDocument", "verifyEvidence"]) {
     expect(page).toContain(`\`${name}\``);
     expect(name in entry).toBe(true);
   }

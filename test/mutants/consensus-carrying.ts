@@ -158,7 +158,7 @@ export const carryingMutants: readonly Mutant[] = [
   },
   {
     name: "lowest-view-wins",
-    file: "consensus/carried.ts",
+    file: "protocol/carry-over.ts",
     find: "view <= (highest.get(sequence)?.view ?? -1)",
     replace: "view >= (highest.get(sequence)?.view ?? Number.POSITIVE_INFINITY)",
     fault: "O takes the certificate of the lowest view",
@@ -166,7 +166,7 @@ export const carryingMutants: readonly Mutant[] = [
   },
   {
     name: "gap-filled-with-neighbour",
-    file: "consensus/carried.ts",
+    file: "protocol/carry-over.ts",
     find: "highest.get(sequence)?.digest ?? emptyDigest",
     replace: "highest.get(sequence)?.digest ?? [...highest.values()][0]?.digest ?? emptyDigest",
     fault: "a gap in O gets another sequence's batch",
@@ -174,7 +174,7 @@ export const carryingMutants: readonly Mutant[] = [
   },
   {
     name: "o-from-lowest-checkpoint",
-    file: "consensus/carried.ts",
+    file: "protocol/carry-over.ts",
     find: "next.sequence > best.sequence ? next : best",
     replace: "next.sequence < best.sequence ? next : best",
     fault: "O begins below what is stable",

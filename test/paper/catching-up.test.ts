@@ -1,4 +1,6 @@
 /** PROTOCOL §7, and the heartbeat of §3: how one that fell behind follows, and how it is not led astray. */
+import type { Input } from "../../src/consensus/input.ts";
+import { culpritsOf } from "../../src/protocol/evidence.ts";
 import { describe, expect, it } from "vitest";
 import type { CertifiedBatch } from "../../src/protocol/messages.ts";
 import { createLone, effectsOf, reasonsOf, said, type Lone } from "../consensus/lone.ts";
@@ -111,6 +113,25 @@ describe("a replica that is behind", () => {
     backup.blocks(2, ...history(backup, 1));
     const effects = backup.blocks(3, backup.block(0, 1, backup.batch(backup.request(66))));
     expect(effectsOf(effects, "halt")[0]).toMatchObject({ reason: "conflicting-commit" });
+    const [evidence] = effectsOf(effects, "evidence").map((effect) => effect.evidence);
+    expect(evidence).toMatchObject({ kind: "conflicting-commits", first: { sequence: 1 }, second: { sequence: 1 } });
+    expect(evidence === undefined ? [] : culpritsOf(evidence).length).toBeGreaterThan(backup.f);
+    expect(effectsOf(backup.blocks(2, ...history(backup, 3)), "execute")).toEqual([]);
+  });
+
+  it("keeps the proof that agreement is broken also when it stands still for another reason, and once only", () => {
+    const backup = createLone();
+    backup.blocks(2, ...history(backup, 1));
+    backup.prepare(1, 0, 2, backup.notary.hash("nothing that we voted for"));
+    expect(backup.replica.describe().halted?.reason).toBe("key-used-elsewhere");
+    const [ours, theirs] = [backup.block(0, 1, backup.batch(backup.request(1))), backup.block(0, 1, backup.batch(backup.request(66)))];
+    const input = { type: "conflicting-commits", ours: ours.certificate, theirs: theirs.certificate } as Extract<
+      Input,
+      { type: "conflicting-commits" }
+    >;
+    expect(effectsOf(backup.give(input), "evidence")).toHaveLength(1);
+    expect(backup.replica.describe().halted?.reason).toBe("conflicting-commit");
+    expect(backup.give(input)).toEqual([]);
   });
 });
 

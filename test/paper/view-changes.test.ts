@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Digest, Sequence } from "../../src/protocol/ids.ts";
 import type { ViewChange } from "../../src/protocol/messages.ts";
-import { carryOver } from "../../src/consensus/carried.ts";
+import { carryOver } from "../../src/protocol/carry-over.ts";
 import { blames, createLone, effectsOf, reasonsOf, said, type Lone } from "../consensus/lone.ts";
 
 const viewChangeOf = (effects: ReturnType<Lone["give"]>): ViewChange =>

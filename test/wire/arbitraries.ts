@@ -1,4 +1,5 @@
 /** Well-formed values of every message, for property tests of any room. Signatures are random bytes: these are for encodings, not for verifiers. */
+import type { Evidence } from "../../src/protocol/evidence.ts";
 import fc from "fast-check";
 import type { Digest, Epoch, PublicKey, ReplicaIndex, Sequence, Signature, View } from "../../src/protocol/ids.ts";
 import type {
@@ -117,6 +118,25 @@ export const signedNewView: fc.Arbitrary<SignedNewView> = newView.chain((message
     signature,
     proposalSignatures: fc.array(signature, { minLength: message.proposals.length, maxLength: message.proposals.length }),
   }),
+);
+
+const pairOf = <T>(each: fc.Arbitrary<T>): fc.Arbitrary<{ readonly first: T; readonly second: T }> =>
+  fc.record({ first: each, second: each });
+const votePair = fc.oneof(pairOf(signedPrePrepare), pairOf(signedPrepare), pairOf(signedCommit));
+
+/** One of each kind; whoever signed the first is the culprit. */
+export const evidence: fc.Arbitrary<Evidence> = fc.oneof(
+  votePair.map((pair): Evidence => ({ kind: "conflicting-votes", culprit: pair.first.message.replica, ...pair })),
+  pairOf(signedCheckpoint).map((pair): Evidence => ({ kind: "conflicting-checkpoints", culprit: pair.first.message.replica, ...pair })),
+  pairOf(signedViewChange).map((pair): Evidence => ({ kind: "conflicting-view-changes", culprit: pair.first.message.replica, ...pair })),
+  signedNewView.map((each): Evidence => ({ kind: "bad-new-view", culprit: each.message.replica, newView: each })),
+  fc
+    .record({ proposal: signedPrePrepare, batch, reason: fc.constantFrom("empty" as const, "duplicate-request" as const) })
+    .map((content): Evidence => ({ kind: "invalid-batch", culprit: content.proposal.message.replica, ...content })),
+  pairOf(commitCertificate).map((pair): Evidence => ({ kind: "conflicting-commits", ...pair })),
+  fc
+    .record({ pair: pairOf(commitCertificate), each: signedNewView })
+    .map(({ pair, each }): Evidence => ({ kind: "conflicting-commits", ...pair, newView: each })),
 );
 
 export const status: fc.Arbitrary<Status> = fc.record({

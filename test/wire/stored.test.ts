@@ -1,7 +1,9 @@
 /** Encodings of parts that are stored on their own. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Evidence } from "../../src/protocol/evidence.ts";
 import * as certificates from "../../src/wire/certificates.ts";
+import { decodeEvidence, encodeEvidence } from "../../src/wire/evidence.ts";
 import type { Decoded } from "../../src/wire/reader.ts";
 import * as viewChanges from "../../src/wire/view-change.ts";
 import * as arbitrary from "./arbitraries.ts";
@@ -80,3 +82,5 @@ check({
   encode: viewChanges.encodeSignedNewView,
   decode: viewChanges.decodeSignedNewView,
 });
+
+check<Evidence>({ name: "evidence", values: arbitrary.evidence, encode: encodeEvidence, decode: decodeEvidence });

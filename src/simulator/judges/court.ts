@@ -6,7 +6,7 @@ import type { Replica } from "../../consensus/replica.ts";
 import { keys } from "../../node/records.ts";
 import type { NodeData } from "../../node/node-data.ts";
 import type { Committee } from "../../protocol/committee.ts";
-import type { Evidence } from "../../protocol/evidence.ts";
+import { culpritsOf, type ConflictingCommits, type Evidence } from "../../protocol/evidence.ts";
 import type { Digest, Sequence } from "../../protocol/ids.ts";
 import type { Parameters } from "../../protocol/limits.ts";
 import type { RejectionReason } from "../../protocol/rejections.ts";
@@ -52,6 +52,13 @@ const EARLY_PER_SENDER = 256;
 /** steps of one node between two looks at its size */
 const LOOK_EVERY = 64;
 
+const isFork = ({ first, second, newView }: ConflictingCommits, certificates: CertificateJudge): boolean =>
+  first.sequence === second.sequence &&
+  first.digest !== second.digest &&
+  certificates.committed(first) &&
+  certificates.committed(second) &&
+  (newView === undefined || certificates.newView(newView));
+
 /** Both messages are the culprit's own and contradict each other; of the kinds that need no protocol state. */
 const isProof = (evidence: Evidence, certificates: CertificateJudge): boolean => {
   if (evidence.kind === "conflicting-votes") {
@@ -68,6 +75,7 @@ const isProof = (evidence: Evidence, certificates: CertificateJudge): boolean =>
   }
   if (evidence.kind === "bad-new-view") return certificates.carried(evidence.newView.message) === undefined;
   if (evidence.kind === "invalid-batch") return true;
+  if (evidence.kind === "conflicting-commits") return isFork(evidence, certificates);
   const [a, b] = [evidence.first.message, evidence.second.message];
   return a.replica === evidence.culprit && b.replica === evidence.culprit && JSON.stringify(a) !== JSON.stringify(b);
 };
@@ -84,11 +92,13 @@ export const createCourt = (options: CourtOptions): Court => {
   const looks = new Map<number, { steps: number; view: number; life: number }>();
 
   const judgeEvidence = (node: number, evidence: Evidence): void => {
-    const { kind, culprit } = evidence;
-    const kinds = accused.get(culprit) ?? new Set();
-    accused.set(culprit, kinds.add(kind));
-    if (isHonest(culprit)) violate("detection-soundness", `#${node} holds ${kind} against #${culprit}, who is honest`);
-    if (!isProof(evidence, certificates)) violate("detection-soundness", `what #${node} calls ${kind} of #${culprit} is no proof`);
+    const { kind } = evidence;
+    const culprits = culpritsOf(evidence);
+    for (const culprit of culprits) {
+      accused.set(culprit, (accused.get(culprit) ?? new Set<Evidence["kind"]>()).add(kind));
+      if (isHonest(culprit)) violate("detection-soundness", `#${node} holds ${kind} against #${culprit}, who is honest`);
+    }
+    if (!isProof(evidence, certificates)) violate("detection-soundness", `what #${node} calls ${kind} of #${culprits.join()} is no proof`);
   };
 
   const judgeEffect = (node: number, effect: Effect): void => {

@@ -1,4 +1,5 @@
 /** The judges: they watch every step of every honest node and take no part. A violation ends the run. */
+import { culpritsOf } from "../../../src/protocol/evidence.ts";
 import type { Restored } from "../../../src/consensus/config.ts";
 import type { Effect } from "../../../src/consensus/effect.ts";
 import { EARLY_PER_SENDER } from "../../../src/consensus/state.ts";
@@ -150,8 +151,8 @@ export const createJudge = (n: number, poolRequests: number, verifier: Verifier,
             `#${self} votes in view ${(effect.message as { view: number }).view} after its view change to ${askedView.get(self)}`);
         case "evidence":
           evidence.set(effect.evidence.kind, (evidence.get(effect.evidence.kind) ?? 0) + 1);
-          return require(liars.has(effect.evidence.culprit), "no-honest-is-accused", () =>
-            `#${self} holds ${effect.evidence.kind} against #${effect.evidence.culprit}`);
+          return require(culpritsOf(effect.evidence).every((culprit) => liars.has(culprit)), "no-honest-is-accused", () =>
+            `#${self} holds ${effect.evidence.kind} against #${culpritsOf(effect.evidence).join()}`);
         case "reject":
           return require(effect.rejection.action === "ignore" ||
             effect.from === undefined ||

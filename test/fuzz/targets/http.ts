@@ -51,6 +51,7 @@ const requests = [
   head("GET /v1/validators"),
   head("GET /v1/peers"),
   head("GET /v1/partitions"),
+  head("GET /v1/evidence?limit=3"),
   head("GET /openapi.json"),
   head("GET /v1/watch?prefix=a&from=1", "Accept: text/event-stream"),
   head("GET /v1/events", "Last-Event-ID: 7"),

@@ -2,6 +2,7 @@
  * A small network for the replica's target: honest nodes as production assembles them, over memory and in virtual time, and one validator that is not a node
  * but a key and a wire. What the honest send it is kept, to be sent back damaged.
  */
+import { culpritsOf } from "../../../src/protocol/evidence.ts";
 import { defaultSettings } from "../../../src/consensus/config.ts";
 import { createKeyValueStore } from "../../../src/ledger/kv/application.ts";
 import { createMemoryHub } from "../../../src/network/memory.ts";
@@ -171,8 +172,11 @@ export const createSmallNetwork = async (liar: number, random: Random): Promise<
           defer: (callback) => turn.soon(callback),
           heartbeatMs: 100,
           answerTimeoutMs: 10_000,
-          evidence: ({ kind, culprit }) => {
-            if (culprit !== liar) say(`accuses ${culprit} of ${kind}`);
+          observe: (_input, effects) => {
+            for (const effect of effects) {
+              const culprits = effect.type === "evidence" ? culpritsOf(effect.evidence) : [];
+              if (culprits.some((culprit) => culprit !== liar)) say(`accuses ${culprits.join()}`);
+            }
           },
           halted: (reason, detail) => say(`halts: ${reason}, ${detail}`),
           storeFailed: (error) => say(`its store failed: ${error.message}`),

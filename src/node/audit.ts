@@ -1,0 +1,117 @@
+/**
+ * Compares the log with the others': a heartbeat whose log hash is not ours leads to the sender's certificates, and two of them for one sequence are
+ * the proof that more than f validators cheat (PROTOCOL §4, §10). What a heartbeat says proves nothing, and costs its sender nothing.
+ */
+import type { Committee } from "../protocol/committee.ts";
+import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
+import type { CertifiedBatch, CommitCertificate, Status, Verified } from "../protocol/messages.ts";
+import type { Network } from "../network/port.ts";
+import { encodeFrame } from "../wire/frames.ts";
+import type { History } from "./history.ts";
+
+export interface Audit {
+  status(from: ReplicaIndex, status: Status): void;
+  /** Verified blocks of a peer, asked for by anybody. True when they were the answer to a question of the audit's own. */
+  take(from: ReplicaIndex, blocks: readonly Verified<CertifiedBatch>[]): boolean;
+}
+
+export interface AuditOptions {
+  readonly committee: Committee;
+  readonly history: Pick<History, "header">;
+  readonly network: Pick<Network, "send">;
+  /** blocks that were asked of a peer and did not come yet; the answer takes it out */
+  readonly asked: Set<ReplicaIndex>;
+  readonly checkpointInterval: number;
+  /** monotonic milliseconds */
+  readonly now: () => number;
+  /** both are verified: agreement is broken */
+  readonly found: (ours: CommitCertificate, theirs: Verified<CommitCertificate>) => void;
+}
+
+/** Blocks asked for at once, the latest first: logs that went apart differ in almost every later block. */
+const CHUNK = 16;
+/** how long an answer is waited for */
+const ANSWER_MS = 3_000;
+/** after a comparison that showed nothing, twice as long each time: whoever says what is not so does not keep us busy */
+const FIRST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 300_000;
+
+interface Comparison {
+  readonly peer: ReplicaIndex;
+  /** the chunk that is compared now, and how far in it: answers may be cut short */
+  low: Sequence;
+  next: Sequence;
+  high: Sequence;
+  readonly bottom: Sequence;
+  deadline: number;
+}
+
+/** One comparison at a time. */
+export const createAudit = (options: AuditOptions): Audit => {
+  const { committee, history, network, asked, now } = options;
+  let current: Comparison | undefined;
+  /** by peer, when it may be asked again; at most one entry for each validator */
+  const pauses = new Map<ReplicaIndex, { readonly until: number; readonly pauseMs: number }>();
+
+  const end = ({ peer }: Comparison): void => {
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * (pauses.get(peer)?.pauseMs ?? FIRST_PAUSE_MS / 2));
+    pauses.set(peer, { until: now() + pauseMs, pauseMs });
+    current = undefined;
+  };
+
+  const ask = (comparison: Comparison): void => {
+    const peer = committee.validators[comparison.peer]?.peer;
+    if (peer === undefined) return;
+    comparison.deadline = now() + ANSWER_MS;
+    asked.add(comparison.peer);
+    network.send(peer, "sync", encodeFrame({ kind: "fetch-blocks", from: comparison.next, to: comparison.high }));
+  };
+
+  const askBelow = (comparison: Comparison, top: number): void => {
+    if (top < comparison.bottom) return end(comparison);
+    comparison.low = Math.max(comparison.bottom, top - CHUNK + 1) as Sequence;
+    comparison.next = comparison.low;
+    comparison.high = top as Sequence;
+    ask(comparison);
+  };
+
+  const compare = (block: Verified<CertifiedBatch>): boolean => {
+    const theirs = block.certificate as Verified<CommitCertificate>;
+    const ours = history.header(theirs.sequence)?.certificate;
+    if (ours === undefined || ours.epoch !== theirs.epoch || ours.digest === theirs.digest) return false;
+    options.found(ours, theirs);
+    return true;
+  };
+
+  const goOn = (comparison: Comparison, blocks: readonly CertifiedBatch[]): void => {
+    const last = blocks.at(-1)?.certificate.sequence;
+    if (last === undefined) return end(comparison);
+    if (last >= comparison.high) return askBelow(comparison, comparison.low - 1);
+    comparison.next = (last + 1) as Sequence;
+    ask(comparison);
+  };
+
+  return {
+    status(from, { epoch, executed, logHash }) {
+      if (current !== undefined && now() > current.deadline) end(current);
+      if (current !== undefined || asked.has(from) || epoch !== committee.epoch || executed < 1) return;
+      if (now() < (pauses.get(from)?.until ?? 0)) return;
+      const own = history.header(executed);
+      if (own === undefined || own.logHash === logHash) return;
+      // a checkpoint that differs stops either side within a window: further back than two of them, both logs are certified
+      const bottom = Math.max(1, executed - 4 * options.checkpointInterval) as Sequence;
+      current = { peer: from, low: executed, next: executed, high: executed, bottom, deadline: 0 };
+      askBelow(current, executed);
+    },
+    take(from, blocks) {
+      const differs = blocks.some(compare);
+      const comparison = current;
+      if (comparison === undefined || comparison.peer !== from) return false;
+      const first = blocks[0]?.certificate.sequence;
+      if (first !== undefined && first !== comparison.next) return false;
+      if (differs) end(comparison);
+      else goOn(comparison, blocks);
+      return true;
+    },
+  };
+};

@@ -1,7 +1,6 @@
 /** `byz start` */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { setFlagsFromString } from "node:v8";
 import { Option } from "commander";
 import { pino } from "pino";
 import { loadConfig } from "../node/config.ts";
@@ -16,6 +15,7 @@ import { defineCommand, several, wholeNumber } from "./command.ts";
 import { CliError, exitCodes } from "./errors.ts";
 import type { Session } from "./session.ts";
 import { pairs } from "./table.ts";
+import { holdYoungGeneration, releaseYoungGeneration } from "./young-generation.ts";
 
 interface StartOptions {
   readonly bootstrap?: readonly string[];
@@ -70,11 +70,10 @@ const run = async (session: Session, options: StartOptions): Promise<void> => {
   const genesis = loadGenesis(options.genesis ?? home.genesis);
   // each part of the node has a level of its own, which can change while it runs
   const logger = pino({ level: "trace", base: { node: config.node.moniker } }, pino.destination({ fd: 2, sync: true }));
-  // as in bin/byz.js: what starting leaves behind must not make the young generation large for good
-  setFlagsFromString("--semi-space-growth-factor=1");
+  holdYoungGeneration();
   const { createNode } = await import("../node/create-node.ts");
   const node = await createNode({ home, config, genesis, logger, ...(await cheatingOf(genesis, options.behave)) });
-  setFlagsFromString("--semi-space-growth-factor=2");
+  releaseYoungGeneration();
   const addresses = node.addresses();
   session.answer(
     pairs([

@@ -107,7 +107,7 @@ const openDatabase = async (path: string, options: LevelOptions): Promise<Databa
     // hashes and signatures do not compress; plain blocks are what `level-check` reads
     compression: false,
     cacheSize: options.cacheBytes ?? 4 * MiB,
-    writeBufferSize: options.writeBufferBytes ?? 4 * MiB,
+    writeBufferSize: options.writeBufferBytes ?? 16 * MiB,
     maxOpenFiles: options.maxOpenFiles ?? 64,
   });
   try {

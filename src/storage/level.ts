@@ -22,7 +22,7 @@ const rangeChunkBytes = 256 * 1024;
 export interface LevelOptions {
   /** block cache, bytes; 4 MiB when absent */
   readonly cacheBytes?: number;
-  /** memory that collects writes before they become a table, bytes; LevelDB may hold two of them; 4 MiB when absent */
+  /** memory that collects writes before they become a table, bytes; LevelDB may hold two of them; 16 MiB when absent */
   readonly writeBufferBytes?: number;
   /** table files held open, each mapped with up to 2 MiB; 64 when absent */
   readonly maxOpenFiles?: number;

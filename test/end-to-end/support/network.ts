@@ -77,6 +77,12 @@ const blocksOf = async (testnet: Testnet, index: number, from: number, to: numbe
   return found;
 };
 
+/** Where each request stands in a node's log up to `last`, by its id. */
+export const logOf = async (testnet: Testnet, index: number, last: number): Promise<Map<string, number>> => {
+  const blocks = last === 0 ? [] : await blocksOf(testnet, index, 1, last);
+  return new Map(blocks.flatMap(({ sequence, requests }) => requests.map(({ id }) => [id, sequence] as const)));
+};
+
 /** What two nodes must agree on in a block; its certificate may be of other members, and of another view. */
 const essence = ({ sequence, epoch, digest, logHash, timestamp, requests }: BlockAnswer): string =>
   JSON.stringify([sequence, epoch, digest, logHash, timestamp, requests.map(({ id }) => id)]);

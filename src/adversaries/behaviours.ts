@@ -1,5 +1,6 @@
 /** Every way to lie, by name. */
-import { type Adversary, intercept } from "./kit.ts";
+import { deaf } from "./deaf.ts";
+import type { Adversary } from "./kit.ts";
 import { censor, equivocate, invalidBatch, slowPrimary } from "./proposals.ts";
 import { flood, malformed, replay, selective, silent } from "./traffic.ts";
 import { lieInTransfer } from "./transfer.ts";
@@ -34,4 +35,7 @@ export const behaviourNames = Object.keys(behaviours) as BehaviourName[];
 export const combine =
   (adversaries: readonly Adversary[]): Adversary =>
   (network, kit) =>
-    adversaries.reduce((wrapped, adversary) => adversary(wrapped, kit), intercept(network, kit, {}));
+    deaf(
+      adversaries.reduce((wrapped, adversary) => adversary(wrapped, kit), network),
+      kit,
+    );

@@ -11,9 +11,8 @@ export interface Act {
   readonly clients?: ClientAdversary;
 }
 
-const acts: Readonly<Record<string, Act>> = {
-  // does not listen to what it said while it cheated
-  honest: { network: combine([]) },
+const acts: Readonly<Record<string, Partial<Act>>> = {
+  honest: {},
   ...Object.fromEntries(Object.entries(behaviours).map(([name, network]) => [name, { network }])),
   "lie-to-clients": { network: falseReceipts, clients: lieToClients },
   "fork-shared": { network: forkShared },
@@ -22,9 +21,14 @@ const acts: Readonly<Record<string, Act>> = {
 /** `censor=` takes a client's public key; every other name stands for itself. */
 export const actNames: readonly string[] = Object.keys(acts).flatMap((name) => (name === "censor" ? [name, "censor=CLIENTKEY"] : [name]));
 
-/** The act of this name; undefined when there is none. */
-export const actOf = (name: string): Act | undefined => {
-  const client = /^censor=([0-9a-f]{64})$/.exec(name)?.[1];
-  if (client !== undefined) return { network: censorClient(client as PublicKey), clients: refuseClient(client as PublicKey) };
+const partsOf = (name: string): Partial<Act> | undefined => {
+  const client = /^censor=([0-9a-f]{64})$/.exec(name)?.[1] as PublicKey | undefined;
+  if (client !== undefined) return { network: censorClient(client), clients: refuseClient(client) };
   return Object.hasOwn(acts, name) ? acts[name] : undefined;
+};
+
+/** The act of this name; undefined when there is none. Whoever played once is deaf to what he said, also when he is honest again. */
+export const actOf = (name: string): Act | undefined => {
+  const parts = partsOf(name);
+  return parts === undefined ? undefined : { ...parts, network: combine(parts.network === undefined ? [] : [parts.network]) };
 };

@@ -192,7 +192,7 @@ export const lieToClients: ClientAdversary = (service, kit) => {
 
 /** The validator's part of it: it vouches, to the nodes that collect receipts for their clients, for what nobody executed, or badly. */
 export const falseReceipts: Adversary = (network, kit) =>
-  intercept(network, kit, {
+  intercept(network, {
     out(_to, channel, frame) {
       const decoded = channel === "sync" ? decodeSyncFrame(frame) : undefined;
       if (decoded?.ok !== true || decoded.value.kind !== "receipt") return [frame];

@@ -49,7 +49,7 @@ export const forkShared: Adversary = (network, kit) => {
     const decoded = decodeOperation(bytes);
     return decoded.ok && decoded.value.author === kit.signer.key.publicKey ? fork(decoded.value) : bytes;
   };
-  return intercept(network, kit, {
+  return intercept(network, {
     out(to, channel, frame) {
       const decoded = channel === "sync" && isOnOtherSide(kit, to) ? decodeSyncFrame(frame) : undefined;
       const message = decoded?.ok === true && decoded.value.kind === "documents" ? decodeMessage(decoded.value.bytes) : undefined;

@@ -4,7 +4,7 @@
  */
 import type { Committee } from "../protocol/committee.ts";
 import type { PeerName, ReplicaIndex } from "../protocol/ids.ts";
-import type { Channel, GossipVerdict, Network } from "../network/port.ts";
+import type { Channel, Network } from "../network/port.ts";
 import type { Signer } from "../signing/signer.ts";
 import type { SignBytes } from "../wire/sign-bytes.ts";
 import { decodeConsensusFrame, encodeFrame, type ConsensusFrame } from "../wire/frames.ts";
@@ -35,14 +35,8 @@ export interface Interception {
   readonly started?: () => void;
 }
 
-/** A node does not listen to its own words: what it is made to say would stop it, as a key used elsewhere. */
-const isOwn = (frame: Uint8Array, self: ReplicaIndex): boolean => {
-  const decoded = decodeConsensusFrame(frame);
-  return decoded.ok && decoded.value.signed.message.replica === self;
-};
-
 /** Puts somebody between a node and its network. */
-export const intercept = (network: Network, kit: AdversaryKit, interception: Interception): Network => {
+export const intercept = (network: Network, interception: Interception): Network => {
   const { out, publish, into } = interception;
   return {
     ...network,
@@ -59,11 +53,7 @@ export const intercept = (network: Network, kit: AdversaryKit, interception: Int
         ...handlers,
         onFrame(from, channel, frame) {
           const told = into === undefined ? frame : into(from, channel, frame);
-          if (told !== undefined && !(channel === "consensus" && isOwn(told, kit.self))) handlers.onFrame(from, channel, told);
-        },
-        onGossip(from: PeerName, data: Uint8Array, verdict: (verdict: GossipVerdict) => void) {
-          if (isOwn(data, kit.self)) verdict("ignore");
-          else handlers.onGossip(from, data, verdict);
+          if (told !== undefined) handlers.onFrame(from, channel, told);
         },
       });
       interception.started?.();

@@ -28,7 +28,7 @@ export const equivocate: Adversary = (network, kit) => {
     }
     return known;
   };
-  return intercept(network, kit, {
+  return intercept(network, {
     publish(data) {
       const decoded = decodeGossip(data);
       if (!decoded.ok) return network.publish(data);
@@ -49,7 +49,7 @@ export const equivocate: Adversary = (network, kit) => {
 /** Says its proposals as late as it dares. */
 export const slowPrimary: Adversary = (network, kit) => {
   const delayMs = 100 + kit.random() * 900;
-  return intercept(network, kit, {
+  return intercept(network, {
     publish: (data) => kit.after(delayMs, () => network.publish(data)),
     out(to, channel, frame) {
       if (ownMessage(kit, channel, frame)?.kind !== "proposal") return [frame];
@@ -61,8 +61,8 @@ export const slowPrimary: Adversary = (network, kit) => {
 
 const censorThose =
   (isCensored: (client: string) => boolean): Adversary =>
-  (network, kit) =>
-    intercept(network, kit, {
+  (network) =>
+    intercept(network, {
       into(_from, channel, frame) {
         const decoded = channel === "sync" ? decodeSyncFrame(frame) : undefined;
         if (decoded?.ok !== true || decoded.value.kind !== "relay") return frame;
@@ -82,7 +82,7 @@ export const censorClient = (key: PublicKey): Adversary => censorThose((client) 
 
 /** Signs batches that no replica can accept: the same request twice, or none at all. */
 export const invalidBatch: Adversary = (network, kit) =>
-  intercept(network, kit, {
+  intercept(network, {
     publish(data) {
       const decoded = decodeGossip(data);
       if (!decoded.ok || kit.random() < 0.5) return network.publish(data);

@@ -5,13 +5,13 @@ import { decodeGossip, encodeFrame } from "../wire/frames.ts";
 import { type Adversary, intercept, isOnOtherSide, others, ownMessage, pickBelow, sendDirectly } from "./kit.ts";
 
 /** Says nothing of consensus; its heartbeats go on. */
-export const silent: Adversary = (network, kit) =>
-  intercept(network, kit, { publish: () => undefined, out: (_to, channel, frame) => (channel === "consensus" ? [] : [frame]) });
+export const silent: Adversary = (network) =>
+  intercept(network, { publish: () => undefined, out: (_to, channel, frame) => (channel === "consensus" ? [] : [frame]) });
 
 /** Speaks to some and never to the others. */
 export const selective: Adversary = (network, kit) => {
   const left = new Set(others(kit).filter(() => kit.random() < 0.4));
-  return intercept(network, kit, {
+  return intercept(network, {
     publish(data) {
       const decoded = decodeGossip(data);
       if (decoded.ok) sendDirectly(network, kit, (peer) => (left.has(peer) ? undefined : decoded.value));
@@ -36,7 +36,7 @@ export const replay: Adversary = (network, kit) => {
     if (old !== undefined && to !== undefined) network.send(to, old.channel, old.frame);
     kit.after(10 + 20 * kit.random(), again);
   };
-  return intercept(network, kit, {
+  return intercept(network, {
     started: () => kit.after(10, again),
     out(_to, channel, frame) {
       if (kit.random() < 0.2) remember(channel, frame);
@@ -52,7 +52,7 @@ export const replay: Adversary = (network, kit) => {
 /** Says everything many times, and votes for places far beyond. */
 export const flood: Adversary = (network, kit) => {
   const times = 2 + pickBelow(kit, 6);
-  return intercept(network, kit, {
+  return intercept(network, {
     out(_to, channel, frame) {
       const frames = Array.from({ length: times }, () => frame);
       const own = ownMessage(kit, channel, frame);
@@ -81,7 +81,7 @@ export const malformed: Adversary = (network, kit) => {
       }
     }
   };
-  return intercept(network, kit, {
+  return intercept(network, {
     publish: (data) => network.publish(kit.random() < 0.2 ? broken(data) : data),
     out: (to, _channel, frame) => (kit.random() < 0.2 ? [broken(frame)] : isOnOtherSide(kit, to) ? [frame, broken(frame)] : [frame]),
   });

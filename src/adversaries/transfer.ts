@@ -43,7 +43,7 @@ const lieAbout = (kit: AdversaryKit, message: SyncMessage): SyncMessage | undefi
 
 /** Answers whoever asks for the past with another past, and boasts of a future. */
 export const lieInTransfer: Adversary = (network, kit) =>
-  intercept(network, kit, {
+  intercept(network, {
     out(_to, channel, frame) {
       const decoded = channel === "sync" && kit.random() < 0.5 ? decodeSyncFrame(frame) : undefined;
       if (decoded?.ok !== true) return [frame];

@@ -23,7 +23,7 @@ export const badNewView: Adversary = (network, kit) => {
     return lie;
   };
   const toAll = kit.random() < 0.5;
-  return intercept(network, kit, {
+  return intercept(network, {
     out(to, channel, frame) {
       const own = ownMessage(kit, channel, frame);
       if (own?.kind !== "new-view" || (!toAll && !isOnOtherSide(kit, to))) return [frame];
@@ -35,7 +35,7 @@ export const badNewView: Adversary = (network, kit) => {
 /** Leaves out of its VIEW-CHANGEs what prepared here, everywhere or on one side. */
 export const omitPrepared: Adversary = (network, kit) => {
   const toAll = kit.random() < 0.5;
-  return intercept(network, kit, {
+  return intercept(network, {
     out(to, channel, frame) {
       const own = ownMessage(kit, channel, frame);
       if (own?.kind !== "view-change" || (!toAll && !isOnOtherSide(kit, to))) return [frame];
@@ -56,7 +56,7 @@ export const viewChangeSpam: Adversary = (network, kit) => {
     }
     kit.after(50, spam);
   };
-  return intercept(network, kit, {
+  return intercept(network, {
     started: () => kit.after(50, spam),
     out(_to, channel, frame) {
       const own = ownMessage(kit, channel, frame);

@@ -16,7 +16,7 @@ const asVote = (own: ConsensusFrame | undefined): Votes | undefined =>
 
 /** Votes for one digest here and for another there, or for both everywhere. */
 export const doubleVote: Adversary = (network, kit) =>
-  intercept(network, kit, {
+  intercept(network, {
     out(to, channel, frame) {
       const own = asVote(ownMessage(kit, channel, frame));
       if (own === undefined) return [frame];
@@ -50,7 +50,7 @@ export const forge: Adversary = (network, kit) => {
         return undefined;
     }
   };
-  return intercept(network, kit, {
+  return intercept(network, {
     out(_to, channel, frame) {
       const own = ownMessage(kit, channel, frame);
       const lie = own === undefined ? undefined : forged(own);
@@ -77,7 +77,7 @@ export const mutate: Adversary = (network, kit) => {
         return { ...message, digest: before ?? message.digest };
     }
   };
-  return intercept(network, kit, {
+  return intercept(network, {
     out(_to, channel, frame) {
       const own = asVote(ownMessage(kit, channel, frame));
       if (own === undefined || kit.random() < 0.6) return [frame];
@@ -90,7 +90,7 @@ export const mutate: Adversary = (network, kit) => {
 /** Signs checkpoints of a state that nobody has, another one for each half. */
 export const badCheckpoint: Adversary = (network, kit) => {
   const roots = [randomHex(kit) as Digest, randomHex(kit) as Digest];
-  return intercept(network, kit, {
+  return intercept(network, {
     out(to, channel, frame) {
       const own = ownMessage(kit, channel, frame);
       if (own?.kind !== "checkpoint") return [frame];

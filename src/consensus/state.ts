@@ -214,7 +214,7 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
     quorumReachable: committee.quorum <= 1,
     early: new Map(),
     patience: createPatience(settings),
-    pace: createPace(),
+    pace: createPace(config.committee.f),
     timersFrom: 0,
     headSince: 0,
     lastNow: 0,

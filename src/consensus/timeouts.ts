@@ -46,28 +46,51 @@ export const createPatience = (settings: Pick<ReplicaSettings, "requestTimeoutFl
   };
 };
 
-/** Samples per verdict, and what makes a primary plainly slow: both must hold. */
+/** Samples per verdict. */
 const SAMPLES = 8;
-const SLOWER_THAN_BEST = 8;
-const SLOW_MS = 250;
+/** What no primary is blamed for, milliseconds: a pause of garbage collection, a busy disk. */
+const FORGIVEN_MS = 50;
+/** Of the best that a request took: a primary that wastes more than this halves what there could be. */
+const WASTED = 1.5;
 
 /**
- * Tells a primary that drags its feet from one that is busy: it only counts the time in which requests wait and nothing is in flight,
- * which is the primary's doing alone, and compares its mean with the best that was seen in any view.
+ * Tells a primary that drags its feet from one that is busy: it only counts the time in which requests wait and nothing is in flight, which is the
+ * primary's doing alone. The yardstick is the best that a request took in any view, the wait and the rest together; before there is any, twice
+ * what the others need from the proposal on.
  */
 export interface Pace {
   /** requests wait and nothing is in flight (or no longer so) */
   waiting(now: number, isWaiting: boolean): void;
-  /** a proposal came; true if the primary is plainly slower than history */
+  /** a proposal came; true if the primary is plainly slower than history, or than its peers */
   proposed(now: number): boolean;
+  /** something was committed */
+  committed(now: number): void;
   viewEntered(): void;
 }
 
-export const createPace = (): Pace => {
+/** @param f of f+1 primaries in a row one is honest: when all of them seem slow, it is the network, and the yardstick gives way */
+export const createPace = (f: number): Pace => {
   let since: number | undefined;
-  let sum = 0;
-  let count = 0;
+  let proposedAt: number | undefined;
+  let waits = { sum: 0, count: 0 };
+  let commits = { sum: 0, count: 0 };
   let best: number | undefined;
+  let slowInARow = 0;
+  const forget = (): void => {
+    waits = { sum: 0, count: 0 };
+    commits = { sum: 0, count: 0 };
+  };
+  const judge = (): boolean => {
+    const wait = waits.sum / waits.count;
+    const rest = commits.count === 0 ? 0 : commits.sum / commits.count;
+    forget();
+    const yardstick = best ?? 2 * rest;
+    const slow = wait > FORGIVEN_MS && wait > WASTED * yardstick;
+    slowInARow = slow ? slowInARow + 1 : 0;
+    // it forgets slowly, too, so that a network that became slower for good is accepted in the end
+    best = Math.min(wait + rest, slowInARow > f ? 2 * yardstick + 1 : slow ? yardstick : 1.05 * yardstick + 0.1);
+    return slow;
+  };
   return {
     waiting(now, isWaiting) {
       if (!isWaiting) since = undefined;
@@ -75,22 +98,21 @@ export const createPace = (): Pace => {
     },
     proposed(now) {
       if (since === undefined) return false;
-      sum += now - since;
+      waits.sum += now - since;
+      waits.count += 1;
       since = undefined;
-      count += 1;
-      if (count < SAMPLES) return false;
-      const mean = sum / count;
-      sum = 0;
-      count = 0;
-      const slow = best !== undefined && mean > SLOW_MS && mean > SLOWER_THAN_BEST * best;
-      // the yardstick forgets slowly, so that a network that became slower for good is accepted in the end
-      best = best === undefined ? mean : Math.min(mean, slow ? best * 2 : best * 1.05 + 0.1);
-      return slow;
+      proposedAt = now;
+      return waits.count >= SAMPLES && judge();
+    },
+    committed(now) {
+      if (proposedAt === undefined) return;
+      commits.sum += now - proposedAt;
+      commits.count += 1;
+      proposedAt = undefined;
     },
     viewEntered() {
-      since = undefined;
-      sum = 0;
-      count = 0;
+      since = proposedAt = undefined;
+      forget();
     },
   };
 };

@@ -13,6 +13,7 @@ import type { Digest, Epoch, PeerName, ReplicaIndex, Sequence, View } from "../.
 import type { Commit } from "../../src/protocol/messages.ts";
 import { createSigner } from "../../src/signing/signer.ts";
 import { createMemoryStore } from "../../src/storage/memory.ts";
+import { createBatch } from "../../src/wire/requests.ts";
 import { decodeConsensusFrame, decodeSyncFrame, encodeFrame } from "../../src/wire/frames.ts";
 import { createFakeService } from "../api/fake-service.ts";
 import { add, author, signBytes, write } from "../documents/support.ts";
@@ -39,7 +40,11 @@ const commitOf = (self: number, digest: string): Uint8Array => {
 };
 const digestIn = (frame: Uint8Array): string => {
   const decoded = decodeConsensusFrame(frame);
-  return decoded.ok && decoded.value.kind === "commit" ? decoded.value.signed.message.digest.slice(0, 4) : "?";
+  if (!decoded.ok) return "?";
+  const { message } = decoded.value.signed;
+  return message.kind === "commit"
+    ? message.digest.slice(0, 4)
+    : `${message.kind} ${"digest" in message ? message.digest.slice(0, 4) : ""}`;
 };
 const turns = async (): Promise<void> => {
   for (let at = 0; at < 20; at++) await new Promise((resolve) => setImmediate(resolve));
@@ -97,6 +102,30 @@ describe("a disguise", () => {
     other.network.send(peers[0] as PeerName, "consensus", commitOf(1, "c"));
     await turns();
     expect(cheat.heard).toEqual(["b cccc"]);
+  });
+
+  it("hears PREPAREs for what the node proposed, and none for what it was made to propose", async () => {
+    const disguise = disguiseFor(0);
+    disguise.wear("equivocate");
+    const [cheat, , odd] = (await build(disguise)) as [Heard, Heard, Heard];
+    const place = { epoch: 0 as Epoch, view: 0 as View, sequence: 1 as Sequence };
+    const proposed = (digest: Digest) =>
+      createSigner(author(0), signBytes).sign({ kind: "pre-prepare", ...place, digest, replica: 0 as ReplicaIndex });
+    const prepare = (digest: Digest): Uint8Array => {
+      const message = {
+        kind: "prepare",
+        ...place,
+        digest,
+        replica: 2 as ReplicaIndex,
+        proposalSignature: proposed(digest).signature,
+      } as const;
+      return encodeFrame({ kind: "prepare", signed: createSigner(author(2), signBytes).sign(message) });
+    };
+    const batch = createBatch(5, []);
+    cheat.network.publish(encodeFrame({ kind: "proposal", signed: proposed(batch.digest), batch }));
+    for (const digest of [batch.digest, "e".repeat(64) as Digest]) odd.network.send(peers[0] as PeerName, "consensus", prepare(digest));
+    await turns();
+    expect(cheat.heard).toEqual([`c prepare ${batch.digest.slice(0, 4)}`]);
   });
 
   it("does nothing any more that an act before had put off", async () => {

@@ -7,7 +7,7 @@ import { createHttpClient } from "../../../src/client/http-client.ts";
 import { loadGenesis } from "../../../src/node/genesis.ts";
 import type { Testnet } from "../../../src/testnet/index.ts";
 import { type Call, contradictions, type Outcome } from "../../history/linearizability.ts";
-import { logOf, settled } from "./network.ts";
+import { logOf, settled } from "./logs.ts";
 import { until } from "./wait.ts";
 
 /** One key-value store as one client sees it. */

@@ -1,0 +1,158 @@
+/**
+ * What cheats cost: seven real validators, two of which cheat in each way in turn. One of them is brought into the primary's seat first. Then the load
+ * goes on until both have lost it, if they do, and is measured, against the same network when all are honest, before and after.
+ *
+ *     npm run bench -- adversaries            all behaviours
+ *     node test/bench/adversaries.ts [--seconds 4] [--clients 32] [--json] [BEHAVIOUR]...
+ *
+ * Beside the ratio: how many primaries it took, the longest time without an answer, and what honest nodes counted against the cheats.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { actNames } from "../../src/adversaries/cast.ts";
+import { startLoad } from "../../src/cli/bench/load-process.ts";
+import { Testnet } from "../../src/testnet/index.ts";
+import { assertLogsEqual, primaryAsSeenBy, seatPrimary } from "../end-to-end/support/logs.ts";
+import { judgeWitnesses, startWitnesses } from "../end-to-end/support/witnesses.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seconds: { type: "string", default: "4" },
+    clients: { type: "string", default: "32" },
+    json: { type: "boolean", default: false },
+  },
+});
+const seconds = Number(values.seconds);
+const clients = Number(values.clients);
+const wanted = positionals.length > 0 ? positionals : actNames.filter((name) => name !== "honest" && !name.includes("="));
+
+/** neighbours: when one loses the primary's seat, the other one gets it */
+const cheats = [1, 2];
+const honest = [0, 3, 4, 5, 6];
+/** what an honest node counts that no honest peer causes much of */
+const telling =
+  /^byz_(?:messages_refused|messages_malformed|messages_dropped|rejections|evidence|network_\w*(?:blame|flood|drop)\w*)_total\{/;
+const usual = /outside-window|already-pending|old-view|duplicate|wrong-primary/;
+
+interface Row {
+  readonly behaviour: string;
+  readonly honest: number;
+  readonly cheated: number;
+  readonly ratio: number;
+  /** cheats that sat in the primary's seat meanwhile */
+  readonly seats: number;
+  readonly settledMs: number;
+  readonly longestGapMs: number;
+  readonly counted: readonly string[];
+}
+
+const countersOf = async (testnet: Testnet): Promise<Map<string, number>> => {
+  const sums = new Map<string, number>();
+  for (const index of honest) {
+    for (const line of (await testnet.client(index).metrics()).split("\n")) {
+      if (!telling.test(line)) continue;
+      const at = line.lastIndexOf(" ");
+      const name = line.slice(0, at).replace(/^byz_/, "").replace("_total", "");
+      sums.set(name, (sums.get(name) ?? 0) + Number(line.slice(at + 1)));
+    }
+  }
+  return sums;
+};
+
+const grown = (before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): string[] =>
+  [...after]
+    .map(([name, value]) => [name, value - (before.get(name) ?? 0)] as const)
+    .filter(([, more]) => more > 0)
+    .toSorted((a, b) => b[1] - a[1])
+    .map(([name, more]) => `${name} ${more}`);
+
+const dir = mkdtempSync(join(tmpdir(), "byz-cheats-"));
+const load = startLoad(new AbortController().signal);
+const testnet = await Testnet.up({
+  dir,
+  nodes: 7,
+  config: { log: { level: "warn" } },
+  parameters: { checkpointInterval: 64 },
+  progress: (text) => console.error(text),
+});
+
+try {
+  const { genesisHash } = await testnet.client(0).status();
+  const urls = honest.map((index) => testnet.node(index).api);
+  const measure = async (forSeconds = seconds): Promise<number> => {
+    const result = await load.run({ urls, believed: 3, genesisHash, clients, payload: 128, seconds: forSeconds });
+    return result.committed / result.seconds;
+  };
+
+  /** Seats a cheat, then waits until an honest node has been primary for a second under load, or for 15 s. @returns how many cheats sat there, and how long it took */
+  const settle = async (): Promise<{ readonly seats: number; readonly settledMs: number; readonly longestGapMs: number }> => {
+    const witnesses = startWitnesses(testnet, { verifying: 4, plain: 4, trusted: honest });
+    const seats = new Set<number>();
+    let began = performance.now();
+    let since = began;
+    try {
+      await seatPrimary(testnet, cheats[0] as number, honest);
+      since = began = performance.now();
+      while (performance.now() - began < 15_000) {
+        const [view, primary] = [(await testnet.client(0).status()).view, await primaryAsSeenBy(testnet, 0)];
+        if (cheats.includes(primary)) {
+          seats.add(view);
+          since = performance.now();
+        } else if (performance.now() - since > 1_000) break;
+        await delay(20);
+      }
+    } finally {
+      await witnesses.stop();
+    }
+    const problems = await judgeWitnesses(testnet, witnesses, honest);
+    if (problems.length > 0) throw new Error(`the history is not linearizable:\n${problems.slice(0, 5).join("\n")}`);
+    const told = witnesses.calls.flatMap(({ outcome, end }) => (outcome.type === "unknown" || end < began ? [] : [end]));
+    const ends = [began, ...told.toSorted((a, b) => a - b)];
+    const longestGapMs = Math.max(0, ...ends.slice(1).map((end, at) => end - (ends[at] as number)));
+    return { seats: seats.size, settledMs: since - began, longestGapMs };
+  };
+
+  const rows: Row[] = [];
+  await measure(3);
+  let before = await measure();
+  for (const behaviour of wanted) {
+    const counted = await countersOf(testnet);
+    for (const index of cheats) await testnet.byzantine(index, behaviour);
+    const { seats, settledMs, longestGapMs } = await settle();
+    const cheated = await measure();
+    const found = grown(counted, await countersOf(testnet));
+    for (const index of cheats) await testnet.byzantine(index, "honest");
+    await assertLogsEqual(testnet, honest);
+    const after = await measure();
+    const base = (before + after) / 2;
+    before = after;
+    const row = { behaviour, honest: base, cheated, ratio: cheated / base, seats, settledMs, longestGapMs, counted: found };
+    rows.push(row);
+    console.error(
+      `${behaviour}: ${cheated.toFixed(0)} of ${base.toFixed(0)} requests/s (${row.ratio.toFixed(2)}), ${seats} views of cheats, settled after ${settledMs.toFixed(0)} ms, gap ${longestGapMs.toFixed(0)} ms`,
+    );
+    console.error(
+      `   ${found
+        .filter((each) => !usual.test(each))
+        .slice(0, 6)
+        .join("; ")}`,
+    );
+  }
+  if (values.json) console.log(JSON.stringify(rows));
+  else
+    for (const { behaviour, ratio, seats, settledMs, longestGapMs, counted } of rows)
+      console.log(
+        `| \`${behaviour}\` | ${ratio.toFixed(2)} | ${seats} | ${(settledMs / 1000).toFixed(1)} s | ${(longestGapMs / 1000).toFixed(1)} s | ${counted
+          .filter((each) => !usual.test(each))
+          .slice(0, 4)
+          .join("; ")} |`,
+      );
+} finally {
+  load.stop();
+  await testnet.down({ purge: true });
+  rmSync(dir, { recursive: true, force: true });
+}

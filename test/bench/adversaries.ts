@@ -84,7 +84,7 @@ try {
   const { genesisHash } = await testnet.client(0).status();
   const urls = honest.map((index) => testnet.node(index).api);
   const measure = async (forSeconds = seconds): Promise<number> => {
-    const result = await load.run({ urls, believed: 3, genesisHash, clients, payload: 128, seconds: forSeconds });
+    const result = await load.run({ urls, believed: 3, genesisHash, clients, payload: 128, seconds: forSeconds, operations: 1 });
     return result.committed / result.seconds;
   };
 

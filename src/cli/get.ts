@@ -42,12 +42,23 @@ const show = (session: Session, found: Found, raw: boolean | undefined, more = "
 };
 
 /** An ordered read, as proven as a write. */
-const getProven = async (session: Session, genesis: Genesis, key: string, raw: boolean | undefined): Promise<void> => {
+const getProven = async (session: Session, genesis: Genesis, key: string, { raw, prove }: GetOptions): Promise<void> => {
   const client = await verifyingClient(session, genesis);
-  const { value, version, sequence, requestId } = await client.get(keyBytes(key));
+  const { value, version, sequence, requestId, document } = await client.prove(keyBytes(key));
+  if (typeof prove === "string") writeDocument(session, prove, document);
   if (value === undefined) throw absent(key);
-  const members = { key, ...valueMembers(value), version, consistency: "linearizable", asOf: sequence, requestId, verified: true };
-  show(session, members, raw);
+  const printed = prove === true ? { proof: document } : {};
+  const members = {
+    key,
+    ...valueMembers(value),
+    version,
+    consistency: "linearizable",
+    asOf: sequence,
+    requestId,
+    verified: true,
+    ...printed,
+  };
+  show(session, members, raw, prove === true ? `\n${JSON.stringify(document)}` : "");
 };
 
 /** A certified answer and the network that it is of: verified where there is a genesis. */
@@ -101,8 +112,8 @@ export const getCommand = defineCommand<GetOptions>({
     consistencyOption(),
     new Option(
       "--prove [file]",
-      "with the proof that leads from the value, or its absence, to a checkpoint that a quorum signed, in a file or after the value; " +
-        "implies --consistency certified",
+      "with the proof of the value, or of its absence, in a file or after the value: what f+1 validators signed; " +
+        "as certified, and without a genesis at hand: a path to the last checkpoint that a quorum signed",
     ),
     genesisOption(),
     new Option("--raw", "the value's bytes as they are, nothing else").conflicts("json"),
@@ -111,13 +122,16 @@ export const getCommand = defineCommand<GetOptions>({
   exits: [3, 4, 5, 6],
   async run(session, [key = ""], options) {
     const prove = options.prove !== undefined;
-    if (prove && options.consistency !== undefined && options.consistency !== "certified") {
-      throw usageError(`--prove does not go with --consistency ${options.consistency}`, "only certified reads have a proof");
-    }
-    const consistency = options.consistency ?? (prove ? "certified" : "linearizable");
     const genesis = genesisAtHand(session, options);
+    const consistency = options.consistency ?? (prove && genesis === undefined ? "certified" : "linearizable");
+    if (prove && (consistency === "local" || (consistency === "linearizable" && genesis === undefined))) {
+      throw usageError(
+        `--prove does not go with --consistency ${consistency}`,
+        "name the network's genesis with --genesis, or ask for certified",
+      );
+    }
     if (consistency === "certified") return getCertified(session, genesis, key, options);
-    if (consistency === "linearizable" && genesis !== undefined) return getProven(session, genesis, key, options.raw);
+    if (consistency === "linearizable" && genesis !== undefined) return getProven(session, genesis, key, options);
     await getUnverified(session, key, consistency, options.raw);
     sayUnverified(session, consistency === "local" ? "local reads are what one node has" : undefined);
   },

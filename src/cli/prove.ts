@@ -20,9 +20,10 @@ const describe = ({ chainId }: Genesis, { key, entry, asOf }: ProvenDocument): {
   }
   const members = valueMembers(entry.value);
   const { version, sequence } = entry;
+  const written = sequence === undefined ? "" : `, written in block ${sequence}`;
   return {
-    text: `proven: as of block ${asOf}, ${chainId} has ${name} at version ${version}, written in block ${sequence}:\n${valueText(members)}`,
-    json: { ...common, present: true, ...members, version, sequence },
+    text: `proven: as of block ${asOf}, ${chainId} has ${name} at version ${version}${written}:\n${valueText(members)}`,
+    json: { ...common, present: true, ...members, version, ...(sequence === undefined ? {} : { sequence }) },
   };
 };
 

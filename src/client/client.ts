@@ -10,8 +10,14 @@ import { believe } from "./believe.ts";
 import { ClientError } from "./errors.ts";
 import { type Bytes, createHttpClient } from "./http-client.ts";
 import type { HttpClientOptions } from "./http-transport.ts";
-import { createKeyValueCalls, type KeyValueCalls } from "./key-value-calls.ts";
-import type { CertifiedAnswer, CertifiedStateAnswer } from "./proof-document.ts";
+import { createKeyValueCalls, kv, type KeyValueCalls } from "./key-value-calls.ts";
+import {
+  type AnswerDocument,
+  type CertifiedAnswer,
+  type CertifiedStateAnswer,
+  createAnswerDocument,
+  verifyProofDocument,
+} from "./proof-document.ts";
 import type { ProofProblem } from "./proof-json.ts";
 import { createRequestSigner } from "./request-signer.ts";
 import { createSigningClient, type SigningClientOptions } from "./signing-client.ts";
@@ -49,6 +55,8 @@ export interface Client extends KeyValueCalls {
   submit(operations: readonly KvOperation[]): Promise<Place & { readonly results: readonly KvResult[] }>;
   /** The same for any application: 1 to 1024 operations and their results in bytes. */
   submitBytes(operations: readonly Uint8Array[]): Promise<Place & { readonly results: readonly Uint8Array[] }>;
+  /** An ordered read of the key-value store and its proof, for `verifyProofDocument` anywhere else; the value is undefined when there is no such key. */
+  prove(key: Bytes): Promise<Place & { readonly value?: Uint8Array; readonly version: number; readonly document: AnswerDocument }>;
   /**
    * From the last stable checkpoint, without ordering anything.
    *
@@ -64,12 +72,15 @@ const timeoutAmongSeveralMs = 8_000;
 
 const toBytes = (bytes: Bytes): Uint8Array => (typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes);
 
-const otherApplication = ({ application }: Genesis): ClientError =>
-  new ClientError({
+/** @throws ClientError before anything is signed that another application would take for its own */
+const requireKeyValueStore = ({ application }: Genesis): void => {
+  if (application === keyValueStoreName) return;
+  throw new ClientError({
     code: "invalid_request",
     message: `this network replicates ${application}, not the key-value store`,
     hint: "order its operations with submitBytes",
   });
+};
 
 const decodeResults = (results: readonly Uint8Array[]): KvResult[] =>
   results.map((bytes) => {
@@ -90,13 +101,13 @@ export const createClient = (options: ClientOptions): Client => {
   if (nodes.length === 0) throw new ClientError({ code: "invalid_request", message: "no API URL was given" });
   const distrusted = (distrust: Distrust): void => options.distrusted?.(distrust);
   /** an answer is handed on only by what proved it */
-  const proven = new WeakMap<RequestAnswer, ProvenAnswer>();
+  const proven = new WeakMap<RequestAnswer, { readonly verdict: ProvenAnswer; readonly bytes: Uint8Array }>();
   const signing = createSigningClient({
     ...options,
     http: {
       async submitRequest(bytes) {
         const { answer, verdict } = await believe.request({ genesis, nodes, distrusted }, bytes);
-        proven.set(answer, verdict);
+        proven.set(answer, { verdict, bytes });
         return answer;
       },
     },
@@ -104,13 +115,18 @@ export const createClient = (options: ClientOptions): Client => {
     window: genesis.parameters.sessionWindow,
   });
 
-  const submitBytes: Client["submitBytes"] = async (operations) => {
-    const found = proven.get(await signing.submit(operations));
+  const submitProven = async (operations: readonly Uint8Array[]) => {
+    const answer = await signing.submit(operations);
+    const found = proven.get(answer);
     if (found === undefined) throw new ClientError({ code: "verification_failed", message: "the answer was not verified" });
-    return { sequence: found.sequence, requestId: found.id, results: found.results };
+    return { answer, ...found };
+  };
+  const submitBytes: Client["submitBytes"] = async (operations) => {
+    const { verdict } = await submitProven(operations);
+    return { sequence: verdict.sequence, requestId: verdict.id, results: verdict.results };
   };
   const submit: Client["submit"] = async (operations) => {
-    if (genesis.application !== keyValueStoreName && operations.some(({ type }) => type !== "time")) throw otherApplication(genesis);
+    if (operations.some(({ type }) => type !== "time")) requireKeyValueStore(genesis);
     const { results, ...place } = await submitBytes(operations.map(encodeOperation));
     return { ...place, results: decodeResults(results) };
   };
@@ -122,6 +138,20 @@ export const createClient = (options: ClientOptions): Client => {
     },
     submit,
     submitBytes,
+    prove: async (key) => {
+      requireKeyValueStore(genesis);
+      const { verdict, answer, bytes } = await submitProven([encodeOperation(kv.get(key))]);
+      const document = createAnswerDocument(genesis, bytes, answer);
+      const proven = verifyProofDocument(genesis, document);
+      if (!proven.ok) throw new ClientError({ code: "bad_answer", message: "the ledger answered something else than a value" });
+      return {
+        sequence: verdict.sequence,
+        requestId: verdict.id,
+        version: proven.entry?.version ?? 0,
+        ...(proven.entry === undefined ? {} : { value: proven.entry.value }),
+        document,
+      };
+    },
     getCertified: async (name, { atLeast } = {}) => {
       const bytes = toBytes(name);
       return believe.read(

@@ -13,6 +13,9 @@ export { createRequestSigner } from "./request-signer.ts";
 export {
   type CertifiedAnswer,
   type CertifiedStateAnswer,
+  type AnswerDocument,
+  type CertifiedDocument,
+  createAnswerDocument,
   createProofDocument,
   type ProofDocument,
   type ProvenDocument,

@@ -148,8 +148,11 @@ describe("certified reads and their proofs", () => {
 
   it("are written down and checked without a node, for a value and for its absence", async () => {
     const url = await certified();
-    expect(await byz(url, "get", "k", "--prove", at("proof.json"))).toMatchObject({ status: 0, stdout: "v\n" });
-    expect(await byz(url, "get", "none", "--prove", at("absence.json"))).toMatchObject({ status: 1 });
+    expect(await byz(url, "get", "k", "--consistency", "certified", "--prove", at("proof.json"))).toMatchObject({
+      status: 0,
+      stdout: "v\n",
+    });
+    expect(await byz(url, "get", "none", "--consistency", "certified", "--prove", at("absence.json"))).toMatchObject({ status: 1 });
     const verify = (...args: string[]) => run(["prove", "verify", ...args, "--genesis", at("genesis.json")]);
     expect(JSON.parse((await verify(at("proof.json"), "--json")).stdout)).toEqual({
       valid: true,
@@ -167,8 +170,20 @@ describe("certified reads and their proofs", () => {
     expect(await run(["prove", "verify", at("proof.json"), "--home", at("home")])).toMatchObject({ status: 0 });
   });
 
+  it("of ordered reads need no checkpoint: what f+1 validators signed is the proof", async () => {
+    const url = await ledger([{ type: "get", entry: { value: utf8("v"), version: 2 } }]);
+    expect(await byz(url, "get", "k", "--prove", at("proof.json"))).toMatchObject({ status: 0, stdout: "v\n" });
+    const verify = () => run(["prove", "verify", at("proof.json"), "--genesis", at("genesis.json")]);
+    expect(await verify()).toMatchObject({ status: 0, stdout: "proven: as of block 9, paper has k at version 2:\nv\n" });
+    writeFileSync(at("proof.json"), readFileSync(at("proof.json"), "utf8").replace('"sequence": 9', '"sequence": 10'));
+    expect(await verify()).toMatchObject({ status: 6, stderr: expect.stringMatching(/proves nothing/) as unknown });
+    const none = await ledger([{ type: "get" }]);
+    expect(await byz(none, "get", "k", "--prove", at("proof.json"))).toMatchObject({ status: 1 });
+    expect(await verify()).toMatchObject({ status: 0, stdout: "proven: as of block 9, paper has no key k\n" });
+  });
+
   it("that were tampered with exit with 6 and the reason", async () => {
-    await byz(await certified(), "get", "k", "--prove", at("proof.json"));
+    await byz(await certified(), "get", "k", "--consistency", "certified", "--prove", at("proof.json"));
     const document = JSON.parse(readFileSync(at("proof.json"), "utf8")) as object;
     const check = async (changed: unknown): Promise<Ran> => {
       writeFileSync(at("changed.json"), typeof changed === "string" ? changed : JSON.stringify(changed));

@@ -1,7 +1,7 @@
 /** What is believed, and that no single change of it is (PROTOCOL §3.6, §9). */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createProofDocument, verifyProofDocument } from "../../src/client/proof-document.ts";
+import { createAnswerDocument, createProofDocument, verifyProofDocument } from "../../src/client/proof-document.ts";
 import { joinAnswers, verifyAnswer } from "../../src/client/verify-answer.ts";
 import { verifyRead, verifyState } from "../../src/client/verify-read.ts";
 import { decodeResult } from "../../src/ledger/kv/encoding.ts";
@@ -182,6 +182,25 @@ describe("a certified read", () => {
         .map(({ what }) => what),
     ).toEqual([]);
     expect(problemOf(verifyProofDocument(createPaperNetwork(4, "other").genesis, document))).toBe("other-network");
+  });
+});
+
+describe("an ordered read", () => {
+  const asked = net.request(8, [{ type: "get", key: utf8("k") }]);
+  const read: KvResult = { type: "get", entry: { value: utf8("v"), version: 3 } };
+  const document = createAnswerDocument(net.genesis, asked, net.answer(asked, [read]));
+
+  it("can be written down and checked elsewhere; no single change of the document passes", () => {
+    const verdict = verifyProofDocument(net.genesis, JSON.parse(JSON.stringify(document)));
+    expect(verdict).toMatchObject({ ok: true, key: utf8("k"), asOf: 9, entry: { version: 3 } });
+    const mutations = mutationsOf(document);
+    expect(mutations.length).toBeGreaterThan(100);
+    expect(mutations.filter((each) => verifyProofDocument(net.genesis, each.document).ok).map(({ what }) => what)).toEqual([]);
+  });
+
+  it("is not a request that did something else", () => {
+    const other = createAnswerDocument(net.genesis, request, answer);
+    expect(problemOf(verifyProofDocument(net.genesis, other))).toBe("malformed");
   });
 });
 

@@ -289,7 +289,10 @@ describe("a node that lies about certified reads", () => {
     const proof = join(folder, "proof.json");
     const genesisFile = join(testnet.node(0).home, "genesis.json");
     const args = ["--api", proxyUrl, "--home", folder, "--genesis", genesisFile];
-    expect(await byz(["get", "certified", "--prove", proof, ...args])).toMatchObject({ status: 0, stdout: "second\n" });
+    expect(await byz(["get", "certified", "--consistency", "certified", "--prove", proof, ...args])).toMatchObject({
+      status: 0,
+      stdout: "second\n",
+    });
     const verify = ["prove", "verify", proof, "--genesis", genesisFile];
     expect(await byz(verify)).toMatchObject({
       status: 0,

@@ -56,13 +56,11 @@ export const createProofDocument = (genesis: Network, answer: CertifiedAnswer): 
 });
 
 /** The same for a request and its answer; what is decoded for people proves nothing and is left out. */
-export const createAnswerDocument = (genesis: Network, request: Uint8Array, { result: _, ...answer }: RequestAnswer): AnswerDocument => ({
-  format: answerFormat,
-  chainId: genesis.chainId,
-  genesisHash: genesis.hash,
-  request: Buffer.from(request).toString("base64"),
-  answer,
-});
+export const createAnswerDocument = (genesis: Network, request: Uint8Array, given: RequestAnswer): AnswerDocument => {
+  const { result: _, ...answer } = given;
+  const requestBase64 = Buffer.from(request).toString("base64");
+  return { format: answerFormat, chainId: genesis.chainId, genesisHash: genesis.hash, request: requestBase64, answer };
+};
 
 /** What a document proves, with the key that it is about. */
 export interface ProvenDocument {

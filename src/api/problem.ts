@@ -82,8 +82,7 @@ export const jsonAnswer = (body: unknown, headers: Readonly<Record<string, strin
 /** The standard members win over details of the same name. */
 export const problemAnswer = (problem: Problem, headers: Readonly<Record<string, string>> = {}): Answer => {
   const status = statusByCode[problem.code];
-  const document = {
-    ...problem.details,
+  const standard = {
     type: "about:blank",
     title: titleByCode[problem.code],
     status,
@@ -91,6 +90,8 @@ export const problemAnswer = (problem: Problem, headers: Readonly<Record<string,
     detail: problem.message,
     ...(problem.hint === undefined ? {} : { hint: problem.hint }),
   };
+  // twice: they stand first, and they win
+  const document = { ...standard, ...problem.details, ...standard };
   const retryAfterSeconds = problem.retryAfterSeconds ?? (problem.code === "overloaded" || problem.code === "rate_limited" ? 1 : undefined);
   return {
     status,

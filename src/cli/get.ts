@@ -45,7 +45,7 @@ const show = (session: Session, found: Found, raw: boolean | undefined, more = "
 const getProven = async (session: Session, genesis: Genesis, key: string, { raw, prove }: GetOptions): Promise<void> => {
   const client = await verifyingClient(session, genesis);
   const { value, version, sequence, requestId, document } = await client.prove(keyBytes(key));
-  if (typeof prove === "string") writeDocument(session, prove, document);
+  if (typeof prove === "string") writeProofFile(session, prove, document);
   if (value === undefined) throw absent(key);
   const printed = prove === true ? { proof: document } : {};
   const members = {

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { unsigned } from "./schemas.ts";
 
 const logLevel = z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]);
-const logParts = { node: logLevel, consensus: logLevel, network: logLevel, api: logLevel };
+const logParts = { node: logLevel, consensus: logLevel, network: logLevel, api: logLevel, libp2p: logLevel };
 export const logLevels = z.strictObject(logParts);
 export const logBody = logLevels.partial().transform((levels) => levels as Partial<z.output<typeof logLevels>>);
 

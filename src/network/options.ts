@@ -1,6 +1,7 @@
 /** What a network is created with: identity, addresses, validators, and every bound with its unit. */
 import type { Digest, PeerName } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
+import type { LibraryLog } from "./library.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -140,6 +141,8 @@ export interface NetworkOptions {
   readonly dataDirectory?: string;
   readonly limits?: Partial<NetworkLimits>;
   readonly log?: NetworkLog;
+  /** the libraries' own log; nothing is told when absent */
+  readonly libraryLog?: LibraryLog;
   /** Unix milliseconds; `Date.now` when absent */
   readonly now?: () => number;
 }

@@ -98,7 +98,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   const data = await openData(options, identity);
   const { ledger, history } = data;
   const pool = createWorkerPool({ workers: config.verification.workers });
-  const network = await openNetwork(options, logSwitch.of("network"), identity, disguise).catch(async (error: unknown) => {
+  const network = await openNetwork(options, logSwitch, identity, disguise).catch(async (error: unknown) => {
     await data.store.close();
     throw error;
   });
@@ -219,10 +219,11 @@ const openSharing = async (data: NodeData, identity: Identity, network: Network,
 /** What a cheat tells others goes through his disguise. */
 const openNetwork = async (
   { config, genesis, home }: NodeOptions,
-  logger: Logger,
+  logSwitch: LogSwitch,
   { committee, nodeKey }: Identity,
   disguise: Disguise | undefined,
 ): Promise<Libp2pNetwork> => {
+  const [logger, libraryLogger] = [logSwitch.of("network"), logSwitch.of("libp2p")];
   const network = await createLibp2pNetwork({
     genesisHash: genesis.hash,
     nodeKey: nodeKey.exportSeed(),
@@ -233,6 +234,10 @@ const openNetwork = async (
     dataDirectory: home.data,
     limits: { maxStrangers: config.network.maxObservers, deadMs: config.network.deadPeerMs },
     log: (level, message, fields) => logger[level](fields, message),
+    libraryLog: {
+      wants: (level) => logSwitch.wants("libp2p", level),
+      write: (level, message, fields) => libraryLogger[level](fields, message),
+    },
   });
   return disguise?.network(network) ?? network;
 };

@@ -1,6 +1,9 @@
 /** The families as Prometheus text. prom-client is loaded when somebody asks for the first time: it takes memory that most nodes can do without. */
+import type * as prom from "prom-client";
 import type { Histogram, Registry } from "prom-client";
 import type { Family, HistogramFamily } from "./metrics.ts";
+
+type Library = Pick<typeof prom, "Counter" | "Gauge">;
 
 export interface Exposition {
   /** media type of the text */
@@ -24,10 +27,10 @@ const histogramValues = ({ name, read }: HistogramFamily) =>
     ];
   });
 
-const createRegistry = async (families: readonly Family[]): Promise<Registry> => {
-  const { Counter, Gauge, Registry: PromRegistry, collectDefaultMetrics } = await import("prom-client");
-  const registry = new PromRegistry();
+/** Adds what the registry does not have yet. */
+const register = ({ Counter, Gauge }: Library, registry: Registry, families: readonly Family[]): void => {
   for (const family of families) {
+    if (registry.getSingleMetric(family.name) !== undefined) continue;
     const { name, help, labels = [] } = family;
     const options = { name, help, labelNames: [...labels], registers: [registry] };
     if (family.type === "histogram") {
@@ -36,8 +39,8 @@ const createRegistry = async (families: readonly Family[]): Promise<Registry> =>
       registry.registerMetric({ name, help, get: report } as unknown as Histogram);
       continue;
     }
-    const samples = () => {
-      const read = family.read();
+    const samples = async () => {
+      const read = await family.read();
       return typeof read === "number"
         ? [{ labels: {}, value: read }]
         : read.map(({ labels: given = {}, value }) => ({ labels: given, value }));
@@ -45,30 +48,40 @@ const createRegistry = async (families: readonly Family[]): Promise<Registry> =>
     if (family.type === "gauge") {
       new Gauge({
         ...options,
-        collect() {
+        async collect() {
+          const found = await samples();
           this.reset();
-          for (const { labels: given, value } of samples()) this.set(given, value);
+          for (const { labels: given, value } of found) this.set(given, value);
         },
       });
     } else {
       new Counter({
         ...options,
-        collect() {
+        async collect() {
+          const found = await samples();
           this.reset();
-          for (const { labels: given, value } of samples()) this.inc(given, value);
+          for (const { labels: given, value } of found) this.inc(given, value);
         },
       });
     }
   }
-  collectDefaultMetrics({ register: registry, prefix: "byz_" });
-  return registry;
 };
 
-/** @returns what answers `GET /metrics` */
-export const createExposition = (families: readonly Family[]): (() => Promise<Exposition>) => {
-  let registry: Promise<Registry> | undefined;
+/**
+ * @param families asked at each scrape: libraries register theirs when they first need them
+ * @returns what answers `GET /metrics`
+ */
+export const createExposition = (families: () => readonly Family[]): (() => Promise<Exposition>) => {
+  let loading: Promise<{ readonly library: Library; readonly registry: Registry }> | undefined;
+  const load = async () => {
+    const library = await import("prom-client");
+    const registry = new library.Registry();
+    library.collectDefaultMetrics({ register: registry, prefix: "byz_" });
+    return { library, registry };
+  };
   return async () => {
-    const loaded = await (registry ??= createRegistry(families));
-    return { type: loaded.contentType, text: await loaded.metrics() };
+    const { library, registry } = await (loading ??= load());
+    register(library, registry, families());
+    return { type: registry.contentType, text: await registry.metrics() };
   };
 };

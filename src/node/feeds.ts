@@ -97,6 +97,8 @@ export interface LogLevels {
   readonly consensus: LogLevel;
   readonly network: LogLevel;
   readonly api: LogLevel;
+  /** the peer-to-peer library's own lines; silent but for errors at first, whatever the level of the others */
+  readonly libp2p: LogLevel;
 }
 
 /* ------------------------------------------------------------------ why it does not commit */

@@ -4,22 +4,26 @@ import type { Logger } from "./observe.ts";
 
 export type LogPart = keyof LogLevels;
 
-const parts: readonly LogPart[] = ["node", "consensus", "network", "api"];
+const parts: readonly LogPart[] = ["node", "consensus", "network", "api", "libp2p"];
 const ascending: readonly LogLevel[] = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+
+const atLeast = (level: LogLevel, least: LogLevel): LogLevel => (ascending.indexOf(level) > ascending.indexOf(least) ? level : least);
 
 export interface LogSwitch {
   /** the part's own logger: it adds `part` to each line, and writes what is at or above the part's level */
   of(part: LogPart): Logger;
+  /** whether the part's lines of this level are written: for those that cost something to put together */
+  wants(part: LogPart, level: LogLevel): boolean;
   levels(): LogLevels;
   set(levels: Partial<LogLevels>): void;
 }
 
 /**
  * @param sink takes everything that passes; its own level, where it has one, must let it through
- * @param level of all parts at first
+ * @param level of all parts at first; libp2p's own says at most errors before it is asked to say more
  */
 export const createLogSwitch = (sink: Logger, level: LogLevel): LogSwitch => {
-  const levels: Record<LogPart, LogLevel> = { node: level, consensus: level, network: level, api: level };
+  const levels: Record<LogPart, LogLevel> = { node: level, consensus: level, network: level, api: level, libp2p: atLeast(level, "error") };
   const passes = (part: LogPart, at: LogLevel): boolean => ascending.indexOf(at) >= ascending.indexOf(levels[part]);
   const writer =
     (part: LogPart, at: keyof Logger) =>
@@ -33,6 +37,7 @@ export const createLogSwitch = (sink: Logger, level: LogLevel): LogSwitch => {
       warn: writer(part, "warn"),
       error: writer(part, "error"),
     }),
+    wants: passes,
     levels: () => ({ ...levels }),
     set(changed) {
       for (const part of parts) levels[part] = changed[part] ?? levels[part];

@@ -3,6 +3,7 @@
  */
 import type { Replica } from "../consensus/replica.ts";
 import type { NetworkCounters } from "../network/counters.ts";
+import type { LibraryFamily } from "../network/library.ts";
 import type { Network } from "../network/port.ts";
 import type { WorkerPool } from "../signing/worker-pool.ts";
 import type { Clock } from "./clock.ts";
@@ -21,7 +22,7 @@ export interface NumberFamily {
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly string[];
-  read(): readonly Sample[] | number;
+  read(): Promise<readonly Sample[]> | readonly Sample[] | number;
 }
 
 export interface HistogramFamily {
@@ -39,7 +40,7 @@ export interface MetricSources {
   readonly measures: Measures;
   readonly replica: Pick<Replica, "describe">;
   readonly status: () => Pick<StatusReport, "connectivity" | "quorum" | "syncing" | "blocked">;
-  readonly network: { counters(): Readonly<NetworkCounters> } & Pick<Network, "peers">;
+  readonly network: { counters(): Readonly<NetworkCounters>; libraryFamilies(): readonly LibraryFamily[] } & Pick<Network, "peers">;
   readonly pool: Pick<WorkerPool, "stats">;
   /** the node's own, by `family.reason` */
   readonly counters: Pick<Counters, "read">;
@@ -218,6 +219,20 @@ const verificationFamilies = ({ pool }: MetricSources): Family[] => [
   counter("byz_verification_crashes_total", "Worker threads that died", () => pool.stats().crashes),
 ];
 
+/** What the peer-to-peer library counts, under the names that it gives: they begin with `libp2p_`. */
+export const libraryFamilies = ({ network }: Pick<MetricSources, "network">): readonly Family[] =>
+  network.libraryFamilies().map(({ type, name, help, label, read }) => ({
+    type,
+    name,
+    help,
+    ...(label === undefined ? {} : { labels: [label] }),
+    read: async () => {
+      const samples = await read();
+      return samples.map(({ key, value }) => (label === undefined || key === undefined ? { value } : { labels: { [label]: key }, value }));
+    },
+  }));
+
+/** The node's own. */
 export const metricFamilies = (sources: MetricSources): readonly Family[] => [
   ...consensusFamilies(sources),
   ...measuredFamilies(sources),

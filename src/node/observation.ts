@@ -11,7 +11,7 @@ import type { Observable } from "./feeds.ts";
 import type { History } from "./history.ts";
 import type { LogSwitch } from "./log-parts.ts";
 import { createMeasures, type Measures } from "./measures.ts";
-import { metricFamilies, type MetricSources } from "./metrics.ts";
+import { libraryFamilies, metricFamilies, type MetricSources } from "./metrics.ts";
 import { createObserve, type Logger } from "./observe.ts";
 import type { NodeService } from "./service.ts";
 
@@ -54,19 +54,22 @@ export const createObservation = ({ committee, clock, log: logger, history, exec
     changes,
     events,
     measures,
-    observable: ({ logSwitch, service, ...sources }) => ({
-      changes,
-      events,
-      metrics: createExposition(metricFamilies({ ...sources, measures, status: () => service().status() })),
-      explain: () =>
-        explain({
-          status: service().status(),
-          validators: service().validators(),
-          summary: sources.replica.describe(),
-          time: { now: clock.now(), wall: clock.wall() },
-        }),
-      logLevels: logSwitch.levels,
-      setLogLevels: logSwitch.set,
-    }),
+    observable: ({ logSwitch, service, ...sources }) => {
+      const own = metricFamilies({ ...sources, measures, status: () => service().status() });
+      return {
+        changes,
+        events,
+        metrics: createExposition(() => [...own, ...libraryFamilies(sources)]),
+        explain: () =>
+          explain({
+            status: service().status(),
+            validators: service().validators(),
+            summary: sources.replica.describe(),
+            time: { now: clock.now(), wall: clock.wall() },
+          }),
+        logLevels: logSwitch.levels,
+        setLogLevels: logSwitch.set,
+      };
+    },
   };
 };

@@ -259,7 +259,7 @@ export const createFakeService = (): FakeService => {
     explain: () => explainReport,
     logLevels: () => service.levels,
     setLogLevels: (levels) => void Object.assign(service.levels, levels),
-    levels: { node: "info", consensus: "info", network: "info", api: "info" },
+    levels: { node: "info", consensus: "info", network: "info", api: "info", libp2p: "error" },
     status: () => statusReport,
     anchors: {
       get: () => undefined,

@@ -79,7 +79,13 @@ describe("what operators turn and read", () => {
   it("changes the log's levels part by part, and refuses what is no part or level", async () => {
     const { url } = await start();
     const put = (body: string) => fetch(`${url}/v1/log`, { method: "PUT", body, headers: { "content-type": "application/json" } });
-    expect(await (await put('{"consensus":"trace"}')).json()).toEqual({ node: "info", consensus: "trace", network: "info", api: "info" });
+    expect(await (await put('{"consensus":"trace"}')).json()).toEqual({
+      node: "info",
+      consensus: "trace",
+      network: "info",
+      api: "info",
+      libp2p: "error",
+    });
     for (const body of ['{"consensus":"loud"}', '{"disk":"info"}', "[]", "info"]) expect((await put(body)).status).toBe(400);
     expect(await (await fetch(`${url}/v1/log`)).json()).toMatchObject({ consensus: "trace" });
   });

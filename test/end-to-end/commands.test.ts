@@ -60,6 +60,20 @@ const changing = ["add", "kill", "pause", "resume", "restart"].map((name) => `te
 describe("on a network", () => {
   it.each(rows.filter(({ command }) => ![...apart, ...changing].includes(command)))("$command, with --json one document", expectDone);
 
+  it("libp2p's own numbers and lines are in the same places as the node's", async () => {
+    const [api = ""] = world.apis;
+    const metrics = await testnet.client(0).metrics();
+    for (const name of ["libp2p_connection_manager_connections", "libp2p_noise_encrypted_packets_total", "libp2p_tcp_dialer_events_total"])
+      expect(metrics).toMatch(new RegExp(`^# TYPE ${name} `, "m"));
+    expect(metrics).toMatch(/^libp2p_connection_manager_connections\{\w+="(inbound|outbound)"\} [1-9]/m);
+    expect(testnet.logs(0, 1_000)).not.toContain('"part":"libp2p"');
+    const headers = { "content-type": "application/json" };
+    const changed = await fetch(`${api}/v1/log`, { method: "PUT", headers, body: '{"libp2p":"debug"}' });
+    expect(await changed.json()).toMatchObject({ libp2p: "debug", node: "info" });
+    await until("it says something", 20_000, () => testnet.logs(0, 1_000).includes('"part":"libp2p"'));
+    await fetch(`${api}/v1/log`, { method: "PUT", headers, body: '{"libp2p":"error"}' });
+  });
+
   it("testnet add starts one more, which the others see", async () => {
     const { status, stdout } = await runRow(rowOf("testnet add"), "--json", "--quiet");
     expect(status).toBe(0);

@@ -4,11 +4,13 @@ import type { Effect } from "../../src/consensus/effect.ts";
 import type { Input } from "../../src/consensus/input.ts";
 import type { Replica } from "../../src/consensus/replica.ts";
 import { createCounters as createNetworkCounters } from "../../src/network/counters.ts";
+import { createLibraryLog } from "../../src/network/libp2p/library-log.ts";
+import { createLibraryMetrics } from "../../src/network/libp2p/library-metrics.ts";
 import { createCounters } from "../../src/node/counters.ts";
 import { createExposition } from "../../src/node/exposition.ts";
 import { createLogSwitch } from "../../src/node/log-parts.ts";
 import { createMeasures } from "../../src/node/measures.ts";
-import { metricFamilies } from "../../src/node/metrics.ts";
+import { libraryFamilies, metricFamilies } from "../../src/node/metrics.ts";
 import { toDigest, toEpoch, toPublicKey, toSequence, toSignature, toView } from "../../src/protocol/ids.ts";
 import type { Batch, Request } from "../../src/protocol/messages.ts";
 import { createMemoryStore } from "../../src/storage/memory.ts";
@@ -47,6 +49,12 @@ const createMeasured = () => {
   };
   const counters = createCounters();
   counters.count("refused.bad-signature", 4);
+  const library = createLibraryMetrics();
+  const network = {
+    counters: () => ({ ...createNetworkCounters(), framesOut: 12 }),
+    peers: () => [],
+    libraryFamilies: library.families,
+  };
   const families = metricFamilies({
     measures,
     clock: { now: () => time },
@@ -57,12 +65,19 @@ const createMeasured = () => {
       syncing: false,
       blocked: { reason: "no_quorum", since: 0, waitingFor: [] },
     }),
-    network: { counters: () => ({ ...createNetworkCounters(), framesOut: 12 }), peers: () => [] },
+    network,
     pool: { stats: () => ({ queued: 0, inline: 5, offloaded: 7, workers: 1, crashes: 0 }) },
     counters,
   });
   const step = (input: Input, ...effects: Effect[]) => measures.observe(input, effects, {} as Replica);
-  return { measures, families, step, at: (ms: number) => (time = ms), scrape: createExposition(families) };
+  return {
+    measures,
+    families,
+    library: library.metrics,
+    step,
+    at: (ms: number) => (time = ms),
+    scrape: createExposition(() => [...families, ...libraryFamilies({ network })]),
+  };
 };
 
 const tick: Input = { type: "tick" };
@@ -142,7 +157,65 @@ describe("the metrics", () => {
   });
 });
 
+describe("what libp2p counts", () => {
+  it("is in the same text, also what it registers after the first scrape, under its own names", async () => {
+    const { library, scrape } = createMeasured();
+    const dials = library.registerCounterGroup("libp2p_dials_total", { label: "event", help: "Dials" });
+    dials.increment({ connect: true, error: 2 });
+    dials.increment({ connect: 3 });
+    library.registerMetric("libp2p_peers", { help: "Peers", calculate: async () => 7 });
+    expect((await scrape()).text).toContain(
+      '# TYPE libp2p_dials_total counter\nlibp2p_dials_total{event="connect"} 4\nlibp2p_dials_total{event="error"} 2\n',
+    );
+    const late = library.registerMetricGroup("libp2p/late", { label: "of-what" });
+    late.update({ a: 5, b: 1 });
+    late.decrement({ b: 1 });
+    late.update({ a: 3 });
+    library.registerHistogram("libp2p_seconds").observe(0.5);
+    const { text } = await scrape();
+    expect(text).toContain('libp2p_late{of_what="a"} 3\nlibp2p_late{of_what="b"} 0\n');
+    expect(text).toContain("libp2p_peers 7\n");
+    expect(text).toContain("libp2p_seconds_sum 0.5\n");
+    expect(text).toContain("libp2p_seconds_count 1\n");
+  });
+
+  it("is bounded, whatever names peers think of", async () => {
+    const { library, scrape } = createMeasured();
+    const group = library.registerCounterGroup("libp2p_many_total", { label: "name" });
+    for (let name = 0; name < 1_000; name += 1) group.increment({ [`n${name}`]: true });
+    const { text } = await scrape();
+    expect(text.match(/^libp2p_many_total\{/gm)).toHaveLength(129);
+    expect(text).toContain('libp2p_many_total{name="other"} 872\n');
+  });
+});
+
 describe("the log", () => {
+  it("has libp2p's own lines when that part is turned up, put together only then", () => {
+    const lines: unknown[] = [];
+    const write = (fields: object, message: string): void => void lines.push({ ...fields, message });
+    const log = createLogSwitch({ debug: write, info: write, warn: write, error: write }, "info");
+    const own = log.of("libp2p");
+    const component = createLibraryLog({
+      wants: (level) => log.wants("libp2p", level),
+      write: (level, message, fields) => own[level](fields, message),
+    });
+    const logger = component.forComponent("libp2p:dialer").newScope("queue");
+    const dear = { toString: () => expect.fail("nobody asked for it") };
+    logger("dialing %p", dear);
+    logger.error("could not dial %p - %e", dear, new Error("refused"));
+    log.set({ libp2p: "warn" });
+    logger("dialing %p", dear);
+    expect(logger.enabled).toBe(false);
+    logger.error("could not dial %p - %e", { toString: () => "12D3" }, new Error("refused"));
+    log.set({ libp2p: "debug" });
+    expect(logger.enabled).toBe(true);
+    logger("read %d of %b", 3, new Uint8Array(9));
+    expect(lines).toEqual([
+      { part: "libp2p", component: "libp2p:dialer:queue", message: "could not dial 12D3 - refused" },
+      { part: "libp2p", component: "libp2p:dialer:queue", message: "read 3 of 9 bytes" },
+    ]);
+  });
+
   it("writes each part at its own level, which can change", () => {
     const lines: unknown[] = [];
     const write = (fields: object, message: string): void => void lines.push({ ...fields, message });
@@ -157,6 +230,6 @@ describe("the log", () => {
       { part: "consensus", view: 1, message: "first" },
       { part: "consensus", message: "second" },
     ]);
-    expect(log.levels()).toEqual({ node: "info", consensus: "debug", network: "silent", api: "info" });
+    expect(log.levels()).toEqual({ node: "info", consensus: "debug", network: "silent", api: "info", libp2p: "error" });
   });
 });

@@ -2,6 +2,7 @@
 import type { PeerName } from "../../protocol/ids.ts";
 import { toAddress } from "../address.ts";
 import { createCounters } from "../counters.ts";
+import type { LibraryFamily } from "../library.ts";
 import { defaultNetworkLimits } from "../options.ts";
 import type { NetworkOptions } from "../options.ts";
 import { peerNameFromNodeKey, toLibp2pKey } from "../peer-name.ts";
@@ -14,6 +15,7 @@ import { createHost } from "./host.ts";
 import type { Host } from "./host.ts";
 import { createKeeper } from "./keeper.ts";
 import type { Keeper } from "./keeper.ts";
+import { createLibraryMetrics } from "./library-metrics.ts";
 import { createLinks } from "./links.ts";
 import type { Links } from "./links.ts";
 import type { Shared } from "./shared.ts";
@@ -42,6 +44,7 @@ export interface Parts extends Shared {
   readonly links: Links;
   readonly book: AddressBook;
   readonly keeper: Keeper;
+  readonly libraryFamilies: () => readonly LibraryFamily[];
 }
 
 /** a peer of another network is not talked to for this long */
@@ -98,6 +101,7 @@ export const assemble = async (options: NetworkOptions): Promise<Parts> => {
   const isValidator = (peer: PeerName): boolean => state.validators.has(peer);
   const callbacks = guarded(state, shared);
   const admission = createAdmission({ ...shared, self, isValidator });
+  const library = createLibraryMetrics();
   const host = await createHost({
     key: await toLibp2pKey(options.nodeKey),
     listen: options.listen.map((text) => toAddress(text).text),
@@ -107,6 +111,8 @@ export const assemble = async (options: NetworkOptions): Promise<Parts> => {
     kadProtocol: names.kad,
     topic: names.topic,
     refuses: admission.refuses,
+    libraryLog: options.libraryLog,
+    metrics: library.metrics,
   });
   const book = createAddressBook({ ...shared, directory: options.dataDirectory, isValidator });
   const isCutFrom = (peer: PeerName): boolean => state.inboundCut.has(peer) || admission.isCut(peer);
@@ -151,5 +157,6 @@ export const assemble = async (options: NetworkOptions): Promise<Parts> => {
     validators: () => state.validators,
     refuses: admission.refuses,
   });
-  return { ...shared, self, state, names, callbacks, isValidator, isCutFrom, blame, host, admission, links, book, keeper };
+  const libraryFamilies = library.families;
+  return { ...shared, libraryFamilies, self, state, names, callbacks, isValidator, isCutFrom, blame, host, admission, links, book, keeper };
 };

@@ -3,6 +3,7 @@ import { toPeerName } from "../../protocol/ids.ts";
 import type { PeerName } from "../../protocol/ids.ts";
 import type { NetworkCounters } from "../counters.ts";
 import { toListenError } from "../error.ts";
+import type { LibraryFamily } from "../library.ts";
 import type { NetworkOptions } from "../options.ts";
 import type { Network, NetworkHandlers, PeerInfo } from "../port.ts";
 import { assemble } from "./assemble.ts";
@@ -15,6 +16,8 @@ import { channels } from "./peer-link.ts";
 export interface Libp2pNetwork extends Network {
   /** what was counted so far, a copy */
   counters(): NetworkCounters;
+  /** what libp2p's parts count, as they registered it so far */
+  libraryFamilies(): readonly LibraryFamily[];
   /**
    * Cuts the links to these peers, for test networks: connections are dropped and refused, frames are lost in both directions. Replaces
    * the cut before; an empty list heals. `"inbound"` only drops what these peers send, so that a one-way cut can be made.
@@ -175,6 +178,7 @@ export const createLibp2pNetwork = async (options: NetworkOptions): Promise<Libp
     },
     blame: parts.blame,
     counters: () => ({ ...counters }),
+    libraryFamilies: parts.libraryFamilies,
     setCut(peers, direction = "both") {
       state.inboundCut = new Set(direction === "inbound" ? peers : []);
       admission.setCut(direction === "both" ? peers : []);

@@ -1,6 +1,6 @@
 /** The libp2p node: transports, security, services and their limits. What each setting is for stands in docs/network.md. */
 import { identify, identifyPush } from "@libp2p/identify";
-import type { ComponentLogger, ConnectionGater, Ed25519PrivateKey, Libp2p, Logger } from "@libp2p/interface";
+import type { ConnectionGater, Ed25519PrivateKey, Libp2p, Metrics } from "@libp2p/interface";
 import { kadDHT, passthroughMapper } from "@libp2p/kad-dht";
 import type { KadDHT } from "@libp2p/kad-dht";
 import type { GossipSub } from "@libp2p/gossipsub";
@@ -11,9 +11,11 @@ import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
 import type { PeerName } from "../../protocol/ids.ts";
 import { limits as protocolLimits } from "../../protocol/limits.ts";
+import type { LibraryLog } from "../library.ts";
 import type { NetworkLimits } from "../options.ts";
 import { gatheringTransport, thriftyMuxer } from "./economy.ts";
 import { gossipService } from "./gossip.ts";
+import { createLibraryLog } from "./library-log.ts";
 import { loadNoiseCrypto } from "./noise-crypto.ts";
 
 export type Host = Libp2p<{ dht: KadDHT; pubsub: GossipSub }>;
@@ -27,26 +29,30 @@ export interface HostInit {
   readonly kadProtocol: string;
   readonly topic: string;
   readonly refuses: (peer: PeerName) => boolean;
+  readonly libraryLog?: LibraryLog | undefined;
+  readonly metrics?: Metrics;
 }
-
-/** libp2p's own log: its "errors" are refused dials and closed streams, which this folder counts and tells of where they matter. */
-const silentLogger = (): Logger =>
-  Object.assign(() => undefined, {
-    error: () => undefined,
-    trace: () => undefined,
-    enabled: false,
-    newScope: silentLogger,
-  });
-const silence: ComponentLogger = { forComponent: silentLogger };
 
 const noiseCrypto = loadNoiseCrypto();
 
 /** Creates the node without starting it. */
-export const createHost = ({ key, listen, announce, gater, limits, kadProtocol, topic, refuses }: HostInit): Promise<Host> =>
+export const createHost = ({
+  key,
+  listen,
+  announce,
+  gater,
+  limits,
+  kadProtocol,
+  topic,
+  refuses,
+  libraryLog,
+  metrics,
+}: HostInit): Promise<Host> =>
   createLibp2p({
     start: false,
     privateKey: key,
-    logger: silence,
+    logger: createLibraryLog(libraryLog),
+    ...(metrics === undefined ? {} : { metrics: () => metrics }),
     nodeInfo: { name: "byzantine-coordinator", version: "1", userAgent: "byzantine-coordinator" },
     addresses: { listen: [...listen], announce: [...announce] },
     transports: [gatheringTransport(tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true }, backlog: 128 }))],

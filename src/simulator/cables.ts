@@ -36,20 +36,54 @@ export const createEndpoint = (peer: PeerName, number: number): Endpoint => ({
   lastSaid: undefined,
 });
 
-/** Cuts, clogs and arrival order of directed links. */
+/** Cuts, clogs, delays and arrival order of directed links. */
 export const createCables = (count: number) => {
   const cut = new Uint8Array(count * count);
   const clogged = new Float64Array(count * count);
   const last = new Float64Array(count * count);
+  /** by endpoint: what its frames take longer, and until when */
+  const slow = new Float64Array(count);
+  const slowUntil = new Float64Array(count);
+  /** by kind of message: until when it is lost */
+  const lostUntil = new Map<number, number>();
   return {
     cut,
-    clogged,
-    /** when a frame that would arrive at `at` does */
-    arrival(link: number, at: number, inOrder: boolean): number {
-      let time = Math.max(at, clogged[link] as number);
-      if (inOrder) time = Math.max(time, last[link] as number);
-      last[link] = time;
-      return time;
+    heal(): void {
+      cut.fill(0);
+      clogged.fill(0);
+      slowUntil.fill(0);
+      lostUntil.clear();
+    },
+    clog(link: number, until: number): void {
+      clogged[link] = until;
+    },
+    slow(endpoint: number, byUs: number, until: number): void {
+      slow[endpoint] = byUs;
+      slowUntil[endpoint] = until;
+    },
+    loseKind(kind: number, until: number): void {
+      lostUntil.set(kind, until);
+    },
+    losesKind: (kind: number, now: number): boolean => lostUntil.size > 0 && (lostUntil.get(kind) ?? 0) > now,
+    /** when a frame that leaves now and would take `delay` arrives */
+    arrival(from: number, to: number, now: number, delay: number, inOrder: boolean): Arrival {
+      const link = from * count + to;
+      const laggard = (slowUntil[from] as number) > now ? from : to;
+      const straight = now + delay + ((slowUntil[laggard] as number) > now ? (slow[laggard] as number) : 0);
+      const open = clogged[link] as number;
+      const before = last[link] as number;
+      const at = Math.max(straight, open, inOrder ? before : 0);
+      last[link] = inOrder ? at : Math.max(at, before);
+      return { at, clogged: open > straight, overtakes: at < before };
     },
   };
 };
+
+export interface Arrival {
+  /** virtual microseconds */
+  readonly at: number;
+  /** held up by a clog */
+  readonly clogged: boolean;
+  /** arrives before one that left earlier */
+  readonly overtakes: boolean;
+}

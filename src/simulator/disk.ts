@@ -29,10 +29,17 @@ export interface Disk {
   failNext(code: Extract<StoreErrorCode, "full" | "io">): void;
   /** One record of many turns bad. False when there is none. */
   damage(): boolean;
+  /** Keeps a copy of what is durable now, in place of an earlier one. */
+  backUp(): void;
+  readonly hasBackup: boolean;
+  /** Puts the copy in place of everything; the power must be cut. */
+  restoreBackup(): void;
   /** What a power cut at this moment could not take away. */
   durable(key: Uint8Array): Uint8Array | undefined;
   /** records */
   readonly size: number;
+  /** groups of writes that power cuts took away: under way, or done and not synced */
+  readonly torn: number;
 }
 
 interface Group {
@@ -85,6 +92,15 @@ const createMedium = () => {
     values,
     bad,
     durable: (key: string): Uint8Array | undefined => (undo.has(key) ? undo.get(key) : values.get(key)),
+    /** what a power cut would leave */
+    image(): ReadonlyMap<string, Uint8Array> {
+      const image = new Map(values);
+      for (const [key, value] of undo) {
+        if (value === undefined) image.delete(key);
+        else image.set(key, value);
+      }
+      return image;
+    },
     apply(group: Group, synced: boolean): void {
       for (const change of group.changes) put(change, !synced);
       if (!synced) return void unsynced.push(group);
@@ -118,6 +134,8 @@ export const createDisk = (options: DiskOptions): Disk => {
   let underWay: Group[] = [];
   let life = 0;
   let failure: "full" | "io" | undefined;
+  let backup: ReadonlyMap<string, Uint8Array> | undefined;
+  let torn = 0;
 
   const read = (key: string): Uint8Array | undefined => {
     if (medium.bad.has(key)) throw new StoreError("corrupt", "a record's checksum does not match");
@@ -186,6 +204,7 @@ export const createDisk = (options: DiskOptions): Disk => {
       const pending = [...medium.rollBack(), ...underWay];
       underWay = [];
       const kept = random.int(pending.length + 1);
+      torn += pending.length - kept;
       for (const group of pending.slice(0, kept)) medium.apply(group, true);
       // a torn group at the edge is dropped whole: its checksum shows it
     },
@@ -204,7 +223,21 @@ export const createDisk = (options: DiskOptions): Disk => {
       medium.bad.add(random.pick(keys));
       return true;
     },
+    backUp() {
+      backup = medium.image();
+    },
+    get hasBackup() {
+      return backup !== undefined;
+    },
+    restoreBackup() {
+      if (backup === undefined) return;
+      medium.clear();
+      for (const [key, value] of backup) medium.values.set(key, value);
+    },
     durable: (key) => medium.durable(textOf(key)),
+    get torn() {
+      return torn;
+    },
     get size() {
       return medium.values.size;
     },

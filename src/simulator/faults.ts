@@ -1,170 +1,165 @@
 /** What goes wrong in a universe, and when: drawn from the seed, one fault after the other, until everything is healed. */
+import { createCuts } from "./cuts.ts";
 import type { SimulatedNode } from "./node.ts";
 import type { Links } from "./links.ts";
 import type { FaultKind, Plan } from "./plan.ts";
-import type { Random } from "./random.ts";
+import { createRandom, type Random } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
 
 export interface FaultWorld {
+  readonly seed: bigint;
   readonly plan: Plan;
   readonly schedule: Schedule;
   readonly links: Links;
   /** all endpoints, in order */
   readonly nodes: readonly SimulatedNode[];
-  /** a disk was lost or damaged */
+  /** a disk was lost, damaged or set back */
   readonly harmed: (node: SimulatedNode) => void;
+  /** which of the faults happen, by their number; all when absent */
+  readonly keep?: readonly number[] | undefined;
+  readonly happens?: (fault: Fault) => void;
+}
+
+export interface Fault {
+  /** 0, 1, 2, … in the order in which they are drawn */
+  readonly number: number;
+  readonly kind: FaultKind;
+  /** virtual microseconds */
+  readonly at: number;
 }
 
 export interface Faults {
   /** from now on, until `stop` */
   start(): void;
   stop(): void;
-  /** how often each kind happened */
-  readonly counts: ReadonlyMap<FaultKind, number>;
-}
-
-export interface FaultStreams {
-  readonly crash: Random;
-  readonly partition: Random;
-  readonly storage: Random;
-  readonly clock: Random;
+  /** those that happened */
+  readonly happened: readonly Fault[];
 }
 
 const second = 1_000_000;
 
 /** The primary of the highest view that an honest node is in. */
-const primaryOf = (world: FaultWorld): SimulatedNode | undefined => {
-  const views = world.nodes.flatMap(({ honest, assembly }) =>
+const primaryOf = ({ nodes, plan }: FaultWorld): SimulatedNode | undefined => {
+  const views = nodes.flatMap(({ honest, assembly }) =>
     honest && assembly !== undefined ? [assembly.engine.replica.describe().view] : [],
   );
-  return world.nodes[Math.max(0, ...views) % world.plan.n];
+  return nodes[Math.max(0, ...views) % plan.n];
 };
 
-/** Shapes of broken networks; each begins with whole links. */
-const createPartitions = (world: FaultWorld, random: Random) => {
-  const { links, nodes, schedule } = world;
-  const both = (a: number, b: number): void => {
-    links.setCut(a, b, true);
-    links.setCut(b, a, true);
-  };
-  const between = (inside: ReadonlySet<number>): void => {
-    for (const a of nodes) for (const b of nodes) if (inside.has(a.endpoint) && !inside.has(b.endpoint)) both(a.endpoint, b.endpoint);
-  };
-  const isolate = (node: SimulatedNode | undefined): void => {
-    if (node !== undefined) between(new Set([node.endpoint]));
+/** False where there was nothing to break. */
+type Act = (random: Random) => boolean | void;
+
+/** Faults of disks that count with the liars: only validators that the plan calls frail have them. */
+const createLosses = ({ plan, nodes, harmed }: FaultWorld): Pick<Record<FaultKind, Act>, "lost-disk" | "damaged-disk" | "old-backup"> => {
+  const frail = (random: Random): SimulatedNode | undefined => {
+    const candidates = nodes.filter(({ endpoint }) => plan.frail.includes(endpoint));
+    return candidates.length === 0 ? undefined : random.pick(candidates);
   };
   return {
-    split(): void {
-      links.heal();
-      between(new Set(nodes.filter(() => random.chance(0.5)).map(({ endpoint }) => endpoint)));
+    "lost-disk"(random) {
+      const node = random.chance(0.3) ? frail(random) : undefined;
+      if (node === undefined) return false;
+      harmed(node);
+      node.wipe();
+      return true;
     },
-    isolate,
-    /** one direction only: towards a node or away from it, or a single link */
-    oneWay(): void {
-      const one = random.pick(nodes).endpoint;
-      const shape = random.int(3);
-      const others = shape === 2 ? [random.pick(nodes)] : nodes;
-      for (const { endpoint } of others)
-        if (endpoint !== one) links.setCut(shape === 0 ? one : endpoint, shape === 0 ? endpoint : one, true);
+    "damaged-disk"(random) {
+      const node = frail(random);
+      if (node?.disk.damage() !== true) return false;
+      harmed(node);
+      return true;
     },
-    /** each sees its neighbours only */
-    ring(): void {
-      links.heal();
-      const order = random.shuffled(nodes.map(({ endpoint }) => endpoint));
-      for (const [i, a] of order.entries())
-        for (const [j, b] of order.entries()) {
-          const apart = Math.abs(i - j);
-          if (i < j && apart > 1 && apart < order.length - 1) both(a, b);
-        }
-    },
-    /** two sides that share one member */
-    bridge(): void {
-      links.heal();
-      const order = random.shuffled(nodes.map(({ endpoint }) => endpoint));
-      const middle = order.length >>> 1;
-      for (const a of order.slice(0, middle)) for (const b of order.slice(middle + 1)) both(a, b);
-    },
-    clog(): void {
-      links.clog(random.pick(nodes).endpoint, random.pick(nodes).endpoint, schedule.now + random.exponential(second));
-    },
-    /** cuts one node after the other, and mends them in another order */
-    swizzle(): void {
-      const chosen = nodes.filter(() => random.chance(0.5));
-      let at = 0;
-      for (const node of random.shuffled(chosen)) schedule.after((at += random.exponential(second / 5)), () => isolate(node));
-      schedule.after(at + random.exponential(second), () => links.heal());
+    "old-backup"(random) {
+      const node = frail(random);
+      if (node === undefined) return false;
+      if (!node.disk.hasBackup) {
+        node.disk.backUp();
+        return false;
+      }
+      harmed(node);
+      node.crash(true);
+      node.disk.restoreBackup();
+      return true;
     },
   };
 };
 
-/** Faults that are not running yet. */
-export const createFaults = (world: FaultWorld, streams: FaultStreams): Faults => {
+const createActs = (world: FaultWorld, later: (microseconds: number, run: () => void) => void): Readonly<Record<FaultKind, Act>> => {
   const { plan, schedule, links, nodes } = world;
-  const { crash, storage, clock } = streams;
-  const partitions = createPartitions(world, streams.partition);
-  const counts = new Map<FaultKind, number>();
+  const cuts = createCuts({ links, nodes, schedule, later, pace: plan.faultEveryUs });
+  return {
+    ...createLosses(world),
+    crash: (random) => random.pick(nodes).crash(random.chance(0.5)),
+    "crash-primary": (random) => primaryOf(world)?.crash(random.chance(0.5)),
+    "power-cut-in-turn": (random) => random.pick(nodes).process?.cutPowerAfter(random.int(30)),
+    "crash-all"(random) {
+      if (!random.chance(0.2)) return false;
+      for (const node of nodes) node.crash(true);
+      return true;
+    },
+    split: cuts.split,
+    "isolate-one": (random) => cuts.isolate(random.pick(nodes)),
+    "isolate-primary": () => cuts.isolate(primaryOf(world)),
+    "one-way": cuts.oneWay,
+    ring: cuts.ring,
+    bridge: cuts.bridge,
+    clog: cuts.clog,
+    swizzle: cuts.swizzle,
+    flap: cuts.flap,
+    "lost-kind": cuts.loseKind,
+    "slow-node": cuts.slow,
+    heal: () => links.heal(),
+    "failing-sync": (random) => random.pick(nodes).disk.failNext("io"),
+    "full-disk": (random) => random.pick(nodes).disk.failNext("full"),
+    "wall-clock"(random) {
+      // most are a little off; one in ten is far out
+      const spread = plan.parameters.maxClockDriftMs * (random.chance(0.1) ? 20 : 0.2);
+      random.pick(nodes).clock.wallOffsetMs = random.between(-spread, spread);
+    },
+    drift(random) {
+      random.pick(nodes).clock.rate = random.pick([0.5, 0.9, 1, 1.1, 2]);
+    },
+    stall(random) {
+      const mean = Math.min(1, plan.faultEveryUs / (0.1 * second)) * random.pick([0.05, 0.5, 5]) * second;
+      random.pick(nodes).process?.stallUntil(schedule.now + random.exponential(mean));
+    },
+  };
+};
+
+/**
+ * Faults that are not running yet. Each draws what it needs from a stream of its own, so that one can be left out and the others stay what they were.
+ *
+ * @param times when and of which kind
+ */
+export const createFaults = (world: FaultWorld, times: Random): Faults => {
+  const { plan, schedule, keep } = world;
+  const acts = createActs(world, (microseconds, run) => void schedule.after(microseconds, () => active && run()));
+  const kept = keep === undefined ? undefined : new Set(keep);
+  const happened: Fault[] = [];
   let active = false;
 
-  const frail = (): SimulatedNode | undefined => {
-    const candidates = nodes.filter(({ endpoint }) => plan.frail.includes(endpoint));
-    return candidates.length === 0 ? undefined : storage.pick(candidates);
-  };
-  const acts: Readonly<Record<FaultKind, () => void>> = {
-    crash: () => crash.pick(nodes).crash(crash.chance(0.5)),
-    "crash-primary": () => primaryOf(world)?.crash(crash.chance(0.5)),
-    "power-cut-in-turn": () => crash.pick(nodes).process?.cutPowerAfter(crash.int(30)),
-    "crash-all": () => {
-      if (crash.chance(0.2)) for (const node of nodes) node.crash(true);
-    },
-    split: partitions.split,
-    "isolate-one": () => partitions.isolate(streams.partition.pick(nodes)),
-    "isolate-primary": () => partitions.isolate(primaryOf(world)),
-    "one-way": partitions.oneWay,
-    ring: partitions.ring,
-    bridge: partitions.bridge,
-    clog: partitions.clog,
-    swizzle: partitions.swizzle,
-    heal: () => links.heal(),
-    "failing-sync": () => storage.pick(nodes).disk.failNext("io"),
-    "full-disk": () => storage.pick(nodes).disk.failNext("full"),
-    "lost-disk": () => {
-      const node = storage.chance(0.3) ? frail() : undefined;
-      if (node === undefined) return;
-      world.harmed(node);
-      node.wipe();
-    },
-    "damaged-disk": () => {
-      const node = frail();
-      if (node?.disk.damage() === true) world.harmed(node);
-    },
-    "wall-clock": () => {
-      // most are a little off; one in ten is far out
-      const spread = plan.parameters.maxClockDriftMs * (clock.chance(0.1) ? 20 : 0.2);
-      clock.pick(nodes).clock.wallOffsetMs = clock.between(-spread, spread);
-    },
-    drift: () => {
-      clock.pick(nodes).clock.rate = clock.pick([0.5, 0.9, 1, 1.1, 2]);
-    },
-    stall: () => clock.pick(nodes).process?.stallUntil(schedule.now + clock.exponential(clock.pick([0.05, 0.5, 5]) * second)),
-  };
-
-  const next = (): void => {
-    schedule.after(crash.exponential(plan.faultEveryUs), () => {
+  const next = (number: number): void => {
+    schedule.after(times.exponential(plan.faultEveryUs), () => {
       if (!active) return;
-      const kind = crash.pick(plan.faults);
-      counts.set(kind, (counts.get(kind) ?? 0) + 1);
-      acts[kind]();
-      next();
+      const kind = times.pick(plan.faults);
+      if (kept?.has(number) !== false) {
+        const fault = { number, kind, at: schedule.now };
+        if (acts[kind](createRandom(world.seed, `fault ${number}`)) !== false) {
+          happened.push(fault);
+          world.happens?.(fault);
+        }
+      }
+      next(number + 1);
     });
   };
   return {
     start() {
       active = true;
-      if (plan.faults.length > 0) next();
+      if (plan.faults.length > 0) next(0);
     },
     stop() {
       active = false;
     },
-    counts,
+    happened,
   };
 };

@@ -56,8 +56,16 @@ export interface Links {
   heal(): void;
   /** nothing arrives over this link before then, and then all at once */
   clog(from: number, to: number, untilUs: number): void;
+  /** every frame from or to this endpoint takes so much longer until then */
+  slow(endpoint: number, byUs: number, untilUs: number): void;
+  /** consensus frames with this first byte are lost until then */
+  loseKind(kind: number, untilUs: number): void;
   readonly delivered: number;
+  /** frames that links did something to */
+  readonly troubles: Readonly<Record<LinkTrouble, number>>;
 }
+
+export type LinkTrouble = "lost" | "duplicated" | "replayed" | "overtaken" | "clogged" | "cut" | "gossip-lost";
 
 interface Past {
   readonly from: number;
@@ -77,10 +85,10 @@ export const createLinks = (options: LinksOptions, initial: LinkQuality): Links 
   const byPeer = new Map<PeerName, Endpoint[]>();
   for (const endpoint of endpoints) byPeer.set(endpoint.peer, [...(byPeer.get(endpoint.peer) ?? []), endpoint]);
   const history: Past[] = [];
+  const troubles: Record<LinkTrouble, number> = { lost: 0, duplicated: 0, replayed: 0, overtaken: 0, clogged: 0, cut: 0, "gossip-lost": 0 };
   let quality = initial;
   let delivered = 0;
-  const linkOf = (from: Endpoint, to: Endpoint): number => from.number * count + to.number;
-  const isCut = (from: Endpoint, to: Endpoint): boolean => cables.cut[linkOf(from, to)] === 1;
+  const isCut = (from: Endpoint, to: Endpoint): boolean => cables.cut[from.number * count + to.number] === 1;
 
   /* ---------------------------------------------------------------- who is up for whom */
 
@@ -121,22 +129,36 @@ export const createLinks = (options: LinksOptions, initial: LinkQuality): Links 
     });
   };
   const delay = (): number => quality.minDelayUs + latency.exponential(quality.meanDelayUs);
+  const hasTrouble = (trouble: LinkTrouble, chance: number): boolean => {
+    if (chance === 0 || !loss.chance(chance)) return false;
+    troubles[trouble] += 1;
+    return true;
+  };
+  /** @returns when a frame that leaves now arrives */
+  const travel = (from: Endpoint, to: Endpoint, inOrder: boolean): number => {
+    const { at, clogged, overtakes } = cables.arrival(from.number, to.number, schedule.now, delay(), inOrder);
+    if (clogged) troubles.clogged += 1;
+    if (overtakes) troubles.overtaken += 1;
+    return at;
+  };
+  const isLost = (from: Endpoint, to: Endpoint, channel: Channel, frame: Uint8Array): boolean => {
+    if (isCut(from, to)) troubles.cut += 1;
+    else if (channel === "consensus" && cables.losesKind(frame[0] as number, schedule.now)) troubles.lost += 1;
+    else return hasTrouble("lost", quality.loss);
+    return true;
+  };
   const transmit = (from: Endpoint, to: Endpoint, channel: Channel, frame: Uint8Array): void => {
-    if (isCut(from, to) || (quality.loss > 0 && loss.chance(quality.loss))) return;
-    if (options.filter?.(from.number, to.number, channel, frame) === false) return;
+    if (isLost(from, to, channel, frame) || options.filter?.(from.number, to.number, channel, frame) === false) return;
     const sentAt = schedule.now;
-    const once = (): void => {
-      const at = cables.arrival(linkOf(from, to), sentAt + delay(), quality.inOrder);
-      schedule.at(at, () => arrive(from, to, channel, frame, sentAt));
-    };
+    const once = (): void => void schedule.at(travel(from, to, quality.inOrder), () => arrive(from, to, channel, frame, sentAt));
     once();
-    if (quality.duplicate > 0 && loss.chance(quality.duplicate)) once();
+    if (hasTrouble("duplicated", quality.duplicate)) once();
     if (quality.replay > 0) replay({ from: from.number, to: to.number, channel, frame });
   };
   const replay = (past: Past): void => {
     if (history.length < HISTORY) history.push(past);
     else history[loss.int(HISTORY)] = past;
-    if (!loss.chance(quality.replay)) return;
+    if (!hasTrouble("replayed", quality.replay)) return;
     const old = loss.pick(history);
     const [from, to] = [endpoints[old.from] as Endpoint, endpoints[old.to] as Endpoint];
     schedule.after(delay(), () => arrive(from, to, old.channel, old.frame, schedule.now));
@@ -155,10 +177,10 @@ export const createLinks = (options: LinksOptions, initial: LinkQuality): Links 
   const gossip = (from: Endpoint, data: Uint8Array): void => {
     for (const to of endpoints) {
       if (to.peer === from.peer || to.seen.has(data) || !from.up.has(to.peer) || isCut(from, to)) continue;
-      if (quality.gossipLoss > 0 && loss.chance(quality.gossipLoss)) continue;
+      if (hasTrouble("gossip-lost", quality.gossipLoss)) continue;
       if (options.filter?.(from.number, to.number, "gossip", data) === false) continue;
       const sentAt = schedule.now;
-      schedule.at(cables.arrival(linkOf(from, to), sentAt + delay(), false), () => arriveGossip(from, to, data, sentAt));
+      schedule.at(travel(from, to, false), () => arriveGossip(from, to, data, sentAt));
     }
   };
   const arriveGossip = (from: Endpoint, to: Endpoint, data: Uint8Array, sentAt: number): void => {
@@ -239,13 +261,13 @@ export const createLinks = (options: LinksOptions, initial: LinkQuality): Links 
     },
     isCut: (from, to) => cables.cut[from * count + to] === 1,
     heal() {
-      cables.cut.fill(0);
-      cables.clogged.fill(0);
+      cables.heal();
       noticeAll();
     },
-    clog(from, to, untilUs) {
-      cables.clogged[from * count + to] = untilUs;
-    },
+    clog: (from, to, untilUs) => cables.clog(from * count + to, untilUs),
+    slow: cables.slow,
+    loseKind: cables.loseKind,
+    troubles,
     get delivered() {
       return delivered;
     },

@@ -55,7 +55,7 @@ export interface NodeWatch {
   readonly died: (node: SimulatedNode, why: DeathReason) => void;
 }
 
-export type DeathReason = "power-cut" | "store-failed" | "data-damaged" | "halted";
+export type DeathReason = "power-cut" | "power-cut-in-turn" | "store-failed" | "data-damaged";
 
 /** What makes a node lie: a wrapper around its network. */
 export type Disguise = (network: Network, clock: Clock, self: ReplicaIndex) => Network;
@@ -217,7 +217,7 @@ export const createSimulatedNode = (universe: Universe, init: NodeInit): Simulat
       life += 1;
       const own = createProcess({
         schedule,
-        powerCut: () => die("power-cut", true),
+        powerCut: () => die("power-cut-in-turn", true),
         threw: (error) => watch.threw(node, error),
         ran: () => undefined,
       });

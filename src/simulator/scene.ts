@@ -8,12 +8,13 @@ import type { VerificationPool } from "../signing/pool.ts";
 import type { Violate, Violation } from "./judges/violation.ts";
 import { type LinksOptions } from "./links.ts";
 import { createRealNotary, createTokenNotary, type Notary } from "./notary.ts";
-import { type Disguise, type SimulatedNode } from "./node.ts";
+import { type DeathReason, type Disguise, type SimulatedNode } from "./node.ts";
 import type { Plan } from "./plan.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { createStreams, type Random } from "./random.ts";
 import { createSchedule, type Schedule } from "./schedule.ts";
 import { createTrace, type Trace } from "./trace.ts";
+import type { Transcript } from "./transcript.ts";
 
 export interface WorldOptions {
   readonly seed: bigint;
@@ -27,6 +28,10 @@ export interface WorldOptions {
   /** validators that run twice; the second copies have the endpoints from n on */
   readonly twins?: readonly number[];
   readonly filter?: LinksOptions["filter"];
+  /** which of the faults happen, by their number; all when absent */
+  readonly keep?: readonly number[];
+  /** where what happens is written down */
+  readonly transcript?: Transcript;
 }
 
 export interface DisguiseKit {
@@ -77,6 +82,8 @@ export interface Scene {
   /** their disks were lost or damaged: no promise of theirs is judged any more */
   readonly harmed: Set<SimulatedNode>;
   readonly gone: Set<SimulatedNode>;
+  /** how often nodes died, by reason */
+  readonly deaths: Map<DeathReason, number>;
   violation: Violation | undefined;
   promised: boolean;
   steps: number;
@@ -101,6 +108,7 @@ export const createScene = (options: WorldOptions): Scene => {
     nodes: [],
     harmed: new Set(),
     gone: new Set(),
+    deaths: new Map(),
     violation: undefined,
     promised: false,
     steps: 0,
@@ -111,6 +119,7 @@ export const violateIn =
   (scene: Scene): Violate =>
   (invariant, detail) => {
     scene.violation ??= { invariant, detail };
+    scene.options.transcript?.note(scene.schedule.now, `${invariant} is broken: ${detail}`);
   };
 
 /** Obeys the protocol, and its deeds are judged. */

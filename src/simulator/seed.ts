@@ -1,5 +1,6 @@
 /** One seed's run as plain data: asked for, answered, and sent between threads. */
 import type { Violation } from "./judges/violation.ts";
+import type { Reduction } from "./reduction.ts";
 import { scenarios, type ScenarioName } from "./scenarios.ts";
 import { runUniverse, type UniverseOptions, type UniverseReport } from "./universe.ts";
 
@@ -12,6 +13,7 @@ export interface SeedRequest {
   /** events after which a run ends; every run has a verdict on safety, a run that was cut short none on liveness */
   readonly maxSteps?: number;
   readonly scenario: ScenarioName;
+  readonly reduction?: Reduction;
   /** run twice: another trace hash is a violation of `determinism` */
   readonly twice?: boolean;
 }
@@ -26,7 +28,7 @@ export interface SeedResult {
   readonly ordered: number;
   readonly traceHash: string;
   readonly violation: Violation | undefined;
-  /** how often each kind of fault happened */
+  /** how often each kind of fault happened, those of links and disks included */
   readonly faults: Readonly<Record<string, number>>;
   /** how often honest nodes refused something, by reason */
   readonly reasons: Readonly<Record<string, number>>;
@@ -35,11 +37,12 @@ export interface SeedResult {
 }
 
 /** What a request asks of its universe. */
-const universeOf = ({ scenario, seed, nodes, faults, maxSteps }: SeedRequest): UniverseOptions => ({
+export const universeOf = ({ scenario, seed, nodes, faults, maxSteps, reduction }: SeedRequest): UniverseOptions => ({
   seed,
   ...(nodes === undefined ? {} : { nodes }),
   ...(faults === undefined ? {} : { faults }),
   ...(maxSteps === undefined ? {} : { maxSteps }),
+  ...(reduction === undefined ? {} : { reduction }),
   ...(scenarios[scenario].options(seed) as Partial<UniverseOptions>),
 });
 
@@ -66,7 +69,7 @@ export const runSeed = async (request: SeedRequest): Promise<SeedResult> => {
     ordered,
     traceHash,
     violation,
-    faults: Object.fromEntries(report.faults),
+    faults: report.troubles,
     reasons: Object.fromEntries(report.reasons),
     proofs: proofsOf(report),
   };

@@ -40,12 +40,13 @@ export interface Simulation {
 const seedMask = (1n << 64n) - 1n;
 
 const requestsOf = function* (options: SimulateOptions): Generator<SeedRequest> {
-  const { seed, runs, twiceEvery, scenario = "swarm", nodes, faults, maxSteps } = options;
+  const { seed, runs, twiceEvery, scenario = "swarm", nodes, faults, maxSteps, reduction } = options;
   const asked = {
     scenario,
     ...(nodes === undefined ? {} : { nodes }),
     ...(faults === undefined ? {} : { faults }),
     ...(maxSteps === undefined ? {} : { maxSteps }),
+    ...(reduction === undefined ? {} : { reduction }),
   };
   for (let run = 0; run < runs; run += 1) {
     const twice = twiceEvery !== undefined && run % twiceEvery === 0;

@@ -5,13 +5,15 @@ import type { RejectionReason } from "../protocol/rejections.ts";
 import { arithmeticOf } from "./judges/arithmetic.ts";
 import type { Violation } from "./judges/violation.ts";
 import type { SimulatedNode } from "./node.ts";
-import { drawPlan, type FaultKind, type Plan, type PlanWishes } from "./plan.ts";
+import type { Fault } from "./faults.ts";
+import { drawPlan, type Plan, type PlanWishes } from "./plan.ts";
 import { createStreams } from "./random.ts";
+import { reducePlan, type Reduction } from "./reduction.ts";
 import type { WorldOptions } from "./scene.ts";
 import type { TwinsScript } from "./twins.ts";
 import { createWorld, type World } from "./world.ts";
 
-export interface UniverseOptions extends PlanWishes, Pick<WorldOptions, "disguiseOf" | "realSignatures"> {
+export interface UniverseOptions extends PlanWishes, Pick<WorldOptions, "disguiseOf" | "realSignatures" | "transcript"> {
   readonly seed: bigint;
   /** events after which the run ends without a verdict on liveness */
   readonly maxSteps?: number;
@@ -19,6 +21,8 @@ export interface UniverseOptions extends PlanWishes, Pick<WorldOptions, "disguis
   readonly twins?: TwinsScript;
   /** changes what was drawn */
   readonly adjust?: (plan: Plan) => Plan;
+  /** what is left out of it */
+  readonly reduction?: Reduction;
   /** called once before anything runs: faults at times of its own, more to judge */
   readonly stage?: (world: World) => Staged;
 }
@@ -52,7 +56,9 @@ export interface UniverseReport {
   readonly recoveryMs: number | undefined;
   readonly virtualMs: number;
   readonly reasons: ReadonlyMap<RejectionReason, number>;
-  readonly faults: ReadonlyMap<FaultKind, number>;
+  readonly faults: readonly Fault[];
+  /** how often each kind of fault happened, those of links and disks included */
+  readonly troubles: Readonly<Record<string, number>>;
   /** kinds of proof by culprit */
   readonly accused: ReadonlyMap<number, ReadonlySet<string>>;
 }
@@ -194,15 +200,25 @@ const runWorld = async (world: World, options: UniverseOptions): Promise<number 
   return recoveryMs;
 };
 
+const troublesOf = ({ links, faults, nodes, deaths }: World): Record<string, number> => {
+  const counts: Record<string, number> = { ...links.troubles, ...Object.fromEntries(deaths) };
+  // these only set a trap: what counts is who died in it
+  const traps = new Set<string>(["power-cut-in-turn"]);
+  for (const { kind } of faults.happened) if (!traps.has(kind)) counts[kind] = (counts[kind] ?? 0) + 1;
+  counts["torn-write"] = nodes.reduce((sum, { disk }) => sum + disk.torn, 0);
+  return counts;
+};
+
 /** Runs one seed's universe to its end, or to the first violation. */
 export const runUniverse = async (options: UniverseOptions): Promise<UniverseReport> => {
   const drawn = drawPlan(createStreams(options.seed)("config"), options);
-  const plan = options.adjust?.(drawn) ?? drawn;
-  const { twins, ...rest } = options;
+  const { twins, reduction = {}, ...rest } = options;
+  const plan = reducePlan(options.adjust?.(drawn) ?? drawn, reduction);
   const world = createWorld({
     disguiseOf: disguisesOf(plan, twins?.twins ?? []),
     ...rest,
     ...(twins === undefined ? {} : { twins: twins.twins, filter: twins.filter }),
+    ...(reduction.keep === undefined ? {} : { keep: reduction.keep }),
     plan,
     maxSteps: options.maxSteps ?? DEFAULT_STEPS,
   });
@@ -224,7 +240,8 @@ export const runUniverse = async (options: UniverseOptions): Promise<UniverseRep
     recoveryMs,
     virtualMs: schedule.now / 1000,
     reasons: court.reasons,
-    faults: faults.counts,
+    faults: faults.happened,
+    troubles: troublesOf(world),
     accused: court.accused,
   };
 };

@@ -1,4 +1,5 @@
 /** A universe: nodes, links, clients, faults and judges out of one seed, and the loop that moves its time. */
+import type { Effect } from "../consensus/effect.ts";
 import type { PeerName, ReplicaIndex } from "../protocol/ids.ts";
 import { type Committee } from "../protocol/committee.ts";
 import { genesisLogHash } from "../wire/digests.ts";
@@ -14,6 +15,7 @@ import type { Plan } from "./plan.ts";
 import type { createStreams } from "./random.ts";
 import type { Schedule } from "./schedule.ts";
 import { type Trace } from "./trace.ts";
+import type { Transcript } from "./transcript.ts";
 import { createWorkload, type Workload } from "./workload.ts";
 
 import { createPools, createScene, isInnocent, isJudged, type Scene, violateIn, type DisguiseKit, type WorldOptions } from "./scene.ts";
@@ -33,6 +35,7 @@ export interface World {
   readonly streams: ReturnType<typeof createStreams>;
   readonly violation: Violation | undefined;
   readonly steps: number;
+  readonly deaths: ReadonlyMap<DeathReason, number>;
   /** nodes that died restart by themselves unless they are in here */
   readonly gone: Set<SimulatedNode>;
   violate(invariant: string, detail: string): void;
@@ -72,7 +75,10 @@ const createSceneLinks = (scene: Scene, court: Court): Links => {
       if (channel !== "sync" && node !== undefined && isJudged(scene, node) && !scene.harmed.has(node))
         court.words.said(node.index, node.disk, frame);
     },
-    delivered: (from, to, frame) => trace.note(schedule.now, from * 64 + to, frame.length * 256 + (frame.at(-1) ?? 0)),
+    delivered(from, to, frame) {
+      trace.note(schedule.now, from * 64 + to, frame.length * 256 + (frame.at(-1) ?? 0));
+      options.transcript?.delivered(schedule.now, from, to, frame);
+    },
     blamed(endpoint, peer, reason) {
       const node = nodes[endpoint];
       const blamed = committee.validators.findIndex((each) => each.peer === peer);
@@ -87,22 +93,38 @@ const createSceneLinks = (scene: Scene, court: Court): Links => {
 /** A node that died comes back, as an operator or a supervisor would bring it. */
 const bringBack = (scene: Scene, node: SimulatedNode, why: DeathReason): void => {
   scene.trace.noteText(why);
+  scene.deaths.set(why, (scene.deaths.get(why) ?? 0) + 1);
+  scene.options.transcript?.note(scene.schedule.now, `#${node.endpoint} dies: ${why}`);
   if (why === "data-damaged") {
     if (!scene.harmed.has(node)) return violateIn(scene)("recovery", `#${node.index} finds its data damaged, and nobody damaged it`);
     scene.schedule.after(1, () => node.wipe());
   }
-  scene.schedule.after(scene.streams("crash").exponential(scene.plan.downUs), () => scene.gone.has(node) || node.start());
+  scene.schedule.after(scene.streams("restarts").exponential(scene.plan.downUs), () => scene.gone.has(node) || node.start());
+};
+
+/** What an outsider would want to know of a step. */
+const noteEffects = (transcript: Transcript, now: number, endpoint: number, effects: readonly Effect[]): void => {
+  for (const effect of effects) {
+    if (effect.type === "execute")
+      transcript.note(now, `#${endpoint} orders sequence ${effect.certificate.sequence}, ${effect.certificate.digest.slice(0, 8)}`);
+    else if (effect.type === "save" && effect.record.type === "entered-view")
+      transcript.note(now, `#${endpoint} enters view ${effect.record.newView.message.view}`);
+    else if (effect.type === "evidence") transcript.note(now, `#${endpoint} proves ${effect.evidence.kind} of #${effect.evidence.culprit}`);
+  }
 };
 
 const watchNodes = (scene: Scene, court: Court): NodeWatch => {
   const { trace, schedule } = scene;
+  const { transcript } = scene.options;
   return {
     stepped(node, input, effects, replica) {
       trace.note(schedule.now, node.endpoint, input.type.length * 65_536 + effects.length);
+      if (transcript !== undefined) noteEffects(transcript, schedule.now, node.endpoint, effects);
       if (isJudged(scene, node)) court.stepped(node, input, effects, replica);
     },
     started(node, data) {
       trace.note(schedule.now, node.endpoint, data.restored.executed);
+      transcript?.note(schedule.now, `#${node.endpoint} starts, executed ${data.restored.executed}`);
       if (isJudged(scene, node)) court.started(node, data);
     },
     halted: (node, reason) => trace.noteText(`${node.index} ${reason}`),
@@ -183,9 +205,19 @@ export const createWorld = (options: WorldOptions): World => {
     isHonest: (node) => isJudged(scene, node),
     nodes: () => nodes.filter((node) => node.assembly !== undefined && !gone.has(node)),
   });
+  const { seed, keep } = options;
   const faults = createFaults(
-    { plan, schedule, links, nodes, harmed: (node) => scene.harmed.add(node) },
-    { crash: streams("crash"), partition: streams("partition"), storage: streams("storage"), clock: streams("clock") },
+    {
+      seed,
+      plan,
+      schedule,
+      links,
+      nodes,
+      keep,
+      harmed: (node) => scene.harmed.add(node),
+      happens: (fault) => options.transcript?.fault(fault),
+    },
+    streams("faults"),
   );
   return {
     plan,
@@ -206,6 +238,7 @@ export const createWorld = (options: WorldOptions): World => {
       return scene.steps;
     },
     gone,
+    deaths: scene.deaths,
     violate: violateIn(scene),
     run: (untilUs, done) => runScene(scene, court, untilUs, done),
   };

@@ -16,6 +16,8 @@ export type Verdict =
 export interface Workshop {
   /** @throws PatternError */
   judge(mutant: Mutant, killer?: Killer): Verdict;
+  /** What a command of byz prints with this mutant. @throws PatternError */
+  run(mutant: Mutant, words: readonly string[]): string;
   /** the sources as they are */
   judgeUnchanged(killer: Killer): Verdict;
   close(): void;
@@ -91,25 +93,28 @@ const runTests = (folder: string, tests: string): Verdict => {
 /** Takes about a second and as much disk as the sources; `close` removes it. */
 export const createWorkshop = (): Workshop => {
   const folder = mkdtempSync(join(tmpdir(), "byz-mutants-"));
-  for (const name of ["src", "docs", "vitest.config.ts", "package.json"]) cpSync(join(top, name), join(folder, name), { recursive: true });
+  for (const name of ["src", "bin", "docs", "vitest.config.ts", "package.json"])
+    cpSync(join(top, name), join(folder, name), { recursive: true });
   cpSync(join(top, "test"), join(folder, "test"), {
     recursive: true,
     filter: (source) => !left.has(source.slice(join(top, "test").length + 1)),
   });
   symlinkSync(join(top, "node_modules"), join(folder, "node_modules"));
   const judgeUnchanged = (killer: Killer): Verdict => ("seeds" in killer ? runSeeds(folder, killer.seeds) : runTests(folder, killer.tests));
+  const withPlanted = <T>(mutant: Mutant, then: () => T): T => {
+    const path = join(folder, "src", mutant.file);
+    const source = readFileSync(path, "utf8");
+    writeFileSync(path, plant(mutant, source));
+    try {
+      return then();
+    } finally {
+      writeFileSync(path, source);
+    }
+  };
   return {
     judgeUnchanged,
-    judge(mutant, killer = mutant.killer) {
-      const path = join(folder, "src", mutant.file);
-      const source = readFileSync(path, "utf8");
-      writeFileSync(path, plant(mutant, source));
-      try {
-        return judgeUnchanged(killer);
-      } finally {
-        writeFileSync(path, source);
-      }
-    },
+    judge: (mutant, killer = mutant.killer) => withPlanted(mutant, () => judgeUnchanged(killer)),
+    run: (mutant, words) => withPlanted(mutant, () => runNode(folder, ["bin/byz.js", ...words]).stdout),
     close: () => rmSync(folder, { recursive: true, force: true }),
   };
 };

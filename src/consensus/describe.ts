@@ -89,3 +89,31 @@ export const describe = (state: State): ReplicaSummary => {
     peers: peersOf(state),
   };
 };
+
+/** Entries in each container that grows with what arrives. */
+export interface ReplicaSizes {
+  readonly slots: number;
+  readonly checkpointVotes: number;
+  readonly ownCheckpoints: number;
+  readonly executedDigests: number;
+  readonly inFlight: number;
+  readonly recent: number;
+  readonly viewChanges: number;
+  readonly early: number;
+}
+
+/** Reads only; a few nanoseconds for each validator. */
+export const sizesOf = (state: State): ReplicaSizes => {
+  let early = 0;
+  for (const kept of state.early.values()) early += kept.length;
+  return {
+    slots: state.slots.size,
+    checkpointVotes: state.checkpointVotes.size,
+    ownCheckpoints: state.ownCheckpoints.size,
+    executedDigests: state.executedDigests.size,
+    inFlight: state.inFlight.size,
+    recent: state.recent.size,
+    viewChanges: state.viewChanges.size,
+    early,
+  };
+};

@@ -12,7 +12,7 @@ import type { Request, Status } from "../protocol/messages.ts";
 import { handleBlocks, handleReachable, handleStatus } from "./catch-up.ts";
 import { handleCheckpoint, handleStableCheckpoint } from "./checkpoints.ts";
 import type { ReplicaConfig, Restored } from "./config.ts";
-import { describe, type ReplicaSummary } from "./describe.ts";
+import { describe, sizesOf, type ReplicaSizes, type ReplicaSummary } from "./describe.ts";
 import { takeEarly } from "./early.ts";
 import type { Effect } from "./effect.ts";
 import { handleExecuted } from "./execution.ts";
@@ -46,6 +46,8 @@ export interface Replica {
   status(): Status;
   /** for people and metrics */
   describe(): ReplicaSummary;
+  /** how many entries its containers have; each is bounded */
+  sizes(): ReplicaSizes;
   /** a message of this slot could still matter: worth verifying its signature */
   isTimely(slot: SlotName): boolean;
   /** this very proposal is known here */
@@ -75,6 +77,7 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
     oldestRequest: () => state.pool.oldest()?.request,
     status: () => statusOf(state),
     describe: () => describe(state),
+    sizes: () => sizesOf(state),
     isTimely: ({ epoch, view, sequence }) => epoch === config.committee.epoch && view >= state.view && inWindow(state, sequence),
     knowsProposal: (slot) => knowsProposal(state, slot),
     hasBatch: (slot) =>

@@ -1,5 +1,6 @@
 /** A universe: nodes, links, clients, faults and judges out of one seed, and the loop that moves its time. */
 import type { Effect } from "../consensus/effect.ts";
+import { culpritsOf } from "../protocol/evidence.ts";
 import type { PeerName, ReplicaIndex } from "../protocol/ids.ts";
 import { type Committee } from "../protocol/committee.ts";
 import { genesisLogHash } from "../wire/digests.ts";
@@ -109,7 +110,8 @@ const noteEffects = (transcript: Transcript, now: number, endpoint: number, effe
       transcript.note(now, `#${endpoint} orders sequence ${effect.certificate.sequence}, ${effect.certificate.digest.slice(0, 8)}`);
     else if (effect.type === "save" && effect.record.type === "entered-view")
       transcript.note(now, `#${endpoint} enters view ${effect.record.newView.message.view}`);
-    else if (effect.type === "evidence") transcript.note(now, `#${endpoint} proves ${effect.evidence.kind} of #${effect.evidence.culprit}`);
+    else if (effect.type === "evidence")
+      transcript.note(now, `#${endpoint} proves ${effect.evidence.kind} of #${culpritsOf(effect.evidence).join(", #")}`);
   }
 };
 

@@ -12,10 +12,10 @@ import type { Parameters } from "../../protocol/limits.ts";
 import type { RejectionReason } from "../../protocol/rejections.ts";
 import type { Notary } from "../notary.ts";
 import type { SimulatedNode } from "../node.ts";
-import { arithmeticOf } from "./arithmetic.ts";
 import { createCertificateJudge, type CertificateJudge } from "./certificates.ts";
 import { type ClientJudge, createClientJudge } from "./clients.ts";
 import { createHistoryJudge, type HistoryJudge } from "./history.ts";
+import { createStepsJudge } from "./steps.ts";
 import { createWordsJudge, type WordsJudge } from "./words.ts";
 import type { Violate } from "./violation.ts";
 
@@ -47,11 +47,6 @@ export interface CourtOptions {
   readonly violate: Violate;
 }
 
-/** messages of views not entered yet that one sender may have kept for it */
-const EARLY_PER_SENDER = 256;
-/** steps of one node between two looks at its size */
-const LOOK_EVERY = 64;
-
 const isFork = ({ first, second, newView }: ConflictingCommits, certificates: CertificateJudge): boolean =>
   first.sequence === second.sequence &&
   first.digest !== second.digest &&
@@ -82,14 +77,13 @@ const isProof = (evidence: Evidence, certificates: CertificateJudge): boolean =>
 
 export const createCourt = (options: CourtOptions): Court => {
   const { committee, parameters, settings, violate, isHonest } = options;
-  const { n } = arithmeticOf(committee.validators.length);
   const certificates = createCertificateJudge(committee, options.genesisHash, options.notary, options.emptyDigest);
   const words = createWordsJudge(certificates, violate);
   const history = createHistoryJudge({ ...options, certificates, committed: words.committed });
   const clients = createClientJudge(history, violate);
   const reasons = new Map<RejectionReason, number>();
   const accused = new Map<number, Set<Evidence["kind"]>>();
-  const looks = new Map<number, { steps: number; view: number; life: number }>();
+  const steps = createStepsJudge({ n: committee.validators.length, parameters, settings, violate });
 
   const judgeEvidence = (node: number, evidence: Evidence): void => {
     const { kind } = evidence;
@@ -129,24 +123,6 @@ export const createCourt = (options: CourtOptions): Court => {
     }
   };
 
-  /** Sizes, and a view that never goes back within a life. */
-  const look = (node: SimulatedNode, replica: Replica): void => {
-    const seen = looks.get(node.endpoint) ?? { steps: 0, view: 0, life: 0 };
-    looks.set(node.endpoint, seen);
-    if (seen.life !== node.life) Object.assign(seen, { life: node.life, view: 0 });
-    seen.steps += 1;
-    if (seen.steps % LOOK_EVERY !== 0) return;
-    const { view, earlyMessages, pool, committed, windowTop, heldBatchBytes } = replica.describe();
-    if (view < seen.view) violate("monotone-view", `#${node.index} goes from view ${seen.view} to ${view}`);
-    seen.view = view;
-    const most = settings.heldBatchBytes + 2 * parameters.maxBatchBytes * n + 1024 * 1024;
-    if (earlyMessages > EARLY_PER_SENDER * n) violate("bounded-state", `#${node.index} keeps ${earlyMessages} early messages`);
-    if (pool.requests > settings.poolRequests) violate("bounded-state", `#${node.index} keeps ${pool.requests} requests`);
-    if (heldBatchBytes > most) violate("bounded-state", `#${node.index} holds ${heldBatchBytes} bytes of batches`);
-    if (windowTop - committed > 4 * parameters.checkpointInterval)
-      violate("bounded-state", `#${node.index} has a window of ${windowTop - committed}`);
-  };
-
   return {
     history,
     words,
@@ -157,10 +133,10 @@ export const createCourt = (options: CourtOptions): Court => {
         history.executed(node.index, input.sequence, input.stateRoot, input.logHash, answers);
       }
       for (const effect of effects) judgeEffect(node.index, effect);
-      look(node, replica);
+      steps.stepped(node, input, effects, replica);
     },
     started(node, data) {
-      const { executed, logHash, prepared } = data.restored;
+      const { executed, logHash, prepared, newView } = data.restored;
       history.restarted(node.index, executed, logHash);
       // what it executed and perhaps answered, and died before it could be seen
       for (let sequence = history.executedUpTo + 1; sequence <= executed; sequence += 1) {
@@ -169,6 +145,10 @@ export const createCourt = (options: CourtOptions): Court => {
         if (header !== undefined) history.executed(node.index, sequence, header.stateRoot, header.logHash, answers);
       }
       for (const { certificate } of prepared) words.prepared(node.index, certificate);
+      if (newView !== undefined) {
+        words.entered(node.index, newView);
+        if (data.restored.active) steps.restored(node, newView.message.view);
+      }
     },
     blamed(node, peer, reason) {
       if (isHonest(peer)) violate("detection-soundness", `#${node} counts "${reason}" against #${peer}, who is honest`);

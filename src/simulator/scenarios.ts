@@ -12,6 +12,9 @@ export interface Scenario {
 /** A few requests: a script is over after the first views. */
 const few = (plan: Plan): Plan => ({ ...plan, safetyUs: 150_000, clients: 1, thinkUs: 30_000 });
 
+/** Long enough for a side without the primary to change its view. */
+const undisturbed = (plan: Plan): Plan => ({ ...plan, safetyUs: 5_000_000, clients: 4, thinkUs: 30_000 });
+
 export const scenarios = {
   swarm: { summary: "everything is drawn from the seed: size, faults, liars and their rates", options: () => ({}) },
   brief: { summary: "as swarm, at ten times the pace: many seeds in little time", options: () => ({ brief: true }) },
@@ -24,8 +27,11 @@ export const scenarios = {
     options: (seed) => ({ calm: true, brief: true, faults: 0, nodes: 4, twins: twinsScript(seed), adjust: few }),
   },
   fork: {
-    summary: "two of four validators run twice, more than can be borne: the judges have to see the fork",
-    options: () => ({ calm: true, faults: 0, nodes: 4, twins: forkScript() }),
+    summary: "f + 1 validators run twice, more than can be borne: must end in a violation that names them",
+    options(seed) {
+      const twins = forkScript(seed);
+      return { calm: true, brief: true, faults: 0, nodes: twins.nodes, twins, adjust: undisturbed };
+    },
   },
 } as const satisfies Readonly<Record<string, Scenario>>;
 

@@ -117,8 +117,8 @@ export const createScene = (options: WorldOptions): Scene => {
 
 export const violateIn =
   (scene: Scene): Violate =>
-  (invariant, detail) => {
-    scene.violation ??= { invariant, detail };
+  (invariant, detail, culprits) => {
+    scene.violation ??= { invariant, detail, ...(culprits === undefined ? {} : { culprits }) };
     scene.options.transcript?.note(scene.schedule.now, `${invariant} is broken: ${detail}`);
   };
 

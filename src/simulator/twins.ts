@@ -71,9 +71,51 @@ export const twinsScript = (number: bigint): TwinsScript => {
   return scripted(NODES, [twin], blocks);
 };
 
-/** Two twins of four, one more than can be borne, each copy with one honest validator: both sides have a quorum. */
-export const forkScript = (): TwinsScript => {
-  const sides = [0, 0, 0, 1, 1, 1];
-  const always = Array.from({ length: 1000 }, () => sides);
-  return scripted(NODES, [0, 1], always);
+/** Who is in the first half of all ways to divide so many in two equal halves: bit patterns. */
+const halves = (members: number): readonly number[] =>
+  Array.from({ length: 2 ** members }, (_, pattern) => pattern).filter((pattern) => {
+    let ones = 0;
+    for (let rest = pattern; rest > 0; rest >>>= 1) ones += rest & 1;
+    return ones === members / 2;
+  });
+
+interface Fork {
+  readonly nodes: number;
+  readonly twins: readonly number[];
+  /** honest validators on the first side */
+  readonly first: readonly number[];
+}
+
+/** f + 1 twins, of four or of seven, with one half of the others each: both sides have a quorum. */
+const forks: readonly Fork[] = [4, 7].flatMap((nodes) => {
+  const everybody = Array.from({ length: nodes }, (_, index) => index);
+  const honest = nodes - Math.floor((nodes - 1) / 3) - 1;
+  const choices = Array.from({ length: 2 ** nodes }, (_, pattern) => everybody.filter((index) => ((pattern >>> index) & 1) === 0));
+  return choices
+    .filter((chosen) => chosen.length === honest)
+    .flatMap((chosen) =>
+      halves(honest).map((pattern) => ({
+        nodes,
+        twins: everybody.filter((index) => !chosen.includes(index)),
+        first: chosen.filter((_, place) => ((pattern >>> place) & 1) === 1),
+      })),
+    );
+});
+
+/** How many different scripts `forkScript` knows. */
+export const forkScripts = forks.length;
+
+/** The script with this number, modulo their count: more twins than can be borne, and two sides that never hear each other. */
+export const forkScript = (number: bigint): TwinsScript => {
+  const { nodes, twins, first } = forks[Number(number % BigInt(forks.length))] as Fork;
+  const isFirst = (endpoint: number): boolean => endpoint < nodes && (twins.includes(endpoint) || first.includes(endpoint));
+  let lifted = false;
+  return {
+    nodes,
+    twins,
+    filter: (from, to) => lifted || isFirst(from) === isFirst(to),
+    lift: () => {
+      lifted = true;
+    },
+  };
 };

@@ -78,7 +78,7 @@ const isProof = (evidence: Evidence, certificates: CertificateJudge): boolean =>
 export const createCourt = (options: CourtOptions): Court => {
   const { committee, parameters, settings, violate, isHonest } = options;
   const certificates = createCertificateJudge(committee, options.genesisHash, options.notary, options.emptyDigest);
-  const words = createWordsJudge(certificates, violate);
+  const words = createWordsJudge(committee.validators.length, certificates, violate);
   const history = createHistoryJudge({ ...options, certificates, committed: words.committed });
   const clients = createClientJudge(history, violate);
   const reasons = new Map<RejectionReason, number>();

@@ -9,6 +9,7 @@ import type { Digest } from "../../protocol/ids.ts";
 import type { Batch, CommitCertificate, Request } from "../../protocol/messages.ts";
 import type { Notary } from "../notary.ts";
 import type { CertificateJudge } from "./certificates.ts";
+import { named, whoCommittedBoth } from "./forensics.ts";
 import { createKeyValueModel, type KeyValueModel } from "./model.ts";
 import type { Violate } from "./violation.ts";
 
@@ -56,20 +57,12 @@ export interface HistoryOptions {
   readonly certificates: CertificateJudge;
   readonly genesisLogHash: Digest;
   readonly violate: Violate;
-  /** an ordered digest and the view whose quorum committed it */
-  readonly committed: (view: number, sequence: number, digest: Digest) => void;
+  /** what an honest node ordered */
+  readonly committed: (certificate: CommitCertificate) => void;
 }
 
 const chain = (previous: Digest, digest: Digest): Digest => hash("sha256", Buffer.from(previous + digest, "hex"), "hex") as Digest;
 const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.from(a.buffer, a.byteOffset, a.length).equals(b);
-
-/** Who signed both of two certificates that can not both be: no honest validator did. */
-const culprits = (first: CommitCertificate | undefined, second: CommitCertificate): string => {
-  if (first === undefined || first.view !== second.view) return "";
-  const signed = new Set(first.commits.map(({ replica }) => replica as number));
-  const both = second.commits.flatMap(({ replica }) => (signed.has(replica) ? [`#${replica}`] : []));
-  return `; both are signed by ${both.join(" and ")}`;
-};
 
 /** Batches without requests do not move it. */
 const timeAfter = (block: Block | undefined, { requests, timestamp }: Batch): number =>
@@ -151,19 +144,19 @@ export const createHistoryJudge = ({ notary, certificates, genesisLogHash, viola
 
   return {
     ordered(node, certificate, batch) {
-      const { sequence, digest, view } = certificate;
+      const { sequence, digest } = certificate;
       if (!certificates.committed(certificate)) violate("certificates", `#${node} runs sequence ${sequence} on a bad certificate`);
       const last = orderedUpTo.get(node) ?? 0;
       if (sequence !== last + 1) violate("total-order", `#${node} runs sequence ${sequence} after ${last}`);
       orderedUpTo.set(node, sequence);
+      // a view that started without it convicts more than the fork itself does
+      committed(certificate);
       const known = blocks[sequence];
       if (known === undefined) first(certificate, batch);
-      else if (known.digest !== digest)
-        violate(
-          "agreement",
-          `#${node} runs ${digest} at sequence ${sequence}, others ran ${known.digest}${culprits(known.certificate, certificate)}`,
-        );
-      committed(view, sequence, digest);
+      else if (known.digest !== digest) {
+        const culprits = whoCommittedBoth(known.certificate, certificate);
+        violate("agreement", `#${node} runs ${digest} at sequence ${sequence}, others ran ${known.digest}${named(culprits)}`, culprits);
+      }
     },
     executed(node, sequence, stateRoot, logHash, answers) {
       const block = blocks[sequence];

@@ -3,12 +3,21 @@
  * prepared is carried, what committed is kept.
  */
 import { decodeAccepted, decodeBlockHeader, decodeViewRecord, keys } from "../../node/records.ts";
-import type { Digest } from "../../protocol/ids.ts";
-import type { NewView, PreparedCertificate, SignedNewView, ViewChange, Vote, Checkpoint, Signed } from "../../protocol/messages.ts";
+import type {
+  CommitCertificate,
+  NewView,
+  PreparedCertificate,
+  SignedNewView,
+  ViewChange,
+  Vote,
+  Checkpoint,
+  Signed,
+} from "../../protocol/messages.ts";
 import { decodeCheckpointCertificate, decodePreparedCertificate } from "../../wire/certificates.ts";
 import { decodeConsensusFrame } from "../../wire/frames.ts";
 import type { Disk } from "../disk.ts";
 import type { Carried, CertificateJudge } from "./certificates.ts";
+import { named, whoForgot, whoPreparedBoth } from "./forensics.ts";
 import type { Violate } from "./violation.ts";
 
 export interface WordsJudge {
@@ -18,8 +27,8 @@ export interface WordsJudge {
   prepared(node: number, certificate: PreparedCertificate): void;
   /** an honest node enters this view */
   entered(node: number, newView: SignedNewView): void;
-  /** an honest node holds this committed, by a quorum of this view */
-  committed(view: number, sequence: number, digest: Digest): void;
+  /** an honest node orders what this committed */
+  committed(certificate: CommitCertificate): void;
   readonly viewChanges: number;
   readonly newViews: number;
 }
@@ -34,6 +43,7 @@ interface Speaker {
 
 interface AcceptedNewView extends Carried {
   readonly view: number;
+  readonly message: NewView;
 }
 
 /** What lies on a disk does not change: each record is decoded once. */
@@ -98,17 +108,12 @@ const isCheckpointDurable = (disk: Disk, message: Checkpoint): boolean => {
   return header.stateRoot === message.stateRoot && header.logHash === message.logHash;
 };
 
-/** The primary signed both, and so did some others: more than can be honest. */
-const signersOfBoth = (first: PreparedCertificate, second: PreparedCertificate): string => {
-  const signed = new Set(first.prepares.map(({ replica }) => replica));
-  const both = second.prepares.flatMap(({ replica }) => (signed.has(replica) ? [`#${replica}`] : []));
-  return ["the primary", ...both].join(" and ");
-};
-
-export const createWordsJudge = (certificates: CertificateJudge, violate: Violate): WordsJudge => {
+/** @param n validators */
+export const createWordsJudge = (n: number, certificates: CertificateJudge, violate: Violate): WordsJudge => {
   const speakers = new Map<number, Speaker>();
   const preparedAt = new Map<string, PreparedCertificate>();
-  const committedDigests = new Map<number, { readonly view: number; readonly digest: Digest }>();
+  /** by sequence, the certificate of the lowest view */
+  const commits = new Map<number, CommitCertificate>();
   const newViews = new Map<string, AcceptedNewView>();
   let viewChanges = 0;
 
@@ -153,18 +158,21 @@ export const createWordsJudge = (certificates: CertificateJudge, violate: Violat
       violate("certificates", `#${node} asks for view ${message.view} with a bad certificate`);
   };
 
-  const judgeLock = (newView: AcceptedNewView, view: number, sequence: number, digest: Digest): void => {
+  const judgeLock = (newView: AcceptedNewView, certificate: CommitCertificate): void => {
+    const { view, sequence, digest } = certificate;
     if (view >= newView.view || sequence <= newView.base || newView.digests.get(sequence) === digest) return;
-    violate("commit-lock", `sequence ${sequence} committed in view ${view}, and view ${newView.view} starts without it`);
+    const culprits = whoForgot(certificate, newView.message, n);
+    const what = `sequence ${sequence} committed in view ${view}, and view ${newView.view} starts without it`;
+    violate("commit-lock", `${what}${named(culprits)}`, culprits);
   };
   const accept = (node: number, message: NewView): void => {
     const key = `${message.view}/${message.proposals.map(({ sequence, digest }) => `${sequence}:${digest}`).join()}`;
     if (newViews.has(key)) return;
     const carried = certificates.carried(message);
     if (carried === undefined) return violate("new-view-is-implied", `#${node} takes a NEW-VIEW ${message.view} that does not follow`);
-    const accepted = { view: message.view as number, ...carried };
+    const accepted = { view: message.view as number, message, ...carried };
     newViews.set(key, accepted);
-    for (const [sequence, { view, digest }] of committedDigests) judgeLock(accepted, view, sequence, digest);
+    for (const certificate of commits.values()) judgeLock(accepted, certificate);
   };
 
   const judge: WordsJudge = {
@@ -201,20 +209,20 @@ export const createWordsJudge = (certificates: CertificateJudge, violate: Violat
       const place = `${view}/${sequence}`;
       const known = preparedAt.get(place);
       if (known === undefined) preparedAt.set(place, certificate);
-      else if (known.digest !== digest)
-        violate(
-          "prepared-uniqueness",
-          `two digests prepared in view ${view} at ${sequence}; both are signed by ${signersOfBoth(known, certificate)}`,
-        );
+      else if (known.digest !== digest) {
+        const culprits = whoPreparedBoth(known, certificate, n);
+        violate("prepared-uniqueness", `two digests prepared in view ${view} at ${sequence}${named(culprits)}`, culprits);
+      }
     },
     entered(node, newView) {
       if (!certificates.newView(newView)) violate("certificates", `#${node} enters view ${newView.message.view} on a bad NEW-VIEW`);
       accept(node, newView.message);
     },
-    committed(view, sequence, digest) {
-      const known = committedDigests.get(sequence);
-      if (known === undefined || view < known.view) committedDigests.set(sequence, { view, digest });
-      for (const newView of newViews.values()) judgeLock(newView, view, sequence, digest);
+    committed(certificate) {
+      const { sequence, view } = certificate;
+      const known = commits.get(sequence);
+      if (known === undefined || view < known.view) commits.set(sequence, certificate);
+      for (const newView of newViews.values()) judgeLock(newView, certificate);
     },
     get viewChanges() {
       return viewChanges;

@@ -132,7 +132,7 @@ const drawCulprits = (random: Random, n: number, f: number, wishes: PlanWishes):
   const left = calm ? 0 : Math.max(0, f - liars.length);
   const drawn = liars.map(() => Array.from({ length: random.chance(0.7) ? 1 : 2 }, () => random.pick(behaviourNames)));
   const named = behaviour === undefined ? drawn : liars.map(() => [behaviour]);
-  return { liars, behaviours: named, frail: order.slice(liars.length, liars.length + random.int(left + 1)) };
+  return { liars, behaviours: named, frail: order.slice(liars.length, liars.length + (random.chance(0.7) ? left : random.int(left + 1))) };
 };
 
 /** What takes ten seconds otherwise, in half a one: the windows are as many, and as much goes wrong in each. */

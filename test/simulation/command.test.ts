@@ -28,7 +28,7 @@ describe("byz simulate", () => {
   });
 
   it("ends with 1 and the command that runs a violation again", async () => {
-    const { status, out } = await run("--seed", "5", "--scenario", "fork");
+    const { status, out } = await run("--seed", "5", "--scenario", "fork", "--no-shrink");
     expect(status).toBe(1);
     expect(out).toContain("seed 5 breaks ");
     expect(out).toContain("again: byz simulate --seed 5 --scenario fork");

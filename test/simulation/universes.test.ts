@@ -4,7 +4,7 @@ import { behaviourNames } from "../../src/adversaries/behaviours.ts";
 import type { ScenarioName } from "../../src/simulator/scenarios.ts";
 import type { Plan } from "../../src/simulator/plan.ts";
 import { simulate } from "../../src/simulator/simulate.ts";
-import { partitionsOf, twinsScript, twinsScripts } from "../../src/simulator/twins.ts";
+import { forkScript, forkScripts, partitionsOf, twinsScript, twinsScripts } from "../../src/simulator/twins.ts";
 import { runUniverse } from "../../src/simulator/universe.ts";
 
 describe("a universe", () => {
@@ -106,10 +106,15 @@ describe("twins", () => {
     }
   });
 
-  it("of two validators among four fork, and the judges see it and name them", async () => {
-    const { violations } = await simulate({ seed: 5n, runs: 1, scenario: "fork" });
-    expect(violations).toHaveLength(1);
-    expect(violations[0]?.invariant).toMatch(/^(agreement|prepared-uniqueness)$/);
-    expect(violations[0]?.detail).toMatch(/both are signed by the primary and #1/);
+  it("of more than f validators fork, and what honest nodes hold convicts each of them and nobody else", async () => {
+    // four validators and seven; a fork within a view, and over two
+    for (const seed of [0n, 1n, 3n, 40n, 150n]) {
+      const { violations } = await simulate({ seed, runs: 1, scenario: "fork" });
+      expect(violations.map(({ invariant }) => invariant)).toEqual([
+        expect.stringMatching(/^(agreement|prepared-uniqueness|commit-lock)$/),
+      ]);
+      expect(violations[0]?.culprits).toEqual(forkScript(seed).twins);
+    }
+    expect(forkScripts).toBe(6 * 2 + 35 * 6);
   });
 });

@@ -6,7 +6,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Duplex } from "node:stream";
+import { type Duplex, pipeline, Readable } from "node:stream";
 import type { NodeService } from "../node/service.ts";
 import { type BodyReader, createBodyReader, discardRest } from "./body.ts";
 import { trackConnections } from "./connections.ts";
@@ -21,6 +21,7 @@ import { eventRoutes, eventStreamType, watchRoutes } from "./routes-events.ts";
 import { keyValueRoutes } from "./routes-kv.ts";
 import { ledgerRoutes } from "./routes-ledger.ts";
 import { nodeRoutes } from "./routes-node.ts";
+import { backupRoutes } from "./routes-backup.ts";
 import { evidenceRoutes } from "./routes-evidence.ts";
 import { partitionRoutes } from "./routes-partitions.ts";
 import { sharedRoutes } from "./routes-shared.ts";
@@ -93,6 +94,7 @@ const ownRoutes = (service: NodeService, keyValue: KeyValueCodec | undefined): r
   ...nodeRoutes(service),
   ...partitionRoutes(service),
   ...evidenceRoutes(service),
+  ...backupRoutes(service),
   ...sharedRoutes(service),
   ...eventRoutes(service),
 ];
@@ -139,18 +141,29 @@ interface Sending {
   readonly streams: Streams;
 }
 
+/** a client that takes nothing of a long answer for so long is let go */
+const stuckMs = 60_000;
+
+/** As fast as they are taken. What goes wrong on the way breaks the connection off, so that nobody takes a part for the whole. */
+const sendParts = (outgoing: ServerResponse, parts: AsyncIterable<Uint8Array>): void => {
+  outgoing.setTimeout(stuckMs, () => outgoing.destroy());
+  pipeline(Readable.from(parts, { objectMode: false }), outgoing, () => undefined);
+};
+
 const send = (outgoing: ServerResponse, answer: Answer, { closing, withBody, streams }: Sending): void => {
-  const { body, feed } = answer;
+  const { body, feed, parts } = answer;
+  const open = feed !== undefined || parts !== undefined;
   outgoing.writeHead(answer.status, {
     ...answer.headers,
-    ...(feed === undefined ? { "content-length": typeof body === "string" ? Buffer.byteLength(body) : body.length } : {}),
+    ...(!open ? { "content-length": typeof body === "string" ? Buffer.byteLength(body) : body.length } : {}),
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
-    ...(closing || feed !== undefined ? { connection: "close" } : {}),
+    ...(closing || open ? { connection: "close" } : {}),
   });
   if (!withBody) outgoing.end();
-  else if (feed === undefined) outgoing.end(body);
-  else streams.serve(outgoing, feed);
+  else if (feed !== undefined) streams.serve(outgoing, feed);
+  else if (parts !== undefined) sendParts(outgoing, parts);
+  else outgoing.end(body);
 };
 
 interface Handling {

@@ -71,6 +71,8 @@ export interface Answer {
   readonly body: string | Uint8Array;
   /** a stream of server-sent events that follows the body */
   readonly feed?: EventFeed;
+  /** bytes that follow the body, as fast as the client takes them */
+  readonly parts?: AsyncIterable<Uint8Array>;
 }
 
 export const jsonAnswer = (body: unknown, headers: Readonly<Record<string, string>> = {}, status = 200): Answer => ({

@@ -1,4 +1,5 @@
 /** Every command, in the order and groups of `byz --help`. */
+import { backupCommand, restoreCommand, verifyCommand } from "./backup.ts";
 import { benchCommand } from "./bench.ts";
 import { blocksCommand } from "./blocks.ts";
 import type { CommandFactory } from "./command.ts";
@@ -35,6 +36,7 @@ export const commands: readonly CommandFactory[] = [
   ...grouped("The ledger:", [putCommand, getCommand, delCommand, listCommand, txnCommand, watchCommand, proveCommand, blocksCommand]),
   ...grouped("Documents writable on both sides of a partition:", [sharedCommand]),
   ...grouped("What a node knows:", [statusCommand, explainCommand, validatorsCommand, peersCommand, partitionsCommand, evidenceCommand]),
+  ...grouped("Data:", [backupCommand, restoreCommand, verifyCommand]),
   ...grouped("Trouble:", [doctorCommand, debugCommand]),
   ...grouped("Try:", [testnetCommand, benchCommand, simulateCommand]),
 ];

@@ -57,6 +57,8 @@ const complaintByName: Readonly<Record<string, Omit<Complaint, "message" | "hint
   StoreError: { code: "invalid_data", exitCode: exitCodes.invalid },
   RecordError: { code: "invalid_data", exitCode: exitCodes.invalid },
   LedgerError: { code: "invalid_data", exitCode: exitCodes.invalid },
+  BackupError: { code: "invalid_backup", exitCode: exitCodes.invalid },
+  VerificationError: { code: "verification_failed", hint: "use another backup", exitCode: exitCodes.unverified },
   NodeError: { code: "invalid_home", exitCode: exitCodes.invalid },
 };
 

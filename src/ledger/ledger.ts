@@ -72,6 +72,8 @@ export type Lookup = { readonly status: "new" } | Exclude<Outcome, { readonly st
 
 export interface LedgerPosition extends CheckpointRoots {
   readonly timeMs: number;
+  /** over every answer ever given; part of the state */
+  readonly answersHash: Digest;
 }
 
 export interface Ledger extends LedgerReader {
@@ -186,7 +188,13 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
 
   return {
     ...createLedgerReader({ store, records, state, checkpoints, written: () => writtenUpTo, assertWorking }),
-    position: () => ({ sequence: head.sequence, stateRoot: head.stateRoot, logHash: head.logHash, timeMs: clock.timeMs }),
+    position: () => ({
+      sequence: head.sequence,
+      stateRoot: head.stateRoot,
+      logHash: head.logHash,
+      timeMs: clock.timeMs,
+      answersHash: clock.answersHash,
+    }),
     execute: (batch) => {
       assertWorking();
       if (batch.sequence !== head.sequence + 1)

@@ -80,6 +80,12 @@ export interface LedgerReader {
    * @throws LedgerError `unknown-checkpoint`, also when it is released meanwhile; StoreError
    */
   snapshot(checkpoint: Sequence): AsyncIterable<SnapshotChunk>;
+  /**
+   * The state as of the last batch, or of a checkpoint: every page against the one above it, every entry against its leaf; the top page makes the root.
+   * Yields for each entry whether it is right. Reads the whole state; memory: the page cache.
+   * @throws LedgerError `unknown-checkpoint`; StoreError `corrupt` when a page is missing or wrong
+   */
+  check(checkpoint?: Sequence): Generator<boolean>;
 }
 
 interface ReaderParts {
@@ -159,6 +165,10 @@ export const createLedgerReader = ({ store, records, state, checkpoints, written
       return (async function* () {
         for await (const { key, value } of items) yield { key: keyToBytes(key.slice(stateKeys.applicationPrefix.length)), value };
       })();
+    },
+    check: (checkpoint) => {
+      assertWorking();
+      return checkpoint === undefined ? state.check() : viewAt(checkpoint).check(digestToRaw(checkpoints.find(checkpoint).stateRoot));
     },
     snapshot: (checkpoint) => {
       assertWorking();

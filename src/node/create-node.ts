@@ -11,6 +11,7 @@ import type { PeerName } from "../protocol/ids.ts";
 import type { StoreError } from "../storage/port.ts";
 import { createWorkerPool, type WorkerPool } from "../signing/worker-pool.ts";
 import { createAnchorReads } from "./anchor-reads.ts";
+import { createBackups } from "./backup.ts";
 import { assembleNode, type Assembly } from "./assemble.ts";
 import { createTestControls, disguiseOf } from "./cheating.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -160,6 +161,7 @@ const offer = (
     observable: observation.observable({ replica: engine.replica, network, pool, counters, clock, logSwitch, service: () => service }),
     reads: createReads(data.ledger, stable),
     presence: engine.presence,
+    backup: createBackups(data.store, genesis, clock.wall),
     shared: sharing.documents,
     anchors: createAnchorReads(data.ledger, stable),
     ...createTestControls({ genesis, network, disguise, logger }),

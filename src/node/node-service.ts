@@ -34,6 +34,7 @@ export interface NodeServiceOptions {
   readonly standing: Standing;
   readonly reads: Reads;
   readonly presence: Pick<Presence, "linked" | "episodes">;
+  readonly backup: NodeService["backup"];
   readonly evidence: Pick<EvidenceStore, "list" | "get">;
   readonly shared: NodeService["shared"];
   readonly anchors: NodeService["anchors"];
@@ -117,6 +118,7 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
         replica.describe().passive ? Promise.resolve({ ok: false, reason: "behind" }) : options.shared.edit(name, changes),
     },
     anchors: options.anchors,
+    backup: options.backup,
     evidence: (page) => options.evidence.list(page).map((record) => evidenceReport(committee, record)),
     evidenceOf(id) {
       const record = options.evidence.get(id);

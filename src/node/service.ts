@@ -265,6 +265,8 @@ export interface NodeService extends Observable {
   evidence(page: EvidencePage): readonly EvidenceReport[];
   /** undefined when this node keeps none of that name */
   evidenceOf(id: Digest): EvidenceReport | undefined;
+  /** The file that `byz restore` reads, as the data is when the first part is taken; one at a time. */
+  backup(): Outcome<AsyncIterable<Uint8Array>>;
   /** Replaces the cut of this node's links; without peers it is healed. Refused unless the genesis says `"testnet": true`. */
   cut(cut: Cut): Outcome<Cut>;
   /** Cheats in this way from now on, or obeys (`honest`). Refused unless the genesis says `"testnet": true`. */

@@ -131,6 +131,8 @@ export interface FakeService extends NodeService {
   readonly received: Uint8Array[];
   readonly cuts: Cut[];
   readonly behaviours: string[];
+  /** what `/v1/backup` sends */
+  backupParts: () => AsyncIterable<Uint8Array>;
   /** what `/v1/watch` reads: the changes of each sequence from 1 on; those up to `pruned` are no longer kept */
   readonly history: PlacedChange[][];
   pruned: number;
@@ -273,6 +275,14 @@ export const createFakeService = (): FakeService => {
       operations: () => Promise.resolve([]),
     },
     partitions: () => [partitionReport],
+    backup: () => {
+      if (service.refuseWith !== undefined) return failed(service.refuseWith);
+      return done(service.backupParts());
+    },
+    backupParts: async function* () {
+      yield text.encode("byz-backup/1\n");
+      yield text.encode("rest");
+    },
     evidence: ({ after, limit }) => (after === undefined ? [evidenceReport].slice(0, limit) : []),
     evidenceOf: (id) => (id === evidenceReport.id ? evidenceReport : undefined),
     cut(cut) {

@@ -54,7 +54,18 @@ beforeAll(async () => {
 });
 
 /** tried on their own, below */
-const apart = ["start", "prove verify", "evidence show", "evidence verify", "shared watch", "testnet up", "testnet demo", "testnet down"];
+const apart = [
+  "start",
+  "prove verify",
+  "restore",
+  "verify",
+  "evidence show",
+  "evidence verify",
+  "shared watch",
+  "testnet up",
+  "testnet demo",
+  "testnet down",
+];
 const changing = ["add", "kill", "pause", "resume", "restart"].map((name) => `testnet ${name}`);
 
 describe("on a network", () => {

@@ -6,7 +6,7 @@
  */
 import { StoreError } from "../../storage/port.ts";
 import type { Records } from "../records.ts";
-import { hashBytes, hashKey } from "./hashing.ts";
+import { hashBytes, hashKey, isLeafOf } from "./hashing.ts";
 import type { RawHash } from "./hashing.ts";
 import { decodeStateRecord, modifiedBy, pageRecordKey, readPage, stateRecordKey, undoRecordKey } from "./layout.ts";
 import type { Page } from "./page.ts";
@@ -27,6 +27,8 @@ export interface CheckpointView {
   prove(key: string): StateProof;
   /** every entry, in the order of SHA-256(key): neighbours in the tree follow one another */
   items(root: RawHash): Generator<StateItem>;
+  /** of every leaf, whether the entry under its key is the one that it was made of; its page was found right on the way there */
+  check(root: RawHash): Generator<boolean>;
 }
 
 /**
@@ -66,7 +68,10 @@ export const createCheckpointView = (records: Pick<Records, "get">, checkpoint: 
       return { siblings, present: false, other: { keyHash: hashKey(end.key), valueHash: hashBytes(valueAt(end.key)) } };
     },
     items: function* (root) {
-      for (const key of walkLeaves(page, root)) yield { key, value: valueAt(key) };
+      for (const { key } of walkLeaves(page, root)) yield { key, value: valueAt(key) };
+    },
+    check: function* (root) {
+      for (const { key, hash } of walkLeaves(page, root)) yield isLeafOf(hash, key, get(key));
     },
   };
 };

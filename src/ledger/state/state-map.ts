@@ -9,7 +9,7 @@ import { StoreError } from "../../storage/port.ts";
 import type { StoreOperation } from "../../storage/port.ts";
 import type { ValueHead } from "../application.ts";
 import type { Records } from "../records.ts";
-import { emptyHash, hashBytes, hashKey, leafHash } from "./hashing.ts";
+import { emptyHash, hashBytes, hashKey, isLeafOf, leafHash } from "./hashing.ts";
 import type { RawHash } from "./hashing.ts";
 import {
   changedKeysKey,
@@ -25,7 +25,7 @@ import {
 import type { StateEntry } from "./layout.ts";
 import { createPages } from "./pages.ts";
 import { hashPage } from "./page.ts";
-import { updateTree } from "./tree.ts";
+import { updateTree, walkLeaves } from "./tree.ts";
 import type { LeafChange } from "./tree.ts";
 
 /** reads remembered within a batch, for a write that follows: entries */
@@ -52,6 +52,8 @@ export interface StateMap {
   writeTree(sequence: number, checkpoint: number | undefined, pages: boolean): StoreOperation[];
   /** Brings the tree up to date with the entries in the store under `keys`, which `writeTree` gave for `sequence`. */
   catchUp(sequence: number, keys: readonly string[]): void;
+  /** of every leaf of the current tree, whether the entry under its key is the one that it was made of; its page was found right on the way there */
+  check(): Generator<boolean>;
   /** root of the current tree; reads its top page */
   root(): RawHash;
   /** Forgets what is in memory. */
@@ -201,6 +203,9 @@ export const createStateMap = (records: Pick<Records, "get">, pageBytes: number)
     catchUp: (sequence, keys) => {
       behind.push(sequence);
       update([...new Set(keys)].map((key) => changeOf(key, get(key))));
+    },
+    check: function* () {
+      for (const { key, hash } of walkLeaves(pages.read, rootOf())) yield isLeafOf(hash, key, get(key));
     },
     root: rootOf,
     reset: pages.reset,

@@ -129,15 +129,11 @@ export const walkTree = (path: RawHash, read: (path: PagePath) => Page | undefin
 };
 
 /**
- * Keys of all leaves in the order of their paths.
+ * All leaves in the order of their paths.
  * @param expected the hash that the page at `path` must have: the root, at first
  * @throws StoreError `corrupt` if a page is missing or has another hash
  */
-export const walkLeaves = function* (
-  read: (path: PagePath) => Page | undefined,
-  expected: RawHash,
-  path: PagePath = "",
-): Generator<string> {
+export const walkLeaves = function* (read: (path: PagePath) => Page | undefined, expected: RawHash, path: PagePath = ""): Generator<Leaf> {
   const page = read(path);
   const hash = page === undefined ? emptyHash : hashPage(page);
   if (hash !== expected)
@@ -145,6 +141,6 @@ export const walkLeaves = function* (
   for (const [index, slot] of (page?.slots ?? []).entries()) {
     if (slot === undefined) continue;
     if (slot.leaves === undefined) yield* walkLeaves(read, slot.hash, childPath(path, index));
-    else for (const { key } of slot.leaves) yield key;
+    else yield* slot.leaves;
   }
 };

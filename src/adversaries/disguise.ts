@@ -6,6 +6,9 @@ import { createSigner } from "../signing/signer.ts";
 import { type Act, actOf } from "./cast.ts";
 import type { AdversaryKit } from "./kit.ts";
 
+/** what one core can sign and say, beside the honest node behind it */
+const FLOOD_RATE = 1_000;
+
 /** What an act that is over had put off is never done. */
 const kitOf = ({ committee, self, validatorKey, signBytes, clock }: Masquerade, isOver: () => boolean): AdversaryKit => ({
   committee,
@@ -13,6 +16,7 @@ const kitOf = ({ committee, self, validatorKey, signBytes, clock }: Masquerade, 
   signer: createSigner(validatorKey, signBytes),
   signBytes,
   random: Math.random,
+  floodRate: FLOOD_RATE,
   after: (delayMs, run) => void clock.after(delayMs, () => isOver() || run()),
 });
 

@@ -17,6 +17,8 @@ export interface AdversaryKit {
   readonly signBytes: SignBytes;
   /** in [0, 1); seeded, where the same must happen each time */
   readonly random: () => number;
+  /** frames a second to each peer, for those who flood */
+  readonly floodRate: number;
   /** runs once, after so many milliseconds */
   readonly after: (delayMs: number, run: () => void) => void;
 }

@@ -1,8 +1,9 @@
 /** Liars on the wire: silence, replays, floods, nonsense, favourites. */
-import type { PeerName, Sequence, View } from "../protocol/ids.ts";
+import type { Digest, PeerName, Sequence, View } from "../protocol/ids.ts";
+import type { Commit } from "../protocol/messages.ts";
 import type { Channel } from "../network/port.ts";
 import { decodeGossip, encodeFrame } from "../wire/frames.ts";
-import { type Adversary, intercept, isOnOtherSide, others, ownMessage, pickBelow, sendDirectly } from "./kit.ts";
+import { type Adversary, intercept, isOnOtherSide, others, ownMessage, pickBelow, randomHex, sendDirectly } from "./kit.ts";
 
 /** Says nothing of consensus; its heartbeats go on. */
 export const silent: Adversary = (network) =>
@@ -49,17 +50,38 @@ export const replay: Adversary = (network, kit) => {
   });
 };
 
-/** Says everything many times, and votes for places far beyond. */
+const BURST_MS = 20;
+
+/** Says everything many times, votes for places far beyond, and sends without end what looks like votes that matter and has to be checked. */
 export const flood: Adversary = (network, kit) => {
   const times = 2 + pickBelow(kit, 6);
+  let last: Commit | undefined;
+  /** for the next places of the view: a digest that nobody has, half of the time with a signature that is none */
+  const plausible = (from: Commit): Uint8Array => {
+    const sequence = (from.sequence + 1 + pickBelow(kit, 8)) as Sequence;
+    const signed = kit.signer.sign({ ...from, sequence, digest: randomHex(kit) as Digest });
+    if (kit.random() < 0.5) return encodeFrame({ kind: "commit", signed });
+    const signature = signed.signature.map((byte) => byte ^ 1) as typeof signed.signature;
+    return encodeFrame({ kind: "commit", signed: { ...signed, signature } });
+  };
+  const burst = (): void => {
+    kit.after(BURST_MS, burst);
+    if (last === undefined) return;
+    for (let sent = 0; sent < (kit.floodRate * BURST_MS) / 1_000; sent += 1) {
+      const frame = plausible(last);
+      for (const peer of others(kit)) network.send(peer, "consensus", frame);
+    }
+  };
   return intercept(network, {
+    started: () => kit.after(BURST_MS, burst),
     out(_to, channel, frame) {
       const frames = Array.from({ length: times }, () => frame);
       const own = ownMessage(kit, channel, frame);
       if (own?.kind !== "commit") return frames;
+      last = own.signed.message;
       const far = 1 + pickBelow(kit, 2 ** 30);
-      const beyond = { ...own.signed.message, sequence: (own.signed.message.sequence + far) as Sequence };
-      const later = { ...own.signed.message, view: (own.signed.message.view + far) as View };
+      const beyond = { ...last, sequence: (last.sequence + far) as Sequence };
+      const later = { ...last, view: (last.view + far) as View };
       return [...frames, ...[beyond, later].map((message) => encodeFrame({ kind: "commit", signed: kit.signer.sign(message) }))];
     },
   });

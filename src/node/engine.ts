@@ -27,6 +27,7 @@ import { createPerform, type PerformOptions } from "./perform.ts";
 import type { Receipts } from "./receipts.ts";
 import { createPresence, type Presence, type PresenceOptions } from "./presence.ts";
 import { createServing } from "./serving.ts";
+import { createSuspects } from "./suspects.ts";
 
 /** Reads (input, effects) in one place: logs, metrics and events come from here, and from nowhere else. */
 export type Observe = (input: Input, effects: readonly Effect[], replica: Replica) => void;
@@ -130,7 +131,7 @@ const handlersOf = ({ presence, inbound, heartbeat, isStopped }: Receiving): Net
 });
 
 export const createEngine = (options: EngineOptions): Engine => {
-  const { network, clock, counters, verifier, history } = options;
+  const { network, clock, counters, history } = options;
   const { committee, self } = options.replica;
   const replica = createReplica(options.replica, options.restored);
   const inputs: Input[] = [];
@@ -184,16 +185,13 @@ export const createEngine = (options: EngineOptions): Engine => {
   };
 
   const inbound = createInbound({
+    ...options,
     committee,
     replica,
-    verifier,
-    network,
     serving: createServing({ history, receipt: options.receipts.serve, network, counters, now: clock.now }),
-    receipts: options.receipts,
     documents: options.documents,
-    counters,
+    suspects: createSuspects({ now: clock.now, most: committee.f }),
     step,
-    isSettled: options.isSettled,
     batchArrived: (digest) => fetcher.arrived(digest),
     blocksArrived: (from) => asked.delete(from),
     audit: auditOf(options, asked, (input) => step(input)),

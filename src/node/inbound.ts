@@ -19,12 +19,15 @@ import type { Audit } from "./audit.ts";
 import type { Counters } from "./counters.ts";
 import type { Receipts } from "./receipts.ts";
 import type { Serving } from "./serving.ts";
+import type { Suspects } from "./suspects.ts";
 
 export interface InboundOptions {
   readonly committee: Committee;
   readonly replica: Replica;
   readonly verifier: Verifier;
   readonly network: Pick<Network, "blame">;
+  /** of those who sent what is invalid, little more is looked at */
+  readonly suspects: Suspects;
   readonly serving: Serving;
   readonly counters: Counters;
   /** gives an input to the replica */
@@ -54,13 +57,18 @@ export const createInbound = (options: InboundOptions): Inbound => {
   const indexes = new Map<PeerName, ReplicaIndex>(committee.validators.map(({ peer, index }) => [peer, index]));
   const pending = new Map<PeerName, number>();
 
+  const blame = (from: PeerName, reason: string): void => {
+    // of strangers the network has a stricter opinion itself
+    if (indexes.has(from)) options.suspects.blamed(from);
+    network.blame(from, reason);
+  };
   const refused = (from: PeerName, failure: VerificationFailure): void => {
     counters.count(`refused.${failure.reason}`);
-    if (failure.action === "blame") network.blame(from, failure.reason);
+    if (failure.action === "blame") blame(from, failure.reason);
   };
   const malformed = (from: PeerName, reason: string): void => {
     counters.count(`malformed.${reason}`);
-    network.blame(from, `malformed: ${reason}`);
+    blame(from, `malformed: ${reason}`);
   };
   /** Counts a verification as under way for its sender; undefined when it has too many. */
   const begin = (from: PeerName): (() => void) | undefined => {
@@ -168,7 +176,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
         if (request !== undefined) step({ type: "request", request, local: false, ...(index === undefined ? {} : { from: index }) });
         else {
           counters.count("refused.bad-request-signature");
-          network.blame(from, "relayed a request with a bad signature");
+          blame(from, "relayed a request with a bad signature");
         }
       }
     });
@@ -231,6 +239,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
   return {
     frame(from, channel, bytes) {
       counters.count(`frames.${channel}`);
+      if (!options.suspects.admits(from)) return counters.count("dropped.suspect");
       if (channel === "sync") return onSync(from, bytes);
       const decoded = decodeConsensusFrame(bytes);
       if (decoded.ok) onConsensus(from, decoded.value);

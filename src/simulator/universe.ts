@@ -64,6 +64,8 @@ export interface UniverseReport {
 }
 
 const DEFAULT_STEPS = 3_000_000;
+/** frames a second: enough for every reason to be reached, not so many that nothing else happens */
+const FLOOD_RATE = 50;
 
 /** Chosen so that the core alone is a quorum of honest nodes that did not lose their disks. */
 const chooseCore = (world: World): SimulatedNode[] => {
@@ -175,6 +177,7 @@ const disguisesOf =
         self,
         signer,
         signBytes,
+        floodRate: FLOOD_RATE,
         random: () => random.next(),
         after: (delayMs, run) => void clock.after(delayMs, run),
       });

@@ -1,0 +1,64 @@
+/**
+ * Validators that were blamed lately, and how much of what they send is still looked at (PROTOCOL §14, suspicion). An honest one never sends a bad
+ * signature or a malformed frame on a channel of its own, so it has nothing to fear; a cheat can not make the others spend their time on checking.
+ */
+import type { PeerName } from "../protocol/ids.ts";
+
+export interface Suspects {
+  /** what this validator sent was invalid beyond doubt */
+  blamed(peer: PeerName): void;
+  /** whether another frame of this peer is to be looked at; it counts as one that was */
+  admits(peer: PeerName): boolean;
+}
+
+export interface SuspectsOptions {
+  /** monotonic milliseconds */
+  readonly now: () => number;
+  /** f: suspicion alone never costs more than that many their say */
+  readonly most: number;
+}
+
+/** blames within the window that make a suspect */
+const STRIKES = 8;
+/** how long a blame counts, and how long a suspect is one after the last, milliseconds */
+const WINDOW_MS = 10_000;
+/** frames of a suspect that are looked at: enough for its votes and heartbeats, should it mean them */
+const FRAMES_PER_SECOND = 100;
+
+interface Suspect {
+  strikes: number;
+  lastBlame: number;
+  tokens: number;
+  filledAt: number;
+}
+
+/** Keeps one entry for each validator that was blamed. */
+export const createSuspects = ({ now, most }: SuspectsOptions): Suspects => {
+  const entries = new Map<PeerName, Suspect>();
+  const isRecent = ({ lastBlame }: Suspect, time: number): boolean => time - lastBlame < WINDOW_MS;
+  const isSuspect = (entry: Suspect, time: number): boolean => entry.strikes >= STRIKES && isRecent(entry, time);
+  const fresh = (time: number): Suspect => ({ strikes: 0, lastBlame: time, tokens: FRAMES_PER_SECOND, filledAt: time });
+
+  return {
+    blamed(peer) {
+      const time = now();
+      const known = entries.get(peer);
+      const entry = known !== undefined && isRecent(known, time) ? known : fresh(time);
+      entries.set(peer, entry);
+      const suspects = [...entries.values()].filter((each) => isSuspect(each, time)).length;
+      // no more suspects than there can be cheats: who would be one too many stays just below
+      if (entry.strikes < STRIKES - 1 || suspects < most) entry.strikes = Math.min(STRIKES, entry.strikes + 1);
+      entry.lastBlame = time;
+    },
+    admits(peer) {
+      const entry = entries.get(peer);
+      const time = now();
+      if (entry === undefined || !isSuspect(entry, time)) return true;
+      entry.tokens = Math.min(FRAMES_PER_SECOND, entry.tokens + ((time - entry.filledAt) * FRAMES_PER_SECOND) / 1_000);
+      entry.filledAt = time;
+      if (entry.tokens < 1) return false;
+      entry.tokens -= 1;
+      return true;
+    },
+  };
+};

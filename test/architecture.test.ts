@@ -30,7 +30,10 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ["node:", "pino", "zod", "smol-toml", "prom-client"],
   },
   api: { imports: ["protocol", "wire", "signing", "ledger", "documents", "node/service.ts", "node/feeds.ts"], packages: ["node:", "zod"] },
-  client: { imports: ["protocol", "wire", "signing", "ledger", "documents", "node/genesis.ts"], packages: ["node:"] },
+  client: {
+    imports: ["protocol", "wire", "signing", "ledger", "documents", "node/genesis.ts", "network/libp2p/visitor.ts"],
+    packages: ["node:"],
+  },
   adversaries: {
     imports: ["protocol", "wire", "signing", "ledger", "documents", "network/port.ts", "node/disguise.ts", "node/service.ts"],
     packages: [],

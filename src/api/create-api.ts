@@ -15,6 +15,7 @@ import { createGuard, type Guard, type GuardOptions } from "./guard.ts";
 import type { KeyValueCodec } from "./json.ts";
 import { withOpenApi } from "./openapi.ts";
 import { type Answer, problemAnswer, Refusal, refuseInvalid } from "./problem.ts";
+import { type ClientExchange, createClientExchange } from "./exchange.ts";
 import { createRateLimit, type RateLimit, type RateLimitOptions } from "./rate-limit.ts";
 import { createRouter, type Match, type Method, type Operation, type Route } from "./route.ts";
 import { eventRoutes, eventStreamType, watchRoutes } from "./routes-events.ts";
@@ -72,6 +73,8 @@ export interface ApiOptions extends GuardOptions {
 }
 
 export interface Api {
+  /** the part of the interface that clients may ask over libp2p */
+  readonly exchange: ClientExchange;
   /**
    * @returns the base URL, such as `http://127.0.0.1:27657`
    * @throws Error with Node's code, such as EADDRINUSE
@@ -280,6 +283,7 @@ export const createApi = (options: ApiOptions): Api => {
   };
 
   return {
+    exchange: createClientExchange(handling),
     listen: () => listenOn(server, options.host, options.port),
     close: () => (closed ??= close()),
   };

@@ -10,6 +10,7 @@ import { believe } from "./believe.ts";
 import { ClientError } from "./errors.ts";
 import { type Bytes, createHttpClient } from "./http-client.ts";
 import type { HttpClientOptions } from "./http-transport.ts";
+import { createLibp2pNodes, isMultiaddr } from "./libp2p-fetch.ts";
 import { createKeyValueCalls, kv, type KeyValueCalls } from "./key-value-calls.ts";
 import {
   type AnswerDocument,
@@ -31,7 +32,9 @@ export interface Distrust {
   readonly message: string;
 }
 
-export interface ClientOptions extends HttpClientOptions, Pick<SigningClientOptions, "lastSequence" | "patienceMs" | "wall"> {
+export interface ClientOptions extends Omit<HttpClientOptions, "urls">, Pick<SigningClientOptions, "lastSequence" | "patienceMs" | "wall"> {
+  /** nodes to ask: base URLs, or multiaddrs that end with /p2p/PEER, to be reached over libp2p */
+  readonly urls: readonly string[];
   /** what is trusted: the network and its validators' keys */
   readonly genesis: Genesis;
   /** signs requests; a new one when absent. `openClientKey` keeps one in a file */
@@ -48,6 +51,8 @@ export interface Place {
 
 /** Every call throws `ClientError`: `verification_failed` (exit status 6) when answers did not hold, `outcome_unknown` (5) when none came in time. */
 export interface Client extends KeyValueCalls {
+  /** Lets go of connections over libp2p, which keep a process alive; there are none to nodes with base URLs. */
+  close(): Promise<void>;
   readonly publicKey: PublicKey;
   /** the last number used for a request: keep it to be independent of the clock */
   readonly lastSequence: number;
@@ -94,9 +99,15 @@ const decodeResults = (results: readonly Uint8Array[]): KvResult[] =>
 export const createClient = (options: ClientOptions): Client => {
   const { genesis, key = createKey() } = options;
   const timeoutMs = options.timeoutMs ?? (options.urls.length > 1 ? timeoutAmongSeveralMs : undefined);
+  const libp2p = createLibp2pNodes(genesis.hash);
   const nodes = options.urls.map((url) => ({
     url,
-    http: createHttpClient({ ...options, urls: [url], ...(timeoutMs === undefined ? {} : { timeoutMs }) }),
+    http: createHttpClient({
+      ...options,
+      ...(isMultiaddr(url) ? { fetch: libp2p.fetchFrom(url) } : {}),
+      urls: [url],
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    }),
   }));
   if (nodes.length === 0) throw new ClientError({ code: "invalid_request", message: "no API URL was given" });
   const distrusted = (distrust: Distrust): void => options.distrusted?.(distrust);
@@ -168,6 +179,7 @@ export const createClient = (options: ClientOptions): Client => {
         (answer) => verifyState(genesis, bytes, answer, atLeast),
       );
     },
+    close: libp2p.close,
     ...createKeyValueCalls(submit),
   };
 };

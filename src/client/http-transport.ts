@@ -1,9 +1,10 @@
 /** One HTTP exchange with the first of several nodes that answers. */
 import type { ProblemAnswer } from "./answers.ts";
 import { ClientError, isClientErrorCode } from "./errors.ts";
+import { isMultiaddr } from "./libp2p-fetch.ts";
 
 export interface HttpClientOptions {
-  /** base URLs such as `http://127.0.0.1:27657`, tried in order, starting with the one that answered last */
+  /** base URLs such as `http://127.0.0.1:27657` (multiaddrs where `fetch` understands them), tried in order, starting with the one that answered last */
   readonly urls: readonly string[];
   /** bearer token, needed for writes through a node that is not on loopback */
   readonly token?: string;
@@ -114,9 +115,10 @@ const problemError = (status: number, retryAfter: string | null, body: Uint8Arra
 };
 
 /** @throws ClientError `invalid_request` when `urls` is empty or holds something that is not an http(s) URL */
-const baseUrls = (urls: readonly string[]): readonly string[] => {
+const baseUrls = (urls: readonly string[], multiaddrs: boolean): readonly string[] => {
   if (urls.length === 0) throw new ClientError({ code: "invalid_request", message: "no API URL was given" });
   return urls.map((text) => {
+    if (multiaddrs && isMultiaddr(text)) return text;
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url === undefined || !/^https?:$/.test(url.protocol)) {
       throw new ClientError({ code: "invalid_request", message: `not an http(s) URL: ${text}`, hint: "such as http://127.0.0.1:27657" });
@@ -142,7 +144,7 @@ const worthMore = (known: ClientError | undefined, next: ClientError): ClientErr
   known === undefined || known.code === "no_node" ? next : known;
 
 export const createTransport = (options: HttpClientOptions): Transport => {
-  const urls = baseUrls(options.urls);
+  const urls = baseUrls(options.urls, options.fetch !== undefined);
   const send = options.fetch ?? globalThis.fetch;
   const timeoutMs = options.timeoutMs ?? 20_000;
   let preferred = 0;

@@ -21,8 +21,10 @@ export interface NetworkCounters {
   droppedRate: number;
   /** dropped because a test network's link is cut */
   droppedCut: number;
-  /** inbound streams refused: not a validator */
+  /** inbound streams refused: not a validator, or too many questions */
   rejectedStreams: number;
+  /** questions of clients */
+  clientQuestions: number;
   /** inbound streams reset: a frame was oversize, malformed or took too long */
   resetStreams: number;
   streamsOpened: number;
@@ -71,6 +73,7 @@ export const createCounters = (): NetworkCounters => ({
   droppedRate: 0,
   droppedCut: 0,
   rejectedStreams: 0,
+  clientQuestions: 0,
   resetStreams: 0,
   streamsOpened: 0,
   streamOpenFailures: 0,

@@ -73,6 +73,13 @@ export interface NetworkLimits {
   readonly maxWalkMs: number;
   /** non-validators that a node which is not a validator itself connects to on its own */
   readonly wantedStrangers: number;
+  /** questions of clients under way, in all and of one peer */
+  readonly maxClientStreams: number;
+  readonly maxClientStreamsPerPeer: number;
+  /** for handing over an answer */
+  readonly clientAnswerMs: number;
+  /** a client may stay connected this long after its last question */
+  readonly clientIdleMs: number;
   /** gossip messages waiting for a verdict, and how long one may take */
   readonly maxUndecidedGossip: number;
   readonly gossipVerdictMs: number;
@@ -118,6 +125,10 @@ export const defaultNetworkLimits: NetworkLimits = {
   minWalkMs: 500,
   maxWalkMs: 15_000,
   wantedStrangers: 8,
+  maxClientStreams: 64,
+  maxClientStreamsPerPeer: 16,
+  clientAnswerMs: 10_000,
+  clientIdleMs: 10_000,
   maxUndecidedGossip: 64,
   gossipVerdictMs: 2000,
   gossipGraceMs: 2000,

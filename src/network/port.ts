@@ -27,6 +27,9 @@ export interface NetworkHandlers {
   onPeer(peer: PeerName, up: boolean): void;
 }
 
+/** Answers one client's question, both as whole frames (docs/wire.md "Client protocol"); never rejects. */
+export type ClientHandler = (from: PeerName, question: Uint8Array) => Promise<Uint8Array>;
+
 export interface PeerInfo {
   readonly peer: PeerName;
   readonly addresses: readonly string[];

@@ -174,6 +174,7 @@ const offer = (
 const bringUp = async (parts: Parts, api: Api): Promise<string> => {
   const { data, network, assembly, observation, logger } = parts;
   parts.api = api;
+  network.serveClients(api.exchange);
   if (data.restored.halted !== undefined) logger.error(data.restored.halted, "this replica stays halted");
   await network.start({
     ...assembly.handlers,

@@ -304,3 +304,61 @@ describe("a node that lies about certified reads", () => {
     expect(await byz(["get", "certified", "--consistency", "certified", ...args])).toMatchObject({ status: 6 });
   });
 });
+
+describe("over libp2p", () => {
+  const open = (...indexes: readonly number[]): { readonly client: Client; readonly distrusted: Distrust[] } => {
+    const distrusted: Distrust[] = [];
+    const urls = indexes.map((index) => testnet.node(index).p2p);
+    return { client: createClient({ genesis, urls, distrusted: (each) => distrusted.push(each) }), distrusted };
+  };
+
+  it("a client that knows only peer addresses writes, reads, and is proven all of it", async () => {
+    const { client, distrusted } = open(2, 3);
+    try {
+      const { sequence, version } = await client.put("over/libp2p", "yes");
+      expect(version).toBe(1);
+      expect(Buffer.from((await client.get("over/libp2p")).value ?? []).toString()).toBe("yes");
+      await expect(client.put("over/libp2p", "no", { ifAbsent: true })).rejects.toMatchObject({ code: "version_conflict" });
+      const read = await eventually("a checkpoint has it", 20_000, async () => {
+        await client.put("over/more", "more");
+        const found = await client.getCertified("over/libp2p");
+        return found.asOf >= sequence ? found : undefined;
+      });
+      expect(Buffer.from(read.entry?.value ?? []).toString()).toBe("yes");
+      expect((await client.getCertified("over/nothing")).entry).toBeUndefined();
+      // longer than a silent peer would be borne with
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      await Promise.all(Array.from({ length: 8 }, (_, index) => client.put(`over/${index}`, "at once")));
+      expect(distrusted).toEqual([]);
+    } finally {
+      await client.close();
+    }
+  });
+
+  it("a node that lies there is noticed, and one that is gone is passed over", async () => {
+    await testnet.byzantine(1, "lie-to-clients");
+    const { client, distrusted } = open(1, 2);
+    try {
+      for (let turn = 0; turn < 4; turn += 1) await client.put(`over/lie/${turn}`, "true");
+      expect(Buffer.from((await client.get("over/lie/3")).value ?? []).toString()).toBe("true");
+      expect(distrusted.length).toBeGreaterThan(0);
+      for (const { url } of distrusted) expect(url).toBe(testnet.node(1).p2p);
+    } finally {
+      await client.close();
+      await testnet.byzantine(1, "honest");
+    }
+    await testnet.kill(3);
+    const other = open(3, 0);
+    try {
+      expect(await other.client.put("over/dead", "true")).toMatchObject({ version: 1 });
+    } finally {
+      await other.client.close();
+    }
+    const dead = open(3);
+    await expect(dead.client.getCertified("over/dead")).rejects.toMatchObject({ code: "no_node" });
+    await dead.client.close();
+    await testnet.restart(3);
+    const misspelt = createClient({ genesis, urls: ["/ip4/127.0.0.1/tcp/1"] });
+    await expect(misspelt.getCertified("x")).rejects.toMatchObject({ code: "invalid_request" });
+  });
+});

@@ -39,7 +39,7 @@ const expectAnswered = async (row: Row, status: number): Promise<void> => {
 const expectDone = (row: Row): Promise<void> => expectAnswered(row, 0);
 
 beforeAll(async () => {
-  world = { folder, home: join(folder, "home"), testnet: join(dir, "net"), apis: [] };
+  world = { folder, home: join(folder, "home"), testnet: dir, apis: [] };
   const up = await run(wordsOf(rowOf("testnet up"), ["--json", "--quiet", "-n", "4", ...rowOf("testnet up").use(world)]));
   expect(up).toMatchObject({ status: 0, stderr: "" });
   const { nodes } = JSON.parse(up.stdout) as { nodes: readonly { api: string; home: string }[] };

@@ -26,6 +26,7 @@ import type {
 import { toHex } from "../../src/wire/bytes.ts";
 import type { ConsensusFrame, ProposalFrame, SyncFrame } from "../../src/wire/frames.ts";
 import { createBatch, createRequest } from "../../src/wire/requests.ts";
+import type { ClientAnswer, ClientQuestion } from "../../src/wire/exchanges.ts";
 
 const bytes = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
 
@@ -176,6 +177,18 @@ export const consensusFrames: { readonly [K in ConsensusFrame["kind"]]: fc.Arbit
   "view-change": fc.record({ kind: fc.constant("view-change" as const), signed: signedViewChange }),
   "new-view": fc.record({ kind: fc.constant("new-view" as const), signed: signedNewView }),
 };
+
+/** What clients ask and are answered. */
+export const question: fc.Arbitrary<ClientQuestion> = fc.record({
+  method: fc.constantFrom("GET" as const, "POST" as const),
+  target: fc.stringMatching(/^\/[!-~]{0,60}$/),
+  body: fc.uint8Array({ maxLength: 60 }),
+});
+export const clientAnswer: fc.Arbitrary<ClientAnswer> = fc.record({
+  status: fc.integer({ min: 200, max: 599 }),
+  retryAfterSeconds: fc.nat({ max: 0xffff }),
+  body: fc.uint8Array({ maxLength: 60 }),
+});
 
 const fromOne: fc.Arbitrary<Sequence> = u64.map((value) => Math.max(1, value) as Sequence);
 

@@ -6,7 +6,7 @@ import type { LibraryFamily } from "../library.ts";
 import { defaultNetworkLimits } from "../options.ts";
 import type { NetworkOptions } from "../options.ts";
 import { peerNameFromNodeKey, toLibp2pKey } from "../peer-name.ts";
-import type { Channel, NetworkHandlers } from "../port.ts";
+import type { Channel, ClientHandler, NetworkHandlers } from "../port.ts";
 import { createAddressBook } from "./address-book.ts";
 import type { AddressBook } from "./address-book.ts";
 import { createAdmission } from "./admission.ts";
@@ -19,6 +19,8 @@ import { createLibraryMetrics } from "./library-metrics.ts";
 import { createLinks } from "./links.ts";
 import type { Links } from "./links.ts";
 import type { Shared } from "./shared.ts";
+import { createVisits } from "./visits.ts";
+import type { Visits } from "./visits.ts";
 
 /** What changes while the network runs, and is looked at by its parts. */
 interface State {
@@ -27,6 +29,8 @@ interface State {
   inboundCut: ReadonlySet<PeerName>;
   /** absent before `start` and after `stop` */
   handlers?: NetworkHandlers;
+  /** absent until the node answers clients */
+  clients?: ClientHandler;
 }
 
 export interface Parts extends Shared {
@@ -42,6 +46,7 @@ export interface Parts extends Shared {
   readonly host: Host;
   readonly admission: Admission;
   readonly links: Links;
+  readonly visits: Visits;
   readonly book: AddressBook;
   readonly keeper: Keeper;
   readonly libraryFamilies: () => readonly LibraryFamily[];
@@ -51,11 +56,12 @@ export interface Parts extends Shared {
 const foreignMs = 30_000;
 
 /** Every name on the wire begins with the network's, so that networks never mix (docs/wire.md). */
-const protocolNames = (genesisHash: string) => {
+export const protocolNames = (genesisHash: string) => {
   const root = `/byz/${genesisHash.slice(0, 8)}`;
   return {
     kad: `${root}/kad/1`,
     topic: `${root}/proposals/1`,
+    client: `${root}/client/1`,
     channel: { consensus: `${root}/consensus/1`, sync: `${root}/sync/1` } satisfies Record<Channel, string>,
   };
 };
@@ -127,12 +133,14 @@ export const assemble = async (options: NetworkOptions): Promise<Parts> => {
     log("debug", "blame", { peer, reason });
     if (admission.blame(peer)) shut(peer, reason);
   };
+  const visits = createVisits({ ...shared, handler: () => state.clients, blame });
   const links: Links = createLinks({
     ...shared,
     protocols: names.channel,
     isValidator,
     selfIsValidator: () => isValidator(self),
     isCut: { from: isCutFrom, to: admission.isCut },
+    isVisiting: visits.isVisiting,
     connections: (id) => host.getConnections(id),
     onFrame: callbacks.onFrame,
     onPeer: callbacks.onPeer,
@@ -158,5 +166,21 @@ export const assemble = async (options: NetworkOptions): Promise<Parts> => {
     refuses: admission.refuses,
   });
   const libraryFamilies = library.families;
-  return { ...shared, libraryFamilies, self, state, names, callbacks, isValidator, isCutFrom, blame, host, admission, links, book, keeper };
+  return {
+    ...shared,
+    libraryFamilies,
+    self,
+    state,
+    names,
+    callbacks,
+    isValidator,
+    isCutFrom,
+    blame,
+    host,
+    admission,
+    links,
+    visits,
+    book,
+    keeper,
+  };
 };

@@ -5,7 +5,7 @@ import type { NetworkCounters } from "../counters.ts";
 import { toListenError } from "../error.ts";
 import type { LibraryFamily } from "../library.ts";
 import type { NetworkOptions } from "../options.ts";
-import type { Network, NetworkHandlers, PeerInfo } from "../port.ts";
+import type { ClientHandler, Network, NetworkHandlers, PeerInfo } from "../port.ts";
 import { assemble } from "./assemble.ts";
 import type { Parts } from "./assemble.ts";
 import { createGossip } from "./gossip.ts";
@@ -18,6 +18,8 @@ export interface Libp2pNetwork extends Network {
   counters(): NetworkCounters;
   /** what libp2p's parts count, as they registered it so far */
   libraryFamilies(): readonly LibraryFamily[];
+  /** Answers clients' questions from now on. */
+  serveClients(handler: ClientHandler): void;
   /**
    * Cuts the links to these peers, for test networks: connections are dropped and refused, frames are lost in both directions. Replaces
    * the cut before; an empty list heals. `"inbound"` only drops what these peers send, so that a one-way cut can be made.
@@ -102,6 +104,7 @@ const startGossip = (parts: Parts): Gossip =>
     pubsub: parts.host.services.pubsub,
     topic: parts.names.topic,
     isCut: parts.isCutFrom,
+    isVisiting: parts.visits.isVisiting,
     connections: () => parts.host.getConnections(),
     onGossip: parts.callbacks.onGossip,
     onRejected: (peer) => parts.blame(peer, "rejected gossip"),
@@ -142,6 +145,7 @@ export const createLibp2pNetwork = async (options: NetworkOptions): Promise<Libp
         maxOutboundStreams: 2,
       });
     }
+    await host.handle(names.client, parts.visits.accept, { maxInboundStreams: parts.limits.maxClientStreamsPerPeer });
     try {
       await host.start();
     } catch (error) {
@@ -179,6 +183,9 @@ export const createLibp2pNetwork = async (options: NetworkOptions): Promise<Libp
     blame: parts.blame,
     counters: () => ({ ...counters }),
     libraryFamilies: parts.libraryFamilies,
+    serveClients(handler) {
+      state.clients = handler;
+    },
     setCut(peers, direction = "both") {
       state.inboundCut = new Set(direction === "inbound" ? peers : []);
       admission.setCut(direction === "both" ? peers : []);

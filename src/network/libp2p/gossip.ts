@@ -69,6 +69,8 @@ export interface GossipInit extends Shared {
   readonly pubsub: GossipSub;
   readonly topic: string;
   readonly isCut: (peer: PeerName) => boolean;
+  /** a client, which takes no part in gossip */
+  readonly isVisiting: (peer: PeerName) => boolean;
   readonly connections: () => readonly Connection[];
   readonly onGossip: (from: PeerName, data: Uint8Array, verdict: (verdict: GossipVerdict) => void) => void;
   readonly onRejected: (from: PeerName) => void;
@@ -153,7 +155,8 @@ export const createGossip = (init: GossipInit): Gossip => {
     for (const connection of init.connections()) {
       const peer = connection.remotePeer.toString();
       const young = Date.now() - connection.timeline.open < limits.firstDeadMs;
-      if (!young && connection.status === "open" && !isWhole(peer, known)) broken.set(peer, [...(broken.get(peer) ?? []), connection]);
+      if (!young && connection.status === "open" && !isWhole(peer, known) && !init.isVisiting(toPeerName(peer)))
+        broken.set(peer, [...(broken.get(peer) ?? []), connection]);
     }
     for (const peer of brokenSince.keys()) if (!broken.has(peer)) brokenSince.delete(peer);
     for (const [peer, connections] of broken) {

@@ -18,6 +18,8 @@ export interface PeerLinkInit extends Shared {
   readonly selfIsValidator: () => boolean;
   /** a test network's cuts: frames that come from a peer, and those that go to it, are lost */
   readonly isCut: { readonly from: (peer: PeerName) => boolean; readonly to: (peer: PeerName) => boolean };
+  /** a client that asks, and is not expected to say anything else */
+  readonly isVisiting: (peer: PeerName) => boolean;
   readonly connections: (id: PeerId) => readonly Connection[];
   readonly onFrame: (from: PeerName, channel: Channel, frame: Uint8Array) => void;
   readonly onPeer: (peer: PeerName, up: boolean) => void;
@@ -182,7 +184,7 @@ export const createPeerLink = (init: PeerLinkInit, id: PeerId, budget: StrangerB
         if (time - (outbounds[channel].stuckSince() ?? time) >= limits.slowPeerMs) return "slow";
       }
       // while we stood still, what the peer sent was waiting in the socket: that was not its silence
-      seen = Math.min(time, seen + lagMs);
+      seen = init.isVisiting(name) ? time : Math.min(time, seen + lagMs);
       const allowed = time - since < limits.firstDeadMs ? limits.firstDeadMs : limits.deadMs;
       if (limits.deadMs === 0 || time - seen <= allowed) return undefined;
       seen = time;

@@ -6,6 +6,7 @@ import { decodeClock, decodeHead, encodeClock, encodeHead } from "../../../src/l
 import { decodeOperation, decodeResult, encodeOperation, encodeResult } from "../../../src/ledger/kv/encoding.ts";
 import { bytesToRaw, decodeTreePage, encodeTreePage, samplePages } from "./pages.ts";
 import { decodeStateProof, encodeStateProof } from "../../../src/ledger/state/proof.ts";
+import { decodeClientAnswer, decodeQuestion, encodeClientAnswer, encodeQuestion } from "../../../src/wire/exchanges.ts";
 import type { StateProof } from "../../../src/ledger/state/proof.ts";
 import {
   RecordError,
@@ -238,6 +239,8 @@ const records = (seed: number): Decoder[] => [
 /** All of them, with samples that follow from the seed. */
 export const createDecoders = (seed: number): Decoder[] => [
   ...frames(seed),
+  of(seed, "client question", arbitrary.question, encodeQuestion, decodeQuestion),
+  of(seed, "client answer", arbitrary.clientAnswer, encodeClientAnswer, decodeClientAnswer),
   ...requests(seed),
   ...stored(seed),
   ...ledger(seed),

@@ -20,7 +20,7 @@ import type { Disguise } from "./disguise.ts";
 import type { LogLevel } from "./feeds.ts";
 import { identify, type Identity, type NodeOptions } from "./identity.ts";
 import { configuredApplication } from "./load-application.ts";
-import { createLogSwitch, type LogSwitch } from "./log-parts.ts";
+import { createLogSwitch, libraryLogOf, type LogSwitch } from "./log-parts.ts";
 import { openNodeData, type NodeData } from "./node-data.ts";
 import { createNodeService } from "./node-service.ts";
 import { createObservation, type Observation } from "./observation.ts";
@@ -226,7 +226,7 @@ const openNetwork = async (
   { committee, nodeKey }: Identity,
   disguise: Disguise | undefined,
 ): Promise<Libp2pNetwork> => {
-  const [logger, libraryLogger] = [logSwitch.of("network"), logSwitch.of("libp2p")];
+  const logger = logSwitch.of("network");
   const network = await createLibp2pNetwork({
     genesisHash: genesis.hash,
     nodeKey: nodeKey.exportSeed(),
@@ -237,10 +237,7 @@ const openNetwork = async (
     dataDirectory: home.data,
     limits: { maxStrangers: config.network.maxObservers, deadMs: config.network.deadPeerMs },
     log: (level, message, fields) => logger[level](fields, message),
-    libraryLog: {
-      wants: (level) => logSwitch.wants("libp2p", level),
-      write: (level, message, fields) => libraryLogger[level](fields, message),
-    },
+    libraryLog: libraryLogOf(logSwitch),
   });
   return disguise?.network(network) ?? network;
 };

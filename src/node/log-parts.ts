@@ -1,4 +1,5 @@
 /** One log, several parts, each with a level of its own that can be changed while the node runs. */
+import type { LibraryLog } from "../network/library.ts";
 import type { LogLevel, LogLevels } from "./feeds.ts";
 import type { Logger } from "./observe.ts";
 
@@ -42,5 +43,14 @@ export const createLogSwitch = (sink: Logger, level: LogLevel): LogSwitch => {
     set(changed) {
       for (const part of parts) levels[part] = changed[part] ?? levels[part];
     },
+  };
+};
+
+/** Where the peer-to-peer library's own lines go. */
+export const libraryLogOf = (logSwitch: LogSwitch): LibraryLog => {
+  const logger = logSwitch.of("libp2p");
+  return {
+    wants: (level) => logSwitch.wants("libp2p", level),
+    write: (level, message, fields) => logger[level](fields, message),
   };
 };

@@ -8,7 +8,7 @@ import { createLibraryLog } from "../../src/network/libp2p/library-log.ts";
 import { createLibraryMetrics } from "../../src/network/libp2p/library-metrics.ts";
 import { createCounters } from "../../src/node/counters.ts";
 import { createExposition } from "../../src/node/exposition.ts";
-import { createLogSwitch } from "../../src/node/log-parts.ts";
+import { createLogSwitch, libraryLogOf } from "../../src/node/log-parts.ts";
 import { createMeasures } from "../../src/node/measures.ts";
 import { libraryFamilies, metricFamilies } from "../../src/node/metrics.ts";
 import { toDigest, toEpoch, toPublicKey, toSequence, toSignature, toView } from "../../src/protocol/ids.ts";
@@ -194,11 +194,7 @@ describe("the log", () => {
     const lines: unknown[] = [];
     const write = (fields: object, message: string): void => void lines.push({ ...fields, message });
     const log = createLogSwitch({ debug: write, info: write, warn: write, error: write }, "info");
-    const own = log.of("libp2p");
-    const component = createLibraryLog({
-      wants: (level) => log.wants("libp2p", level),
-      write: (level, message, fields) => own[level](fields, message),
-    });
+    const component = createLibraryLog(libraryLogOf(log));
     const logger = component.forComponent("libp2p:dialer").newScope("queue");
     const dear = { toString: () => expect.fail("nobody asked for it") };
     logger("dialing %p", dear);

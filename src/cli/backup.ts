@@ -110,6 +110,14 @@ const describePlace = ({ sequence, gaps, logHash }: DataReport): string => {
   return `executed ${sequence.executed}, stable ${sequence.stable}, ${blocks}${missingOnes}, log hash ${logHash}`;
 };
 
+/** A file of the store that is damaged is what was looked for. @throws CliError, or the error itself */
+const damaged = (error: Error & { readonly code?: string }): never => {
+  if (error.name !== "StoreError" || error.code !== "corrupt") throw error;
+  const { message } = error;
+  const hint = "restore a backup, or move data/ away and let the node catch up";
+  throw new CliError({ code: "verification_failed", message, hint, exitCode: exitCodes.unverified, cause: error });
+};
+
 export const verifyCommand = defineCommand({
   usage: "verify",
   summary:
@@ -120,7 +128,7 @@ export const verifyCommand = defineCommand({
     const home = homeAt(session.home);
     if (!existsSync(home.config)) throw missing(home);
     const genesis = loadGenesis(home.genesis);
-    const store = await openStore(session, home);
+    const store = await openStore(session, home).catch(damaged);
     try {
       const { verifyData } = await import("../node/verify-data.ts");
       const report = await verifyData({ store, genesis, note: session.note });

@@ -1,6 +1,7 @@
 /** `byz doctor`: what can be wrong on this machine, looked at one by one. */
-import { existsSync, statfsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, statfsSync, statSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { createHttpClient } from "../client/http-client.ts";
 import { ClientError } from "../client/errors.ts";
 import type { StatusAnswer } from "../client/answers.ts";
@@ -9,25 +10,10 @@ import { loadGenesis, type Genesis } from "../node/genesis.ts";
 import { type Home, homeAt, loadNodeKey, loadValidatorKey, peerIdOf } from "../node/home.ts";
 import { loadKeyFile } from "../signing/key-file.ts";
 import { defineCommand } from "./command.ts";
+import { type Finding, finding, judgeDisk } from "./doctor-disk.ts";
 import { complaintOf, exitCodes } from "./errors.ts";
 import type { Session } from "./session.ts";
 import { table } from "./table.ts";
-
-export interface Finding {
-  readonly check: string;
-  /** a warning keeps nothing from working now */
-  readonly result: "ok" | "warning" | "failed";
-  readonly detail: string;
-  /** what to do */
-  readonly hint?: string;
-}
-
-const finding = (check: string, result: Finding["result"], detail: string, hint?: string): Finding => ({
-  check,
-  result,
-  detail,
-  ...(hint === undefined ? {} : { hint }),
-});
 
 /** What `look` says, or the complaint it throws. */
 const attempt = <T>(check: string, look: () => T, say: (value: T) => string): { readonly value?: T; readonly found: Finding } => {
@@ -40,9 +26,7 @@ const attempt = <T>(check: string, look: () => T, say: (value: T) => string): { 
   }
 };
 
-const leastFreeBytes = 1024 * 1024 * 1024;
 const lowestNode = [22, 12] as const;
-const GiB = 1024 ** 3;
 const askMs = 3_000;
 /** validators refuse batches that are further off than 30 s; half of that is too much already */
 const mostClockDriftMs = 15_000;
@@ -91,16 +75,30 @@ const membership = (home: Home, genesis: Genesis): Finding => {
   return found;
 };
 
+/** Bytes of the files in a folder that has no folders worth counting. */
+const sizeOf = (path: string): number =>
+  existsSync(path)
+    ? readdirSync(path).reduce((sum, name) => sum + (statSync(join(path, name), { throwIfNoEntry: false })?.size ?? 0), 0)
+    : 0;
+
 const disk = (home: Home): Finding => {
+  const folder = existsSync(home.data) ? home.data : home.path;
   const { value, found } = attempt(
     "disk",
-    () => statfsSync(existsSync(home.data) ? home.data : home.path),
+    () => {
+      accessSync(folder, constants.W_OK);
+      return statfsSync(folder);
+    },
     () => "",
   );
-  if (value === undefined) return found;
-  const free = value.bavail * value.bsize;
-  const text = `${(free / GiB).toFixed(1)} GiB free`;
-  return free >= leastFreeBytes ? finding("disk", "ok", text) : finding("disk", "warning", text, "a node without room stops; make some");
+  return value === undefined
+    ? found
+    : judgeDisk({
+        freeBytes: value.bavail * value.bsize,
+        freeFiles: value.ffree,
+        files: value.files,
+        dataBytes: sizeOf(join(home.data, "store")),
+      });
 };
 
 const isFree = (host: string, port: number): Promise<boolean> =>

@@ -48,6 +48,8 @@ export interface Replica {
   describe(): ReplicaSummary;
   /** how many entries its containers have; each is bounded */
   sizes(): ReplicaSizes;
+  /** it does nothing any more */
+  isHalted(): boolean;
   /** a message of this slot could still matter: worth verifying its signature */
   isTimely(slot: SlotName): boolean;
   /** this very proposal is known here */
@@ -78,6 +80,7 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
     status: () => statusOf(state),
     describe: () => describe(state),
     sizes: () => sizesOf(state),
+    isHalted: () => state.halted !== undefined,
     isTimely: ({ epoch, view, sequence }) => epoch === config.committee.epoch && view >= state.view && inWindow(state, sequence),
     knowsProposal: (slot) => knowsProposal(state, slot),
     hasBatch: (slot) =>

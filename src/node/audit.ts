@@ -22,6 +22,8 @@ export interface AuditOptions {
   /** blocks that were asked of a peer and did not come yet; the answer takes it out */
   readonly asked: Set<ReplicaIndex>;
   readonly checkpointInterval: number;
+  /** of this replica */
+  readonly position: () => { readonly executed: Sequence; readonly halted: boolean };
   /** monotonic milliseconds */
   readonly now: () => number;
   /** both are verified: agreement is broken */
@@ -94,14 +96,16 @@ export const createAudit = (options: AuditOptions): Audit => {
   return {
     status(from, { epoch, executed, logHash }) {
       if (current !== undefined && now() > current.deadline) end(current);
-      if (current !== undefined || asked.has(from) || epoch !== committee.epoch || executed < 1) return;
-      if (now() < (pauses.get(from)?.until ?? 0)) return;
-      const own = history.header(executed);
-      if (own === undefined || own.logHash === logHash) return;
+      if (current !== undefined || epoch !== committee.epoch || executed < 1 || now() < (pauses.get(from)?.until ?? 0)) return;
+      const { executed: ours, halted } = options.position();
+      // one that stands still never gets to where the others are: it compares what it has
+      const top = (halted ? Math.min(executed, ours) : executed) as Sequence;
+      const own = history.header(top);
+      if (own === undefined || (top === executed && own.logHash === logHash)) return;
       // a checkpoint that differs stops either side within a window: further back than two of them, both logs are certified
-      const bottom = Math.max(1, executed - 4 * options.checkpointInterval) as Sequence;
-      current = { peer: from, low: executed, next: executed, high: executed, bottom, deadline: 0 };
-      askBelow(current, executed);
+      const bottom = Math.max(1, top - 4 * options.checkpointInterval) as Sequence;
+      current = { peer: from, low: top, next: top, high: top, bottom, deadline: 0 };
+      askBelow(current, top);
     },
     take(from, blocks) {
       const differs = blocks.some(compare);

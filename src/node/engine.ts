@@ -89,12 +89,13 @@ const batchFetcher = ({ replica, history, network, clock }: EngineOptions, step:
   });
 
 /** What heartbeats say of the others' logs, against ours. */
-const auditOf = (options: EngineOptions, asked: Set<ReplicaIndex>, step: (input: Input) => void): Audit =>
+const auditOf = (options: EngineOptions, replica: Replica, asked: Set<ReplicaIndex>, step: (input: Input) => void): Audit =>
   createAudit({
     ...options,
     ...options.replica,
     asked,
     checkpointInterval: options.replica.parameters.checkpointInterval,
+    position: () => ({ executed: replica.status().executed, halted: replica.isHalted() }),
     now: options.clock.now,
     found: (ours, theirs) => step({ type: "conflicting-commits", ours, theirs }),
   });
@@ -194,7 +195,7 @@ export const createEngine = (options: EngineOptions): Engine => {
     step,
     batchArrived: (digest) => fetcher.arrived(digest),
     blocksArrived: (from) => asked.delete(from),
-    audit: auditOf(options, asked, (input) => step(input)),
+    audit: auditOf(options, replica, asked, (input) => step(input)),
   });
 
   return {

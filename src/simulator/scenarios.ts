@@ -1,4 +1,5 @@
 /** Kinds of universes, by name. */
+import { accountabilityInvariants, demandProofs } from "./accountability.ts";
 import type { Plan } from "./plan.ts";
 import { forkScript, twinsScript } from "./twins.ts";
 import type { UniverseOptions } from "./universe.ts";
@@ -31,6 +32,14 @@ export const scenarios = {
     options(seed) {
       const twins = forkScript(seed);
       return { calm: true, brief: true, faults: 0, nodes: twins.nodes, twins, adjust: undisturbed };
+    },
+  },
+  accountability: {
+    summary: "f + 1 validators run twice and fork the ledger: every honest node has to find out, stop, and hold the proof",
+    options(seed) {
+      const twins = forkScript(seed);
+      const staged = { only: accountabilityInvariants, stage: demandProofs };
+      return { calm: true, brief: true, faults: 0, nodes: twins.nodes, twins, adjust: undisturbed, ...staged };
     },
   },
 } as const satisfies Readonly<Record<string, Scenario>>;

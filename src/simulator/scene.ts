@@ -28,6 +28,8 @@ export interface WorldOptions {
   /** validators that run twice; the second copies have the endpoints from n on */
   readonly twins?: readonly number[];
   readonly filter?: LinksOptions["filter"];
+  /** the invariants that count, where the others can not hold; all when absent */
+  readonly only?: readonly string[];
   /** which of the faults happen, by their number; all when absent */
   readonly keep?: readonly number[];
   /** where what happens is written down */
@@ -118,6 +120,7 @@ export const createScene = (options: WorldOptions): Scene => {
 export const violateIn =
   (scene: Scene): Violate =>
   (invariant, detail, culprits) => {
+    if (scene.options.only?.includes(invariant) === false) return;
     scene.violation ??= { invariant, detail, ...(culprits === undefined ? {} : { culprits }) };
     scene.options.transcript?.note(scene.schedule.now, `${invariant} is broken: ${detail}`);
   };

@@ -13,7 +13,7 @@ import type { WorldOptions } from "./scene.ts";
 import type { TwinsScript } from "./twins.ts";
 import { createWorld, type World } from "./world.ts";
 
-export interface UniverseOptions extends PlanWishes, Pick<WorldOptions, "disguiseOf" | "realSignatures" | "transcript"> {
+export interface UniverseOptions extends PlanWishes, Pick<WorldOptions, "disguiseOf" | "realSignatures" | "only" | "transcript"> {
   readonly seed: bigint;
   /** events after which the run ends without a verdict on liveness */
   readonly maxSteps?: number;
@@ -29,6 +29,8 @@ export interface UniverseOptions extends PlanWishes, Pick<WorldOptions, "disguis
 
 /** What a scenario adds to a universe. */
 export interface Staged {
+  /** what has to come to pass once the core is healed, in place of progress and convergence */
+  readonly awaited?: { readonly what: string; readonly isReached: () => boolean };
   /** the core was just healed */
   readonly healed?: (core: readonly SimulatedNode[]) => void;
   /** whether what it waits for has happened too; asked from time to time once everything else has settled */
@@ -183,6 +185,15 @@ const disguisesOf =
       });
   };
 
+/** @returns virtual milliseconds, undefined if it did not come to pass in time */
+const demandAwaited = async (world: World, { what, isReached }: NonNullable<Staged["awaited"]>): Promise<number | undefined> => {
+  const healedAt = world.schedule.now;
+  await world.run(healedAt + patienceUs(world.plan), isReached);
+  if (isReached()) return (world.schedule.now - healedAt) / 1000;
+  world.violate("awaited", `${what}: not within ${patienceUs(world.plan) / 1000} ms; ${stateOf(world)}`);
+  return undefined;
+};
+
 /** From the first start to convergence. @returns virtual milliseconds from healing to convergence, undefined when it was not reached */
 const runWorld = async (world: World, options: UniverseOptions): Promise<number | undefined> => {
   const { court, workload, faults, plan } = world;
@@ -197,6 +208,7 @@ const runWorld = async (world: World, options: UniverseOptions): Promise<number 
   heal(world, core);
   staged.healed?.(core);
   if (world.violation !== undefined) return undefined;
+  if (staged.awaited !== undefined) return demandAwaited(world, staged.awaited);
   const recoveryMs = await demandLiveness(world, core, staged);
   if (world.violation === undefined && recoveryMs !== undefined) {
     court.clients.settle(true);

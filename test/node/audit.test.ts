@@ -20,7 +20,7 @@ const createStand = (length: number) => {
   const asked = new Set<ReplicaIndex>();
   const questions: (readonly [peer: PeerName, from: number, to: number])[] = [];
   const found: (readonly [CommitCertificate, CommitCertificate])[] = [];
-  const stand = { nowMs: 0, asked, questions, found };
+  const stand = { nowMs: 0, halted: false, asked, questions, found };
   const audit = createAudit({
     committee: network.committee,
     history: {
@@ -38,6 +38,7 @@ const createStand = (length: number) => {
     },
     asked,
     checkpointInterval: 8,
+    position: () => ({ executed: length as Sequence, halted: stand.halted }),
     now: () => stand.nowMs,
     found: (ours, theirs) => void found.push([ours, theirs]),
   });
@@ -119,6 +120,19 @@ describe("a heartbeat with another log hash", () => {
     asked.clear();
     status(2, 30, logHash(0));
     expect(questions.at(-1)).toEqual(["peer-2", 15, 30]);
+  });
+});
+
+describe("a node that stands still", () => {
+  it("compares its last blocks with those who went on", () => {
+    const { status, answer, questions, found, stand } = createStand(20);
+    status(1, 25, logHash(0));
+    expect(questions).toEqual([]);
+    stand.halted = true;
+    status(1, 25, logHash(0));
+    expect(questions).toEqual([["peer-1", 5, 20]]);
+    answer(1, [19]);
+    expect(found).toEqual([[certificateOf(19, "a19"), certificateOf(19, "b19")]]);
   });
 });
 

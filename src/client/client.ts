@@ -23,6 +23,8 @@ import type { ProofProblem } from "./proof-json.ts";
 import { createRequestSigner } from "./request-signer.ts";
 import { createSigningClient, type SigningClientOptions } from "./signing-client.ts";
 import type { ProvenAnswer } from "./verify-answer.ts";
+import { type CertifiedRange, listCertified } from "./list-calls.ts";
+import type { ProvenList } from "./verify-list.ts";
 import { type ProvenRead, type ProvenState, verifyRead, verifyState } from "./verify-read.ts";
 
 /** A node said something that did not hold; another one may be asked. */
@@ -51,6 +53,11 @@ export interface Place {
 
 /** Every call throws `ClientError`: `verification_failed` (exit status 6) when answers did not hold, `outcome_unknown` (5) when none came in time. */
 export interface Client extends KeyValueCalls {
+  /**
+   * Keys under a prefix, from the last stable checkpoint: each entry proven, and none left out as f+1 of the nodes say alike. Pass the last key as
+   * `after` for the next page, while `more` is true.
+   */
+  listCertified(range?: CertifiedRange): Promise<ProvenList>;
   /** Lets go of connections over libp2p, which keep a process alive; there are none to nodes with base URLs. */
   close(): Promise<void>;
   readonly publicKey: PublicKey;
@@ -179,6 +186,7 @@ export const createClient = (options: ClientOptions): Client => {
         (answer) => verifyState(genesis, bytes, answer, atLeast),
       );
     },
+    listCertified: (range = {}) => listCertified({ genesis, nodes, distrusted }, range),
     close: libp2p.close,
     ...createKeyValueCalls(submit),
   };

@@ -58,7 +58,8 @@ const readValue = (json: Members): Uint8Array => {
   throw new ProofError("malformed", "encoding is missing or unknown");
 };
 
-const readEntry = (json: Members): ProvenEntry | undefined =>
+/** @throws ProofError */
+export const readEntry = (json: Members): ProvenEntry | undefined =>
   json["value"] === undefined
     ? undefined
     : {

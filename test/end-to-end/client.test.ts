@@ -326,6 +326,10 @@ describe("over libp2p", () => {
       });
       expect(Buffer.from(read.entry?.value ?? []).toString()).toBe("yes");
       expect((await client.getCertified("over/nothing")).entry).toBeUndefined();
+      const list = await client.listCertified({ prefix: "over/lib" });
+      expect(list.items.map(({ key, value }) => [key, value].map((each) => Buffer.from(each).toString()))).toEqual([
+        ["over/libp2p", "yes"],
+      ]);
       // longer than a silent peer would be borne with
       await new Promise((resolve) => setTimeout(resolve, 1_000));
       await Promise.all(Array.from({ length: 8 }, (_, index) => client.put(`over/${index}`, "at once")));

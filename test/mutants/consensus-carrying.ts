@@ -79,7 +79,7 @@ export const carryingMutants: readonly Mutant[] = [
   {
     name: "view-change-signatures-compared",
     file: "consensus/view-change.ts",
-    find: "  if (sameContent(first.message, second.message)) {",
+    find: "  if (sameViewChange(first.message, second.message)) {",
     replace: "  if (first.signature === second.signature && first === second) {",
     fault: "evidence compares the messages, not their contents: a repetition accuses its honest sender",
     killer: viewChanges,

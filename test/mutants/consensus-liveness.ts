@@ -130,8 +130,8 @@ export const livenessMutants: readonly Mutant[] = [
   {
     name: "conflicting-block-executed",
     file: "consensus/catch-up.ts",
-    find: "    if (known !== digest) return halt(",
-    replace: "    if (known === undefined) return halt(",
+    find: "if (ours !== undefined && ours.digest !== digest) return",
+    replace: "if (ours !== undefined && ours === undefined) return",
     fault: "a second commit certificate for one sequence goes unnoticed",
     killer: catchingUp,
   },

@@ -27,7 +27,6 @@ import { createPerform, type PerformOptions } from "./perform.ts";
 import type { Receipts } from "./receipts.ts";
 import { createPresence, type Presence, type PresenceOptions } from "./presence.ts";
 import { createServing } from "./serving.ts";
-import { createSuspects } from "./suspects.ts";
 
 /** Reads (input, effects) in one place: logs, metrics and events come from here, and from nowhere else. */
 export type Observe = (input: Input, effects: readonly Effect[], replica: Replica) => void;
@@ -63,6 +62,8 @@ export interface Engine {
   /** a request of this node's own client */
   submit(request: Verified<Request>): void;
   readonly presence: Pick<Presence, "linked" | "connectivity" | "episodes" | "anchored">;
+  /** what this node thinks of a validator, by what it sent lately */
+  readonly opinionOf: Inbound["opinionOf"];
   /** what is not durable or not said yet */
   readonly pending: number;
   /** nothing is stepped, timed or sent any more */
@@ -190,8 +191,6 @@ export const createEngine = (options: EngineOptions): Engine => {
     committee,
     replica,
     serving: createServing({ history, receipt: options.receipts.serve, network, counters, now: clock.now }),
-    documents: options.documents,
-    suspects: createSuspects({ now: clock.now, most: committee.f }),
     step,
     batchArrived: (digest) => fetcher.arrived(digest),
     blocksArrived: (from) => asked.delete(from),
@@ -208,6 +207,7 @@ export const createEngine = (options: EngineOptions): Engine => {
     },
     submit: (request) => step({ type: "request", request, local: true }),
     presence,
+    opinionOf: inbound.opinionOf,
     get pending() {
       return journal.pending;
     },

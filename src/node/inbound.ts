@@ -16,18 +16,18 @@ import type { ConsensusFrame, ProposalFrame } from "../wire/frames.ts";
 import { decodeConsensusFrame, decodeGossip, decodeSyncFrame } from "../wire/frames.ts";
 import { detachBatch, detachRequest } from "../wire/requests.ts";
 import type { Audit } from "./audit.ts";
+import type { Clock } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import type { Receipts } from "./receipts.ts";
 import type { Serving } from "./serving.ts";
-import type { Suspects } from "./suspects.ts";
+import { createSuspects, type Suspects } from "./suspects.ts";
 
 export interface InboundOptions {
   readonly committee: Committee;
   readonly replica: Replica;
   readonly verifier: Verifier;
   readonly network: Pick<Network, "blame">;
-  /** of those who sent what is invalid, little more is looked at */
-  readonly suspects: Suspects;
+  readonly clock: Pick<Clock, "now">;
   readonly serving: Serving;
   readonly counters: Counters;
   /** gives an input to the replica */
@@ -44,7 +44,7 @@ export interface InboundOptions {
   readonly audit: Audit;
 }
 
-export interface Inbound {
+export interface Inbound extends Pick<Suspects, "opinionOf"> {
   frame(from: PeerName, channel: Channel, bytes: Uint8Array): void;
   gossip(from: PeerName, bytes: Uint8Array, verdict: (verdict: GossipVerdict) => void): void;
 }
@@ -57,9 +57,11 @@ export const createInbound = (options: InboundOptions): Inbound => {
   const indexes = new Map<PeerName, ReplicaIndex>(committee.validators.map(({ peer, index }) => [peer, index]));
   const pending = new Map<PeerName, number>();
 
+  // of those who sent what is invalid little more is looked at
+  const suspects = createSuspects({ now: options.clock.now, most: committee.f });
   const blame = (from: PeerName, reason: string): void => {
     // of strangers the network has a stricter opinion itself
-    if (indexes.has(from)) options.suspects.blamed(from);
+    if (indexes.has(from)) suspects.blamed(from);
     network.blame(from, reason);
   };
   const refused = (from: PeerName, failure: VerificationFailure): void => {
@@ -237,9 +239,10 @@ export const createInbound = (options: InboundOptions): Inbound => {
   };
 
   return {
+    opinionOf: suspects.opinionOf,
     frame(from, channel, bytes) {
       counters.count(`frames.${channel}`);
-      if (!options.suspects.admits(from)) return counters.count("dropped.suspect");
+      if (!suspects.admits(from)) return counters.count("dropped.suspect");
       if (channel === "sync") return onSync(from, bytes);
       const decoded = decodeConsensusFrame(bytes);
       if (decoded.ok) onConsensus(from, decoded.value);

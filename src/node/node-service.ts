@@ -2,7 +2,6 @@
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Committee } from "../protocol/committee.ts";
 import type { Digest, ReplicaIndex, Sequence } from "../protocol/ids.ts";
-import type { Replica } from "../consensus/replica.ts";
 import type { Network } from "../network/port.ts";
 import type { Observable } from "./feeds.ts";
 import type { ProveAnswer } from "./answer-proofs.ts";
@@ -11,7 +10,7 @@ import { evidenceReport } from "./evidence-report.ts";
 import type { Genesis } from "./genesis.ts";
 import type { History } from "./history.ts";
 import { partitionReports } from "./partitions.ts";
-import type { Presence } from "./presence.ts";
+import type { Engine } from "./engine.ts";
 import type { Reads } from "./reads.ts";
 import type { BlockRecord, NodeService, StatusReport } from "./service.ts";
 import type { Standing } from "./standing.ts";
@@ -27,13 +26,12 @@ export interface NodeServiceOptions {
   readonly ledger: Ledger;
   readonly history: History;
   readonly network: Network;
-  readonly replica: Replica;
+  readonly engine: Pick<Engine, "replica" | "presence" | "opinionOf">;
   readonly submitter: ReturnType<typeof createSubmitter>;
   readonly submission: Submission;
   readonly proveAnswer: ProveAnswer;
   readonly standing: Standing;
   readonly reads: Reads;
-  readonly presence: Pick<Presence, "linked" | "episodes">;
   readonly backup: NodeService["backup"];
   readonly evidence: Pick<EvidenceStore, "list" | "get">;
   readonly shared: NodeService["shared"];
@@ -47,7 +45,8 @@ export interface NodeServiceOptions {
 }
 
 export const createNodeService = (options: NodeServiceOptions): NodeService => {
-  const { committee, self, genesis, ledger, history, network, replica, standing } = options;
+  const { committee, self, genesis, ledger, history, network, standing, engine } = options;
+  const { replica, presence } = engine;
   const own = self === undefined ? undefined : committee.validators[self];
 
   const status = (): StatusReport => {
@@ -95,9 +94,8 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
         peerId: peer,
         validatorKey: publicKey,
         moniker,
-        reachable: index === self || options.presence.linked().includes(index),
-        reputation: 1,
-        standing: "good",
+        reachable: index === self || presence.linked().includes(index),
+        ...engine.opinionOf(peer),
         primary: index === primary,
       }));
     },
@@ -110,7 +108,7 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
         rttMs: rttMs ?? null,
         connectedSince,
       })),
-    partitions: () => partitionReports(committee, options.presence.episodes()),
+    partitions: () => partitionReports(committee, presence.episodes()),
     shared: {
       ...options.shared,
       // a key that returned without its data may have written what it does not know any more: it must not fork its own history

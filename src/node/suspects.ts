@@ -9,6 +9,14 @@ export interface Suspects {
   blamed(peer: PeerName): void;
   /** whether another frame of this peer is to be looked at; it counts as one that was */
   admits(peer: PeerName): boolean;
+  /** what this node thinks of a validator; `throttled`: a suspect */
+  opinionOf(peer: PeerName): Opinion;
+}
+
+export interface Opinion {
+  /** 1 without blame, 0 for a suspect */
+  readonly reputation: number;
+  readonly standing: "good" | "throttled";
 }
 
 export interface SuspectsOptions {
@@ -59,6 +67,12 @@ export const createSuspects = ({ now, most }: SuspectsOptions): Suspects => {
       if (entry.tokens < 1) return false;
       entry.tokens -= 1;
       return true;
+    },
+    opinionOf(peer) {
+      const time = now();
+      const entry = entries.get(peer);
+      const strikes = entry !== undefined && isRecent(entry, time) ? entry.strikes : 0;
+      return { reputation: 1 - strikes / STRIKES, standing: strikes >= STRIKES ? "throttled" : "good" };
     },
   };
 };

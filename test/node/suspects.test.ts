@@ -50,6 +50,17 @@ describe("a peer", () => {
     expect(seen(a)).toBe(1_000);
   });
 
+  it("has a reputation that falls with each blame, and comes back", () => {
+    const { blame, opinionOf, pass } = build(1);
+    expect(opinionOf(a)).toEqual({ reputation: 1, standing: "good" });
+    blame(a, 2);
+    expect(opinionOf(a)).toEqual({ reputation: 0.75, standing: "good" });
+    blame(a, 6);
+    expect(opinionOf(a)).toEqual({ reputation: 0, standing: "throttled" });
+    pass(10_000);
+    expect(opinionOf(a)).toEqual({ reputation: 1, standing: "good" });
+  });
+
   it("is never one of more than f: a blame too many costs nobody his say", () => {
     const { blame, seen, pass } = build(1);
     blame(a, 8);

@@ -54,6 +54,18 @@ const expectForksSeen = async (): Promise<void> => {
   });
 };
 
+/** Who sends what has to be checked in vain is listened to less, and nobody else is. */
+const expectThrottled = async (): Promise<void> => {
+  const culprits = cheats.map((index) => testnet.node(index).peerId).toSorted();
+  await eventually("honest nodes throttle the cheats", 20_000, async () => {
+    for (const index of honest) {
+      const throttled = (await testnet.client(index).validators()).filter(({ standing }) => standing === "throttled");
+      expect(throttled.map(({ peerId }) => peerId).toSorted()).toEqual(culprits);
+    }
+    return true;
+  });
+};
+
 /** They do something only as primaries, or while one is replaced. */
 const seated = [
   ["slow-primary", "censor"],
@@ -69,6 +81,7 @@ describe("seven validators with two cheats", () => {
     for (const way of anywhere) {
       await behave(way);
       await progress(way, clients);
+      if (way === "flood") await expectThrottled();
       if (way === "fork-shared") await expectForksSeen();
     }
     for (const [first, second] of seated) {

@@ -167,6 +167,10 @@ export const createEngine = (options: EngineOptions): Engine => {
     fetcher,
     sendStatus: () => heartbeat.send(),
     asked,
+    evidence: (evidence) => {
+      if ("culprit" in evidence) inbound.accused(evidence.culprit);
+      options.evidence(evidence);
+    },
   });
 
   const step = (input: Input): void => {

@@ -8,6 +8,7 @@ import type { Committee } from "../protocol/committee.ts";
 import type { Digest, PeerName, PublicKey, ReplicaIndex } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Batch, Blocks, Prepare, Relay, Signed, Status, Verified } from "../protocol/messages.ts";
+import { createTokenBucket, type TokenBucket } from "../network/libp2p/token-bucket.ts";
 import type { Channel, GossipVerdict, Network } from "../network/port.ts";
 import { carriedProposal } from "../signing/carried-proposal.ts";
 import type { VerificationFailure } from "../signing/failures.ts";
@@ -47,16 +48,34 @@ export interface InboundOptions {
 export interface Inbound extends Pick<Suspects, "opinionOf"> {
   frame(from: PeerName, channel: Channel, bytes: Uint8Array): void;
   gossip(from: PeerName, bytes: Uint8Array, verdict: (verdict: GossipVerdict) => void): void;
+  /** there is proof that this validator cheats, whoever sent it */
+  accused(culprit: ReplicaIndex): void;
 }
 
 /** Verifications under way for one peer; what comes beyond is dropped and counted: repetition brings back what matters. */
 const MAX_PENDING_PER_PEER = 4_096;
 
+/** VIEW-CHANGEs of one peer that are looked at in a second, and at once: each has certificates to check, and an honest one repeats itself ever more slowly. */
+const VIEW_CHANGES_PER_SECOND = 10;
+const VIEW_CHANGES_AT_ONCE = 20;
+
+/** One for each peer that ever sent a VIEW-CHANGE: validators, as nobody else may. */
+const createDemands = (now: () => number) => {
+  const buckets = new Map<PeerName, TokenBucket>();
+  return {
+    of(peer: PeerName): TokenBucket {
+      const bucket = buckets.get(peer) ?? createTokenBucket(VIEW_CHANGES_PER_SECOND, VIEW_CHANGES_AT_ONCE, now);
+      buckets.set(peer, bucket);
+      return bucket;
+    },
+  };
+};
+
 export const createInbound = (options: InboundOptions): Inbound => {
   const { committee, replica, verifier, network, serving, counters, step } = options;
   const indexes = new Map<PeerName, ReplicaIndex>(committee.validators.map(({ peer, index }) => [peer, index]));
   const pending = new Map<PeerName, number>();
-
+  const demands = createDemands(options.clock.now);
   // of those who sent what is invalid little more is looked at
   const suspects = createSuspects({ now: options.clock.now, most: committee.f });
   const blame = (from: PeerName, reason: string): void => {
@@ -154,6 +173,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
         return done === undefined ? undefined : verifier.verifyVote(frame.signed, done);
       }
       case "view-change": {
+        if (!demands.of(from).take(1)) return counters.count("dropped.view-change-rate");
         const done = verified(from, (signed: Verified<typeof frame.signed>) => step({ type: "view-change", signed }));
         return done === undefined ? undefined : verifier.verifyViewChange(frame.signed, done);
       }
@@ -240,6 +260,10 @@ export const createInbound = (options: InboundOptions): Inbound => {
 
   return {
     opinionOf: suspects.opinionOf,
+    accused(culprit) {
+      const peer = committee.validators[culprit]?.peer;
+      if (peer !== undefined) suspects.blamed(peer);
+    },
     frame(from, channel, bytes) {
       counters.count(`frames.${channel}`);
       if (!suspects.admits(from)) return counters.count("dropped.suspect");

@@ -2,10 +2,11 @@
  * Validators that were blamed lately, and how much of what they send is still looked at (PROTOCOL §14, suspicion). An honest one never sends a bad
  * signature or a malformed frame on a channel of its own, so it has nothing to fear; a cheat can not make the others spend their time on checking.
  */
+import { createTokenBucket, type TokenBucket } from "../network/libp2p/token-bucket.ts";
 import type { PeerName } from "../protocol/ids.ts";
 
 export interface Suspects {
-  /** what this validator sent was invalid beyond doubt */
+  /** what this validator sent, or signed, was invalid beyond doubt */
   blamed(peer: PeerName): void;
   /** whether another frame of this peer is to be looked at; it counts as one that was */
   admits(peer: PeerName): boolean;
@@ -36,8 +37,8 @@ const FRAMES_PER_SECOND = 100;
 interface Suspect {
   strikes: number;
   lastBlame: number;
-  tokens: number;
-  filledAt: number;
+  /** frames that may still be looked at */
+  readonly allowance: TokenBucket;
 }
 
 /** Keeps one entry for each validator that was blamed. */
@@ -45,7 +46,11 @@ export const createSuspects = ({ now, most }: SuspectsOptions): Suspects => {
   const entries = new Map<PeerName, Suspect>();
   const isRecent = ({ lastBlame }: Suspect, time: number): boolean => time - lastBlame < WINDOW_MS;
   const isSuspect = (entry: Suspect, time: number): boolean => entry.strikes >= STRIKES && isRecent(entry, time);
-  const fresh = (time: number): Suspect => ({ strikes: 0, lastBlame: time, tokens: FRAMES_PER_SECOND, filledAt: time });
+  const fresh = (time: number): Suspect => ({
+    strikes: 0,
+    lastBlame: time,
+    allowance: createTokenBucket(FRAMES_PER_SECOND, FRAMES_PER_SECOND, now),
+  });
 
   return {
     blamed(peer) {
@@ -60,13 +65,7 @@ export const createSuspects = ({ now, most }: SuspectsOptions): Suspects => {
     },
     admits(peer) {
       const entry = entries.get(peer);
-      const time = now();
-      if (entry === undefined || !isSuspect(entry, time)) return true;
-      entry.tokens = Math.min(FRAMES_PER_SECOND, entry.tokens + ((time - entry.filledAt) * FRAMES_PER_SECOND) / 1_000);
-      entry.filledAt = time;
-      if (entry.tokens < 1) return false;
-      entry.tokens -= 1;
-      return true;
+      return entry === undefined || !isSuspect(entry, now()) || entry.allowance.take(1);
     },
     opinionOf(peer) {
       const time = now();

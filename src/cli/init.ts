@@ -26,9 +26,9 @@ export const initCommand = defineCommand<{ moniker?: string; chainId?: string }>
       ]),
       { home: home.path, peerId, validatorKey: keys.validator.publicKey, clientKey: keys.client.publicKey },
     );
-    const chain = chainId ?? "CHAIN";
+    const founders = chainId === undefined ? "the network's founders" : `the founders of ${chainId}`;
     session.note(
-      `next: give \`byz keys export\` to the founders of ${chain}, put their genesis.json into ${home.path}, then \`byz start\``,
+      `next: give the output of \`byz keys export\` to ${founders}, put their genesis.json into ${home.path}, then \`byz start\``,
     );
   },
 });

@@ -9,6 +9,7 @@ import { byz, killWhatRuns } from "./support/command.ts";
 import { expectAllThere, startLoad } from "./support/load.ts";
 import type { Load } from "./support/load.ts";
 import { assertLogsEqual, codeOf, indexesOf, networkFolder, primaryAsSeenBy, startNetwork } from "./support/network.ts";
+import { cutLine, liveThrough } from "./support/cuts.ts";
 import { eventually, until } from "./support/wait.ts";
 
 killWhatRuns();
@@ -246,16 +247,29 @@ describe("four validators", () => {
     await assertLogsEqual(testnet);
   });
 
-  it("cut and healed ten times in a row: they end whole, with equal logs, and views do not explode", async () => {
+  it("cut into three, or one-way between two and two: nobody commits, all is refused at once, and comes together", async () => {
+    for (const cut of [
+      { name: "2 | 1 | 1", groups: [[0, 1], [2], [3]], holdMs: 1500 }, // prettier-ignore
+      { name: "2 → 2", groups: [[0, 1], [2, 3]], oneWay: true, holdMs: 1500 }, // prettier-ignore
+    ]) {
+      const figures = await liveThrough(testnet, cut);
+      console.log(cutLine(figures));
+      expect(figures.refused).toBeLessThan(1000);
+      expect(figures.whole).toBeLessThan(5000);
+      expect(figures.firstWrite).toBeLessThan(5000);
+    }
+  });
+
+  it("cut and healed twenty times in a row: they end whole, with equal logs, and views do not explode", async () => {
     load = await startLoad(testnet, 8);
     await load.more(20);
     const views = await watch.views();
-    for (let turn = 0; turn < 10; turn += 1) {
+    for (let turn = 0; turn < 20; turn += 1) {
       await testnet.partition(turn % 2 === 0 ? [[0, 1], [2, 3]] : [[0, 2], [1, 3]]); // prettier-ignore
       // the length of the phases is what is tested: around the time that a detector and a view's patience take
-      await delay(100 + 80 * turn);
+      await delay(50 + 40 * turn);
       await testnet.heal();
-      await delay(500 - 40 * turn);
+      await delay(400 - 16 * turn);
     }
     const healed = performance.now();
     await load.more(50);
@@ -313,5 +327,11 @@ describe("seven validators", () => {
     await eventually("all commit", 5000, () => testnet.client(6).put("seven", "of seven"));
     await assertLogsEqual(testnet);
     expect(await testnet.client(5).get("five", { consistency: "local" })).toMatchObject({ value: "of seven" });
+  });
+
+  it("commit on no side of 3 | 2 | 2, and what all sides wrote into a document is one and anchored after the heal", async () => {
+    const figures = await liveThrough(testnet, { name: "3 | 2 | 2", groups: [[0, 1, 2], [3, 4], [5, 6]], holdMs: 1500 }); // prettier-ignore
+    console.log(cutLine(figures));
+    expect(figures.whole).toBeLessThan(5000);
   });
 });

@@ -81,7 +81,9 @@ describe("four validators", () => {
   });
 
   it(`3 | 1 for ${longSeconds} s`, async () =>
-    expectKept(await liveThrough(testnet, { name: "3 | 1", groups: [[0, 1, 3], [2]], holdMs: longSeconds * second, clients: 2 })));
+    expectKept(
+      await liveThrough(testnet, { name: "3 | 1", groups: [[0, 1, 3], [2]], holdMs: longSeconds * second, clients: 4, pauseMs: 200 }),
+    ));
 });
 
 describe("seven validators", () => {

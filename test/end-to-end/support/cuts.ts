@@ -16,6 +16,8 @@ export interface Cut {
   readonly holdMs: number;
   /** writers, through all nodes; 8 when absent */
   readonly clients?: number;
+  /** of each after a write; none when absent */
+  readonly pauseMs?: number;
 }
 
 /** Milliseconds after the cut or the heal, unless named otherwise. */
@@ -103,7 +105,7 @@ export const liveThrough = async (testnet: Testnet, cut: Cut): Promise<CutFigure
   const document = `cut-${(cuts += 1)}`;
   const without = cut.groups.filter((group) => expectedState(n, cut, group) !== "degraded");
   const [quorum] = cut.groups.filter((group) => expectedState(n, cut, group) === "degraded");
-  const load = await startLoad(testnet, cut.clients ?? 8);
+  const load = await startLoad(testnet, cut.clients ?? 8, undefined, cut.pauseMs);
   try {
     await load.more(20);
     const view = await highestView(testnet);

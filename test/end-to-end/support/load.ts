@@ -62,8 +62,10 @@ let loads = 0;
 /**
  * Half of the clients write plainly, half sign their requests; each begins with another node and goes on to the next when one fails. Every write
  * has a key of its own.
+ *
+ * @param pauseMs of a client after each write
  */
-export const startLoad = async (testnet: Testnet, clients = 16, through?: readonly number[]): Promise<Load> => {
+export const startLoad = async (testnet: Testnet, clients = 16, through?: readonly number[], pauseMs = 0): Promise<Load> => {
   const { nodes } = testnet.state();
   const urls = (through ?? nodes.map(({ index }) => index)).map((index) => testnet.node(index).api);
   const { genesisHash } = await testnet.client(through?.[0] ?? 0).status();
@@ -81,6 +83,7 @@ export const startLoad = async (testnet: Testnet, clients = 16, through?: readon
       try {
         const sequence = await write(key, value);
         acknowledged.push({ key, value, sequence, at: performance.now() });
+        if (pauseMs > 0) await delay(pauseMs);
       } catch (error) {
         if (!(error instanceof ClientError)) throw error;
         failures.set(error.code, (failures.get(error.code) ?? 0) + 1);

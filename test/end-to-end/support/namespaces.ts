@@ -26,8 +26,8 @@ export interface Namespaces {
   cable(index: number, plugged: boolean): void;
   /** between 0, 1 and 2, 3 */
   trunk(plugged: boolean): void;
-  /** what the node sends, by netem: `delay 20ms 5ms loss 3%`; as it is, without words */
-  worsen(index: number, ...words: readonly string[]): void;
+  /** so much of what the node sends is lost, and what is not is late; 0 on each node: as it was */
+  lose(index: number, percent: number): void;
   stop(): Promise<void>;
 }
 
@@ -47,39 +47,68 @@ const remove = (): void => {
   }
 };
 
-/** Why there can be none on this machine; undefined when there can. */
-export const whyNoNamespaces = (): string | undefined => {
+/** How packets are lost here: by the queueing discipline made for it, or by a filter on the bridges, with a narrow queue for delay. */
+type Losing = "netem" | "nft";
+
+export interface Machine {
+  /** why there can be no namespaces; undefined when there can */
+  readonly reason: string | undefined;
+  /** undefined where the kernel has neither */
+  readonly losing: Losing | undefined;
+}
+
+const works = (work: () => void): string | undefined => {
   try {
-    run("ip", "netns", "add", nameOf("switch"));
-    inside("switch", "ip", "link", "add", "a", "type", "veth", "peer", "name", "b");
-    inside("switch", "ip", "link", "add", "c", "type", "bridge");
-    inside("switch", "tc", "qdisc", "add", "dev", "a", "root", "netem", "loss", "1%");
+    work();
     return undefined;
   } catch (error) {
     return String((error as Error).message)
       .split("\n")
       .slice(0, 2)
       .join(": ");
-  } finally {
-    remove();
   }
+};
+
+const filterOn = (device: string, percent: number): void => {
+  const rule = percent >= 100 ? "drop" : `numgen random mod 100 < ${percent} drop`;
+  inside("switch", "nft", "add", "rule", "bridge", "loss", "forward", "iifname", device, ...rule.split(" "));
+};
+const makeFilter = (): void => {
+  inside("switch", "nft", "add", "table", "bridge", "loss");
+  inside("switch", "nft", "add", "chain", "bridge", "loss", "forward", "{ type filter hook forward priority 0; }");
+};
+
+/** What this machine allows: asked once, and nothing is left of the question. */
+export const askMachine = (): Machine => {
+  const reason = works(() => {
+    run("ip", "netns", "add", nameOf("switch"));
+    inside("switch", "ip", "link", "add", "name", "probe0", "type", "veth", "peer", "name", "probe1");
+    inside("switch", "ip", "link", "add", "name", "probe2", "type", "bridge");
+  });
+  const tries: readonly (readonly [Losing, () => void])[] = [
+    ["netem", () => inside("switch", "tc", "qdisc", "add", "dev", "probe0", "root", "netem", "loss", "1%")],
+    ["nft", () => [makeFilter(), filterOn("probe0", 1)]],
+  ];
+  const losing = reason === undefined ? tries.find(([, work]) => works(work) === undefined)?.[0] : undefined;
+  remove();
+  return { reason, losing };
 };
 
 /** Namespaces, cables, bridges. */
 const build = (): void => {
   run("ip", "netns", "add", nameOf("switch"));
   for (const bridge of ["br0", "br1"]) {
-    inside("switch", "ip", "link", "add", bridge, "type", "bridge");
+    inside("switch", "ip", "link", "add", "name", bridge, "type", "bridge");
     inside("switch", "ip", "link", "set", bridge, "up");
   }
-  inside("switch", "ip", "link", "add", "t0", "type", "veth", "peer", "name", "t1");
+  inside("switch", "ip", "link", "add", "name", "t0", "type", "veth", "peer", "name", "t1");
   for (const end of [0, 1]) {
     inside("switch", "ip", "link", "set", `t${end}`, "master", `br${end}`);
     inside("switch", "ip", "link", "set", `t${end}`, "up");
   }
   for (const index of nodes) {
     run("ip", "netns", "add", nameOf(index));
-    inside("switch", "ip", "link", "add", `v${index}`, "type", "veth", "peer", "name", "eth0", "netns", nameOf(index));
+    inside("switch", "ip", "link", "add", "name", `v${index}`, "type", "veth", "peer", "name", "eth0", "netns", nameOf(index));
     inside("switch", "ip", "link", "set", `v${index}`, "master", index < 2 ? "br0" : "br1");
     inside("switch", "ip", "link", "set", `v${index}`, "up");
     inside(index, "ip", "address", "add", `10.77.0.${index + 1}/24`, "dev", "eth0");
@@ -125,8 +154,20 @@ const openDoor = async (socket: string): Promise<Server> => {
   return server;
 };
 
+/** 20 ms late by netem; without it, as late as 4 Mbit/s make it. */
+const lose = (losing: Losing | undefined, index: number, percent: number): void => {
+  const qdisc = (...words: readonly string[]): void => inside(index, "tc", "qdisc", ...words);
+  if (percent === 0) {
+    if (losing === "nft") inside("switch", "nft", "flush", "chain", "bridge", "loss", "forward");
+    return qdisc("del", "dev", "eth0", "root");
+  }
+  if (losing === "netem") return qdisc("replace", "dev", "eth0", "root", "netem", "delay", "20ms", "5ms", "loss", `${percent}%`);
+  filterOn(`v${index}`, percent);
+  qdisc("replace", "dev", "eth0", "root", "tbf", "rate", "4mbit", "burst", "16kb", "latency", "200ms");
+};
+
 /** Nothing is left of it when it fails. @param dir for homes and logs; short, sockets are in it */
-export const startNamespaces = async (dir: string, parameters: Partial<Parameters> = {}): Promise<Namespaces> => {
+export const startNamespaces = async (dir: string, machine: Machine, parameters: Partial<Parameters> = {}): Promise<Namespaces> => {
   const children: ChildProcess[] = [];
   const doors: Server[] = [];
   const stop = async (): Promise<void> => {
@@ -139,6 +180,7 @@ export const startNamespaces = async (dir: string, parameters: Partial<Parameter
   };
   try {
     build();
+    if (machine.losing === "nft") makeFilter();
     const peerIds = found(dir, parameters);
     for (const index of nodes) {
       const log = openSync(join(dir, `${index}.log`), "a");
@@ -154,10 +196,7 @@ export const startNamespaces = async (dir: string, parameters: Partial<Parameter
       client: (index) => createHttpClient({ urls: [urls[index] as string], timeoutMs: 10_000 }),
       cable: (index, plugged) => inside("switch", "ip", "link", "set", `v${index}`, plugged ? "up" : "down"),
       trunk: (plugged) => inside("switch", "ip", "link", "set", "t0", plugged ? "up" : "down"),
-      worsen: (index, ...words) =>
-        words.length === 0
-          ? inside(index, "tc", "qdisc", "del", "dev", "eth0", "root")
-          : inside(index, "tc", "qdisc", "replace", "dev", "eth0", "root", "netem", ...words.flatMap((word) => word.split(" "))),
+      lose: (index, percent) => lose(machine.losing, index, percent),
       stop,
     };
   } catch (error) {

@@ -1,6 +1,9 @@
 /** Entry point `byzantine-coordinator/client`. */
 export type * from "./answers.ts";
 export type * from "./operate-answers.ts";
+export type * from "./partition-answers.ts";
+export type * from "./shared-answers.ts";
+export { type AnchorDocument, createAnchorDocument, type ProvenAnchor, verifyAnchorDocument } from "./anchor-document.ts";
 export { watchEvents, type WatchOptions } from "./watch-events.ts";
 export { type Client, createClient, type ClientOptions, type Distrust, type Place } from "./client.ts";
 export { openClientKey } from "./client-key.ts";

@@ -83,6 +83,11 @@ describe("a shared document", () => {
     await edit(2, "plan", { type: "register-set", path: ["title"], value: "right" });
     await allShow("plan", '{"seen":{"set":["n0","n1"]},"title":{"register":["left"]},"votes":{"counter":40}}', [0, 1, observer]);
     await allShow("plan", '{"seen":{"set":["n2","n3"]},"title":{"register":["right"]},"votes":{"counter":40}}', [2, 3]);
+    // a busy machine that stood still for a moment takes its time to call it a partition
+    await until("it is reported", 10_000, async () => {
+      const open = await Promise.all([0, 1, 2, 3].map(async (index) => (await testnet.client(index).partitions()).at(-1)));
+      return open.every((report) => report !== undefined && report.until === undefined);
+    });
     const [before] = await Promise.all([0].map((index) => testnet.client(index).shared("plan")));
     await testnet.heal();
     await allShow("plan", merged);

@@ -1,6 +1,6 @@
 /** Kinds of universes, by name. */
 import { accountabilityInvariants, demandProofs } from "./accountability.ts";
-import type { Plan } from "./plan.ts";
+import type { FaultKind, Plan } from "./plan.ts";
 import { forkScript, twinsScript } from "./twins.ts";
 import type { UniverseOptions } from "./universe.ts";
 
@@ -16,6 +16,8 @@ const few = (plan: Plan): Plan => ({ ...plan, safetyUs: 150_000, clients: 1, thi
 /** Long enough for a side without the primary to change its view. */
 const undisturbed = (plan: Plan): Plan => ({ ...plan, safetyUs: 5_000_000, clients: 4, thinkUs: 30_000 });
 
+const cuts: readonly FaultKind[] = ["split", "isolate-one", "isolate-primary", "one-way", "ring", "bridge", "swizzle", "flap", "heal"];
+
 export const scenarios = {
   swarm: { summary: "everything is drawn from the seed: size, faults, liars and their rates", options: () => ({}) },
   brief: { summary: "as swarm, at ten times the pace: many seeds in little time", options: () => ({ brief: true }) },
@@ -23,6 +25,10 @@ export const scenarios = {
   crashes: { summary: "everything fails, and nobody lies", options: () => ({ faults: 0 }) },
   liars: { summary: "f validators lie, and nothing else fails", options: () => ({ calm: true }) },
   "real-signatures": { summary: "as swarm, with Ed25519 in place of simulated signatures", options: () => ({ realSignatures: true }) },
+  partitions: {
+    summary: "the network is cut in every shape, one-way and flapping too; nothing else fails and nobody lies",
+    options: () => ({ calm: true, faults: 0, adjust: (plan) => ({ ...plan, faults: cuts }) }),
+  },
   twins: {
     summary: "one of four validators runs twice; the seed numbers who hears whom in the first views",
     options: (seed) => ({ calm: true, brief: true, faults: 0, nodes: 4, twins: twinsScript(seed), adjust: few }),

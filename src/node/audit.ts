@@ -5,6 +5,7 @@
 import type { Committee } from "../protocol/committee.ts";
 import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import type { CertifiedBatch, CommitCertificate, Status, Verified } from "../protocol/messages.ts";
+import { limits } from "../protocol/limits.ts";
 import type { Network } from "../network/port.ts";
 import { encodeFrame } from "../wire/frames.ts";
 import type { History } from "./history.ts";
@@ -23,15 +24,15 @@ export interface AuditOptions {
   readonly asked: Set<ReplicaIndex>;
   readonly checkpointInterval: number;
   /** of this replica */
-  readonly position: () => { readonly executed: Sequence; readonly halted: boolean };
+  readonly position: () => { readonly executed: Sequence; readonly stable: Sequence; readonly halted: boolean };
   /** monotonic milliseconds */
   readonly now: () => number;
   /** both are verified: agreement is broken */
   readonly found: (ours: CommitCertificate, theirs: Verified<CommitCertificate>) => void;
 }
 
-/** Blocks asked for at once, the latest first: logs that went apart differ in almost every later block. */
-const CHUNK = 16;
+/** Blocks asked for at once, the latest first, for logs that went apart differ in almost every later block; twice as many each time. */
+const FIRST_CHUNK = 16;
 /** how long an answer is waited for */
 const ANSWER_MS = 3_000;
 /** after a comparison that showed nothing, twice as long each time: whoever says what is not so does not keep us busy */
@@ -45,6 +46,8 @@ interface Comparison {
   next: Sequence;
   high: Sequence;
   readonly bottom: Sequence;
+  /** blocks of the next chunk */
+  size: number;
   deadline: number;
 }
 
@@ -71,7 +74,8 @@ export const createAudit = (options: AuditOptions): Audit => {
 
   const askBelow = (comparison: Comparison, top: number): void => {
     if (top < comparison.bottom) return end(comparison);
-    comparison.low = Math.max(comparison.bottom, top - CHUNK + 1) as Sequence;
+    comparison.low = Math.max(comparison.bottom, top - comparison.size + 1) as Sequence;
+    comparison.size = Math.min(limits.maxBlocksPerAnswer, 2 * comparison.size);
     comparison.next = comparison.low;
     comparison.high = top as Sequence;
     ask(comparison);
@@ -97,14 +101,14 @@ export const createAudit = (options: AuditOptions): Audit => {
     status(from, { epoch, executed, logHash }) {
       if (current !== undefined && now() > current.deadline) end(current);
       if (current !== undefined || epoch !== committee.epoch || executed < 1 || now() < (pauses.get(from)?.until ?? 0)) return;
-      const { executed: ours, halted } = options.position();
+      const { executed: ours, stable, halted } = options.position();
       // one that stands still never gets to where the others are: it compares what it has
       const top = (halted ? Math.min(executed, ours) : executed) as Sequence;
       const own = history.header(top);
       if (own === undefined || (top === executed && own.logHash === logHash)) return;
-      // a checkpoint that differs stops either side within a window: further back than two of them, both logs are certified
-      const bottom = Math.max(1, top - 4 * options.checkpointInterval) as Sequence;
-      current = { peer: from, low: top, next: top, high: top, bottom, deadline: 0 };
+      // logs may be equal again since they went apart; one that stands still has the time to look through all of it
+      const bottom = halted ? 1 : Math.max(1, Math.min(top, stable) - 4 * options.checkpointInterval);
+      current = { peer: from, low: top, next: top, high: top, bottom: bottom as Sequence, size: FIRST_CHUNK, deadline: 0 };
       askBelow(current, top);
     },
     take(from, blocks) {

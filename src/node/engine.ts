@@ -96,7 +96,7 @@ const auditOf = (options: EngineOptions, replica: Replica, asked: Set<ReplicaInd
     ...options.replica,
     asked,
     checkpointInterval: options.replica.parameters.checkpointInterval,
-    position: () => ({ executed: replica.status().executed, halted: replica.isHalted() }),
+    position: () => ({ ...replica.status(), halted: replica.isHalted() }),
     now: options.clock.now,
     found: (ours, theirs) => step({ type: "conflicting-commits", ours, theirs }),
   });

@@ -7,20 +7,22 @@ import type { World } from "./world.ts";
 const hasStopped = ({ assembly, data }: SimulatedNode): boolean =>
   assembly?.engine.replica.describe().halted?.reason === "conflicting-commit" && data?.evidence.fork !== undefined;
 
-/** What is wrong with a node's proof; somebody's proof has to convict f + 1. */
+/**
+ * What is wrong with a node's proof. Certificates of one view convict f + 1; those of two views, without the NEW-VIEW between them, tell who signed both, which
+ * an honest validator may have been led to.
+ */
 const judgeProofs = (world: World): void => {
   const { f } = world.plan;
-  let most = 0;
   for (const { index, data } of world.honest) {
     const fork = data?.evidence.fork;
     if (fork === undefined) continue;
     const [guilty, both] = [culpritsOf(fork), signersOfBoth(fork)];
-    most = Math.max(most, guilty.length);
     if (both.length <= f) world.violate("accountability", `#${index} names ${both.length} that signed both, and ${f + 1} must have`);
+    if (guilty.length <= f && fork.first.view === fork.second.view)
+      world.violate("accountability", `#${index} convicts ${guilty.length} validators, with two certificates of one view`);
     const innocent = guilty.find((each) => world.honest.some((node) => node.index === each));
     if (innocent !== undefined) world.violate("accountability", `#${index} convicts #${innocent}, who is honest`);
   }
-  if (most <= f) world.violate("accountability", `no honest node convicts more than ${most}`);
 };
 
 /** Nothing else can be asked of a ledger that is forked. */

@@ -38,7 +38,7 @@ const createStand = (length: number) => {
     },
     asked,
     checkpointInterval: 8,
-    position: () => ({ executed: length as Sequence, halted: stand.halted }),
+    position: () => ({ executed: length as Sequence, stable: length as Sequence, halted: stand.halted }),
     now: () => stand.nowMs,
     found: (ours, theirs) => void found.push([ours, theirs]),
   });
@@ -86,7 +86,7 @@ describe("a heartbeat with another log hash", () => {
     expect(questions).toEqual([
       ["peer-1", 25, 40],
       ["peer-1", 35, 40],
-      ["peer-1", 9, 24],
+      ["peer-1", 8, 24],
     ]);
     expect(found).toEqual([[certificateOf(12, "a12"), certificateOf(12, "b12")]]);
   });
@@ -131,8 +131,9 @@ describe("a node that stands still", () => {
     stand.halted = true;
     status(1, 25, logHash(0));
     expect(questions).toEqual([["peer-1", 5, 20]]);
-    answer(1, [19]);
-    expect(found).toEqual([[certificateOf(19, "a19"), certificateOf(19, "b19")]]);
+    answer(1, [2]);
+    answer(1, [2]);
+    expect(found).toEqual([[certificateOf(2, "a2"), certificateOf(2, "b2")]]);
   });
 });
 

@@ -1,6 +1,6 @@
-/** Liars to those who catch up: blocks of other batches, certificates for others, heights that nobody has. */
+/** Liars to those who catch up: blocks of other batches, certificates for others, heights that nobody has, state that never was. */
 import type { Digest, Sequence, View } from "../protocol/ids.ts";
-import type { CertifiedBatch, SyncMessage } from "../protocol/messages.ts";
+import type { CertifiedBatch, StateAnswer, SyncMessage } from "../protocol/messages.ts";
 import { createBatch } from "../wire/requests.ts";
 import { decodeSyncFrame, encodeFrame } from "../wire/frames.ts";
 import { type Adversary, type AdversaryKit, intercept, pickBelow, randomHex } from "./kit.ts";
@@ -17,6 +17,23 @@ const wrongBlock = (kit: AdversaryKit, { certificate, batch }: CertifiedBatch): 
   }
 };
 
+const turnedBit = (kit: AdversaryKit, bytes: Uint8Array): Uint8Array => {
+  const turned = new Uint8Array(bytes);
+  const at = pickBelow(kit, Math.max(1, turned.length));
+  if (turned.length > 0) turned[at] = (turned[at] ?? 0) ^ (1 << pickBelow(kit, 8));
+  return turned;
+};
+
+/** Another state under the same name; or none, where there is one. */
+const wrongState = (kit: AdversaryKit, answer: StateAnswer): StateAnswer => {
+  const { hash } = answer;
+  if (answer.type === "gone" || kit.random() < 0.2) return { type: "gone", hash };
+  if (answer.type === "page") return { type: "page", hash, page: turnedBit(kit, answer.page) };
+  const one = pickBelow(kit, answer.entries.length);
+  const entries = answer.entries.map((entry, index) => (index === one ? { key: entry.key, value: turnedBit(kit, entry.value) } : entry));
+  return { type: "entries", hash, entries: kit.random() < 0.3 && entries.length > 1 ? entries.slice(1) : entries };
+};
+
 const lieAbout = (kit: AdversaryKit, message: SyncMessage): SyncMessage | undefined => {
   switch (message.kind) {
     case "blocks":
@@ -29,11 +46,14 @@ const lieAbout = (kit: AdversaryKit, message: SyncMessage): SyncMessage | undefi
       return {
         ...message,
         executed: (message.executed + far) as Sequence,
+        oldest: (kit.random() < 0.5 ? message.oldest : 1) as Sequence,
         stable: (kit.random() < 0.5 ? message.stable : message.stable + far) as Sequence,
         demand: (kit.random() < 0.5 ? message.demand : message.demand + far) as View,
         view: (kit.random() < 0.8 ? message.view : message.view + 1) as View,
       };
     }
+    case "state":
+      return { ...message, answers: message.answers.map((answer) => wrongState(kit, answer)) };
     case "stable-checkpoint":
       return { ...message, certificate: { ...message.certificate, stateRoot: randomHex(kit) as Digest } };
     default:
@@ -45,8 +65,9 @@ const lieAbout = (kit: AdversaryKit, message: SyncMessage): SyncMessage | undefi
 export const lieInTransfer: Adversary = (network, kit) =>
   intercept(network, {
     out(_to, channel, frame) {
-      const decoded = channel === "sync" && kit.random() < 0.5 ? decodeSyncFrame(frame) : undefined;
-      if (decoded?.ok !== true) return [frame];
+      const decoded = channel === "sync" ? decodeSyncFrame(frame) : undefined;
+      // of the state no word is true; of the rest every other one, so that it is still asked
+      if (decoded?.ok !== true || (decoded.value.kind !== "state" && kit.random() < 0.5)) return [frame];
       const lie = lieAbout(kit, decoded.value);
       return lie === undefined ? [] : [encodeFrame(lie)];
     },

@@ -3,6 +3,7 @@
  * fit them, which the tests check: a description for machines is generated from the same source.
  */
 import * as z from "zod";
+import { memoryReport, transferReport } from "./schemas-status.ts";
 
 export const unsigned = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const hex64 = z.string().regex(/^[0-9a-f]{64}$/, "64 lowercase hexadecimal characters");
@@ -204,6 +205,10 @@ export const nodeEvent = z.discriminatedUnion("type", [
   happening("blocked", { reason: z.string(), waitingFor: z.array(z.string()) }),
   happening("unblocked", { reason: z.string(), milliseconds: unsigned }),
   happening("votes_again", {}),
+  happening("transfer_begun", { target: unsigned }),
+  happening("transferred", { sequence: unsigned }),
+  happening("transfer_fault", { peerId: z.string(), fault: z.enum(["false-state", "stalled"]), suppressed: unsigned }),
+  happening("state_diverged", { sequence: unsigned, detail: z.string() }),
   happening("halted", { reason: z.string(), detail: z.string() }),
 ]);
 
@@ -248,16 +253,11 @@ export const statusAnswer = z.strictObject({
   sides: links.sides,
   brokenLinks: links.brokenLinks,
   syncing: z.boolean(),
+  transfer: transferReport.optional(),
   passive: z.boolean().optional(),
   blocked: z.strictObject({ reason: z.string(), since: unsigned, waitingFor: z.array(z.string()) }).optional(),
   uptimeSeconds: z.number().nonnegative(),
-  memory: z.strictObject({
-    rss: unsigned,
-    heapUsed: unsigned,
-    limit: unsigned,
-    pressure: z.number().min(0).max(1),
-    breaker: z.enum(["closed", "open", "half-open"]),
-  }),
+  memory: memoryReport,
 });
 export const validatorsAnswer = z.array(
   z.strictObject({

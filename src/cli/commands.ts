@@ -11,6 +11,7 @@ import { doctorCommand } from "./doctor.ts";
 import { genesisCommand } from "./genesis.ts";
 import { getCommand } from "./get.ts";
 import { initCommand } from "./init.ts";
+import { joinCommand } from "./join.ts";
 import { keysCommand } from "./keys.ts";
 import { listCommand } from "./list.ts";
 import { partitionsCommand } from "./partitions.ts";
@@ -32,7 +33,7 @@ const grouped = (heading: string, members: readonly CommandFactory[]): CommandFa
   members.map((member) => (host) => member(host).helpGroup(heading));
 
 export const commands: readonly CommandFactory[] = [
-  ...grouped("Set up and run:", [initCommand, keysCommand, genesisCommand, configCommand, completionCommand, startCommand]),
+  ...grouped("Set up and run:", [initCommand, keysCommand, genesisCommand, configCommand, completionCommand, startCommand, joinCommand]),
   ...grouped("The ledger:", [putCommand, getCommand, delCommand, listCommand, txnCommand, watchCommand, proveCommand, blocksCommand]),
   ...grouped("Documents writable on both sides of a partition:", [sharedCommand]),
   ...grouped("What a node knows:", [statusCommand, explainCommand, validatorsCommand, peersCommand, partitionsCommand, evidenceCommand]),

@@ -17,7 +17,7 @@ import type { Session } from "./session.ts";
 import { pairs } from "./table.ts";
 import { holdYoungGeneration, releaseYoungGeneration } from "./young-generation.ts";
 
-interface StartOptions {
+export interface StartOptions {
   readonly bootstrap?: readonly string[];
   readonly listen?: readonly string[];
   readonly announce?: readonly string[];
@@ -64,7 +64,8 @@ const cheatingOf = async (genesis: Genesis, behaviour: string | undefined): Prom
   ...(behaviour === undefined ? {} : { behaviour }),
 });
 
-const run = async (session: Session, options: StartOptions): Promise<void> => {
+/** Runs the node of the session's home until it is asked to stop, or stops by itself. */
+export const runNode = async (session: Session, options: StartOptions): Promise<void> => {
   const { asked, forget } = askedToStop(session, options.stopWith);
   const { home, config } = loadAll(session, options);
   const genesis = loadGenesis(options.genesis ?? home.genesis);
@@ -94,25 +95,27 @@ const run = async (session: Session, options: StartOptions): Promise<void> => {
   throw new CliError({ code: ended.reason, message: `the node stopped: ${ended.detail}`, hint, exitCode: exitCodes.failed });
 };
 
+/** `byz join` has them, too. */
+export const startOptions: readonly Option[] = [
+  new Option("--bootstrap <multiaddr>", "a node to meet first; may be repeated (env: BYZ_NETWORK_BOOTSTRAP)").argParser(several),
+  new Option("--listen <multiaddr>", "where peers reach this node; may be repeated (env: BYZ_NETWORK_LISTEN)").argParser(several),
+  new Option("--announce <multiaddr>", "its address from outside of a port mapping; may be repeated (env: BYZ_NETWORK_ANNOUNCE)").argParser(
+    several,
+  ),
+  new Option("--api <host:port>", "HTTP address (default: 127.0.0.1:27657, env: BYZ_API_LISTEN)"),
+  new Option("--genesis <file>", "another than genesis.json in the home"),
+  new Option("--application <file>", "a module that exports what this network replicates (env: BYZ_NODE_APPLICATION)"),
+  new Option("--log-level <level>", "trace, debug, info, warn, error, fatal or silent (env: BYZ_LOG_LEVEL)"),
+  new Option("--stop-with <pid>", "stop when this process ends").argParser(wholeNumber(1)).hideHelp(),
+  new Option("--behave <behaviour>", "cheat, in a test network").hideHelp(),
+];
+
 export const startCommand = defineCommand<StartOptions>({
   usage: "start",
   summary: "Runs a node in the foreground; SIGINT and SIGTERM stop it cleanly",
   ownApi: true,
-  options: [
-    new Option("--bootstrap <multiaddr>", "a node to meet first; may be repeated (env: BYZ_NETWORK_BOOTSTRAP)").argParser(several),
-    new Option("--listen <multiaddr>", "where peers reach this node; may be repeated (env: BYZ_NETWORK_LISTEN)").argParser(several),
-    new Option(
-      "--announce <multiaddr>",
-      "its address from outside of a port mapping; may be repeated (env: BYZ_NETWORK_ANNOUNCE)",
-    ).argParser(several),
-    new Option("--api <host:port>", "HTTP address (default: 127.0.0.1:27657, env: BYZ_API_LISTEN)"),
-    new Option("--genesis <file>", "another than genesis.json in the home"),
-    new Option("--application <file>", "a module that exports what this network replicates (env: BYZ_NODE_APPLICATION)"),
-    new Option("--log-level <level>", "trace, debug, info, warn, error, fatal or silent (env: BYZ_LOG_LEVEL)"),
-    new Option("--stop-with <pid>", "stop when this process ends").argParser(wholeNumber(1)).hideHelp(),
-    new Option("--behave <behaviour>", "cheat, in a test network").hideHelp(),
-  ],
+  options: startOptions,
   examples: ["byz start", "byz start --bootstrap /ip4/192.0.2.1/tcp/27656/p2p/12D3KooW… --announce /ip4/198.51.100.7/tcp/27656"],
   exits: [3],
-  run: (session, _args, options) => run(session, options),
+  run: (session, _args, options) => runNode(session, options),
 });

@@ -17,6 +17,13 @@ const roleOf = (status: StatusAnswer): string =>
     .filter((word) => word !== "")
     .join(", ");
 
+const transferLine = ({ transfer }: StatusAnswer): readonly (readonly [string, string])[] => {
+  if (transfer === undefined) return [];
+  const { target, fraction, entries, bytes, milliseconds } = transfer;
+  const done = `${(fraction * 100).toFixed(1)} % of the state of sequence ${target}`;
+  return [["transfer", `${done}: ${entries} entries, ${(bytes / 1024 / 1024).toFixed(1)} MiB in ${Math.round(milliseconds / 1000)} s`]];
+};
+
 const render = (status: StatusAnswer): string =>
   pairs([
     ["chain", `${status.chainId} (genesis ${shortHash(status.genesisHash)})`],
@@ -28,6 +35,7 @@ const render = (status: StatusAnswer): string =>
     ["log hash", status.logHash],
     ["state root", status.stateRoot],
     ...blockedLine(status),
+    ...transferLine(status),
     ["up", `${Math.floor(status.uptimeSeconds)} s, ${Math.round(status.memory.rss / 1024 / 1024)} MiB`],
     ["version", status.version],
   ]);

@@ -215,6 +215,14 @@ export interface StatusAnswer {
   /** links broken in a way that the sides do not show: what `from` sends does not arrive at `to` */
   readonly brokenLinks?: readonly BrokenLinkJson[];
   readonly syncing: boolean;
+  /** present while the state is fetched from other nodes (PROTOCOL §7): `fraction` of it is here; `target`: the sequence whose state it will be */
+  readonly transfer?: {
+    readonly target: number;
+    readonly fraction: number;
+    readonly entries: number;
+    readonly bytes: number;
+    readonly milliseconds: number;
+  };
   readonly passive?: boolean;
   readonly blocked?: { readonly reason: string; readonly since: number; readonly waitingFor: readonly string[] };
   readonly uptimeSeconds: number;

@@ -1,5 +1,6 @@
 /** Heartbeats, and how a replica that fell behind follows the others' kept batches (PROTOCOL §3, §7). */
 import { nextSequence, type ReplicaIndex, type Sequence } from "../protocol/ids.ts";
+import type { Status } from "../protocol/messages.ts";
 import { limits } from "../protocol/limits.ts";
 import { retractDemand } from "./demand.ts";
 import { handOver } from "./execution.ts";
@@ -7,6 +8,7 @@ import { stopAtFork } from "./fork.ts";
 import { viewByHearsay } from "./hearsay.ts";
 import { repeatTo } from "./helping.ts";
 import type { Input } from "./input.ts";
+import { isTransferring, transferIfNeeded } from "./transfer.ts";
 import { inWindow, reject, slotAt, type Peer, type State, type Turn } from "./state.ts";
 import { followDemands } from "./view-change.ts";
 
@@ -20,7 +22,7 @@ export const handleStatus = (turn: Turn, input: Extract<Input, { type: "status" 
   const lacksView = state.active && (status.view < state.view || (status.view === state.view && !status.active));
   if (lacksView || status.stable < state.stable.sequence) repeatTo(turn, from);
   followDemands(turn);
-  boundAmnesia(state);
+  boundAmnesia(state, from, status);
   if (state.config.self === undefined) followHearsay(state);
   fetchIfBehind(turn);
 };
@@ -58,16 +60,18 @@ const followHearsay = (state: State): void => {
 
 /**
  * The highest low watermark that q validators may have, plus the window: below it an amnesiac may have voted (PROTOCOL §6). What they
- * executed counts rather than the watermark they report: the forgotten one may have been the first to see a checkpoint become stable.
+ * executed counts rather than the watermark they report: the forgotten one may have been the first to see a checkpoint become stable. A report
+ * counts once its watermark is proven by a certificate, and no more than the window above it: a liar can not keep anybody silent for ever.
  */
-const boundAmnesia = (state: State): void => {
+const boundAmnesia = (state: State, from: ReplicaIndex, { stable, executed }: Status): void => {
   if (state.passive === undefined || state.passive.until !== undefined) return;
+  const { reports } = state.passive;
+  if (!reports.has(from)) reports.set(from, { stable, executed });
   const { checkpointInterval } = state.config.parameters;
-  const reports = [...state.peers.values()].flatMap(({ status }) =>
-    status === undefined ? [] : [Math.max(status.stable, status.executed)],
-  );
-  if (reports.length < state.config.committee.quorum) return;
-  const highest = Math.max(...reports);
+  const proven = Math.max(state.stable.sequence, state.target?.sequence ?? 0, state.transfer?.target?.sequence ?? 0);
+  const believed = [...reports.values()].filter((report) => report.stable <= proven);
+  if (believed.length < state.config.committee.quorum) return;
+  const highest = Math.max(...believed.map((report) => Math.min(report.executed, report.stable + 2 * checkpointInterval)));
   state.passive.until = (highest - (highest % checkpointInterval) + 2 * checkpointInterval) as Sequence;
 };
 
@@ -77,12 +81,30 @@ interface Source {
   readonly executed: Sequence;
 }
 
+const isAhead = (state: State, { reachable, status }: Peer): boolean =>
+  reachable && status !== undefined && status.executed > state.committedUpTo;
+
+/** Whether this peer says that it has the next batch. */
+const offersNext = (state: State, peer: Peer): boolean =>
+  isAhead(state, peer) && (peer.status?.oldest ?? 0) <= nextSequence(state.committedUpTo);
+
+/**
+ * Whether only the state itself helps: more than f peers that are ahead, one of them honest, no longer have the next batch, and whoever says
+ * that it has it is one of f at most and failed to give it since the last progress.
+ */
+const batchesAreGone = (state: State): boolean => {
+  const { f } = state.config.committee;
+  const ahead = [...state.peers.values()].filter((peer) => isAhead(state, peer));
+  const offering = ahead.filter((peer) => offersNext(state, peer));
+  return ahead.length - offering.length > f && offering.length <= f && offering.every(({ failedAt }) => failedAt >= state.progressAt);
+};
+
 /** Of those who say that they are ahead, the one whose last failure to answer is the longest ago; of several, the one furthest ahead. */
 const bestSource = (state: State): Source | undefined => {
   let best: Source | undefined;
   for (const [index, peer] of state.peers) {
     const executed = peer.status?.executed;
-    if (executed === undefined || !peer.reachable || executed <= state.committedUpTo) continue;
+    if (executed === undefined || !offersNext(state, peer)) continue;
     const since = best?.peer.failedAt ?? Number.POSITIVE_INFINITY;
     if (best === undefined || peer.failedAt < since || (peer.failedAt === since && executed > best.executed))
       best = { index, peer, executed };
@@ -92,6 +114,7 @@ const bestSource = (state: State): Source | undefined => {
 
 /** When peers that are ahead will be asked for what they have; undefined when nobody is ahead. */
 export const fetchDue = (state: State): number | undefined => {
+  if (isTransferring(state)) return undefined;
   if (state.fetch !== undefined) return state.fetch.deadline;
   const source = bestSource(state);
   if (source === undefined) return undefined;
@@ -104,6 +127,7 @@ export const fetchDue = (state: State): number | undefined => {
 /** One request at a time; another peer when the last one did not answer. */
 export const fetchIfBehind = (turn: Turn): void => {
   const { state, time, effects } = turn;
+  transferIfNeeded(turn, batchesAreGone(state));
   const due = fetchDue(state);
   if (due === undefined || due > time.now) return;
   if (state.fetch !== undefined) noteFailure(turn, state.fetch.peer);
@@ -127,6 +151,7 @@ const noteFailure = (turn: Turn, replica: ReplicaIndex): void => {
  */
 export const handleBlocks = (turn: Turn, input: Extract<Input, { type: "blocks" }>): void => {
   const { state } = turn;
+  if (isTransferring(state)) return reject(turn, input.type, "unrequested", { from: input.from });
   const before = state.committedUpTo;
   for (const { certificate, batch } of input.blocks) {
     const { epoch, sequence, digest } = certificate;

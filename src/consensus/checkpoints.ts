@@ -3,6 +3,7 @@ import { sameRoots } from "../protocol/evidence.ts";
 import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import type { Checkpoint, CheckpointCertificate, Signed } from "../protocol/messages.ts";
 import { installProposals } from "./carried.ts";
+import type { OwnCheckpoint } from "./config.ts";
 import type { Input } from "./input.ts";
 import { halt, inWindow, mayVote, reject, type State, type Turn } from "./state.ts";
 
@@ -83,16 +84,30 @@ export const adoptStable = (turn: Turn, certificate: CheckpointCertificate): voi
     return;
   }
   const own = state.ownCheckpoints.get(sequence);
-  if (own !== undefined && (own.stateRoot !== certificate.stateRoot || own.logHash !== certificate.logHash)) {
-    halt(turn, "state-diverged", `at sequence ${sequence} our state is ${own.stateRoot}, a quorum's is ${certificate.stateRoot}`);
-    return;
-  }
+  if (own !== undefined && own.logHash !== certificate.logHash)
+    return halt(turn, "state-diverged", `at sequence ${sequence} our log is ${own.logHash}, a quorum's is ${certificate.logHash}`);
+  if (own !== undefined && own.stateRoot !== certificate.stateRoot) return repairState(turn, own, certificate);
   state.stable = certificate;
   effects.push({ type: "save", record: { type: "stable", certificate } });
   for (const entries of [state.slots, state.checkpointVotes, state.ownCheckpoints]) forgetUpTo(entries, sequence);
   voteAgainAfterAmnesia(turn);
   // what the view carries over may have lain beyond the window until now
   if (state.active && state.newView?.message.view === state.view) installProposals(turn, state.newView);
+};
+
+/**
+ * The same log came to another state: a bad disk, or an application that is not deterministic. Nothing that is said from this state is worth
+ * anything, and what was signed of it must not be contradicted: as after a loss of data, only what lies beyond it is voted on (PROTOCOL §4, §6).
+ */
+const repairState = (turn: Turn, { sequence, stateRoot }: OwnCheckpoint, certificate: CheckpointCertificate): void => {
+  const { state, effects } = turn;
+  if (state.repair !== undefined || state.transfer !== undefined) return;
+  state.repair = certificate;
+  const detail = `at sequence ${sequence} our state is ${stateRoot}, a quorum's is ${certificate.stateRoot}`;
+  effects.push({ type: "state-diverged", sequence, detail });
+  if (state.config.self === undefined) return;
+  state.passive = { until: undefined, reports: new Map() };
+  effects.push({ type: "save", record: { type: "may-not-vote" } });
 };
 
 /** Execution reached the stable checkpoint that was ahead of it. */

@@ -30,6 +30,8 @@ export interface ReplicaSettings {
   readonly catchUpDelayMs: number;
   /** how long to wait for an answer to a fetch before asking another peer */
   readonly fetchTimeoutMs: number;
+  /** the same for parts of the state: `limits.maxStateAnswerBytes` have to come in this time */
+  readonly transferTimeoutMs: number;
   /** bounds of the pool of requests that wait; beyond them new ones are refused */
   readonly poolRequests: number;
   readonly poolBytes: number;
@@ -46,6 +48,7 @@ export const defaultSettings: ReplicaSettings = {
   repeatMs: 300,
   catchUpDelayMs: 300,
   fetchTimeoutMs: 1_000,
+  transferTimeoutMs: 5_000,
   poolRequests: 8_192,
   poolBytes: 64 * 1024 * 1024,
   heldBatchBytes: 64 * 1024 * 1024,
@@ -113,4 +116,6 @@ export interface Restored {
   readonly mayVote: boolean;
   /** agreement was found broken in an earlier life */
   readonly halted?: Halt | undefined;
+  /** a transfer of the state was interrupted: nothing can be executed before it is done */
+  readonly transferring: boolean;
 }

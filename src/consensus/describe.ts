@@ -15,9 +15,11 @@ export interface ReplicaSummary {
   readonly windowTop: number;
   readonly logHash: Digest;
   readonly quorumReachable: boolean;
-  /** a peer or a certificate is ahead of us */
+  /** how far f+1 peers, or a certificate, are ahead of us */
   readonly behind: number;
   readonly passive: boolean;
+  /** the state is fetched from others: nothing of it can be read or executed until that is done; `target` 0 while none is known */
+  readonly transfer: { readonly target: number; readonly missing: number; readonly sources: ReplicaIndex[] } | undefined;
   readonly halted: Halt | undefined;
   readonly pool: { readonly requests: number; readonly bytes: number; readonly oldestSince: number | undefined };
   readonly inFlight: number;
@@ -48,6 +50,19 @@ const viewChangeOf = (state: State): ReplicaSummary["viewChange"] => {
   return { view, from: asked.map(([index]) => index) };
 };
 
+/** What f+1 of the others say that they have executed, so that one honest one has: nobody is behind because of a boast. */
+const executedByOthers = (state: State): number => {
+  const executed = [...state.peers.values()].flatMap(({ status }) => (status === undefined ? [] : [status.executed as number]));
+  return executed.sort((a, b) => b - a)[state.config.committee.f] ?? 0;
+};
+
+const transferOf = ({ transfer }: State): ReplicaSummary["transfer"] =>
+  transfer && {
+    target: transfer.target?.sequence ?? 0,
+    missing: transfer.wanted.size,
+    sources: [...transfer.sources].filter(([, { ask }]) => ask !== undefined).map(([index]) => index),
+  };
+
 const peersOf = (state: State): ReplicaSummary["peers"] =>
   [...state.peers].map(([index, { status }]) =>
     status === undefined ? { index } : { index, view: status.view, executed: status.executed, stable: status.stable },
@@ -56,8 +71,7 @@ const peersOf = (state: State): ReplicaSummary["peers"] =>
 export const describe = (state: State): ReplicaSummary => {
   const sequence = state.committedUpTo + 1;
   const slot = state.slots.get(sequence as Sequence);
-  let ahead: number = state.target?.sequence ?? 0;
-  for (const { status } of state.peers.values()) ahead = Math.max(ahead, status?.executed ?? 0);
+  const ahead = Math.max(state.target?.sequence ?? 0, executedByOthers(state));
   let earlyMessages = 0;
   for (const kept of state.early.values()) earlyMessages += kept.length;
   return {
@@ -73,6 +87,7 @@ export const describe = (state: State): ReplicaSummary => {
     quorumReachable: state.quorumReachable,
     behind: Math.max(0, ahead - state.committedUpTo),
     passive: state.passive !== undefined,
+    transfer: transferOf(state),
     halted: state.halted,
     pool: { requests: state.pool.size, bytes: state.pool.bytes, oldestSince: state.pool.oldest()?.since },
     inFlight: Math.max(0, state.acceptedUpTo - state.committedUpTo),

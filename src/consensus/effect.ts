@@ -16,6 +16,7 @@ import type {
   Signed,
   SignedNewView,
   ViewChange,
+  WantedPart,
 } from "../protocol/messages.ts";
 import type { InputType } from "./input.ts";
 
@@ -38,7 +39,11 @@ export type DurableRecord =
   /** everything voted at or below it may be forgotten */
   | { readonly type: "stable"; readonly certificate: CheckpointCertificate }
   /** this validator, once without its data, may vote again (PROTOCOL §6, amnesia) */
-  | { readonly type: "may-vote" };
+  | { readonly type: "may-vote" }
+  /** its state was wrong: it votes no more until everything it may have said is passed (PROTOCOL §4, §6) */
+  | { readonly type: "may-not-vote" }
+  /** the batches up to here were not executed here: none of them can be given to others */
+  | { readonly type: "transferred"; readonly sequence: Sequence };
 
 export type UnsignedMessage = PrePrepare | Prepare | Commit | Checkpoint | ViewChange | NewView;
 
@@ -68,6 +73,16 @@ export type Effect =
   | { readonly type: "send-status" }
   /** run the batch, store it with its certificate, answer its clients; then the input `executed`; in order of sequence */
   | { readonly type: "execute"; readonly certificate: CommitCertificate; readonly batch: Batch }
+  /**
+   * make the state into this checkpoint's (PROTOCOL §7), whatever was aimed at before; then the input `transfer-begun`. `fresh`: what is
+   * there is not to be trusted. When all parts are there: make it durable, then the input `transferred`.
+   */
+  | { readonly type: "begin-transfer"; readonly target: CheckpointCertificate; readonly fresh: boolean }
+  | { readonly type: "fetch-state"; readonly peer: ReplicaIndex; readonly parts: readonly WantedPart[] }
+  /** a peer lied in a transfer, or left a question unanswered */
+  | { readonly type: "transfer-fault"; readonly peer: ReplicaIndex; readonly fault: TransferFault }
+  /** our state is not the quorum's: it is repaired, and nothing is voted on until then */
+  | { readonly type: "state-diverged"; readonly sequence: Sequence; readonly detail: string }
   | { readonly type: "evidence"; readonly evidence: Evidence }
   | { readonly type: "reject"; readonly input: InputType; readonly rejection: Rejection; readonly from?: ReplicaIndex }
   /** the request is not, or no longer, in the pool */
@@ -79,5 +94,7 @@ export type Repeatable =
   | { readonly kind: "signed-proposal"; readonly signed: Signed<PrePrepare>; readonly batch: Batch }
   | { readonly kind: "signed"; readonly signed: Signed<Prepare | Commit | Checkpoint | ViewChange> }
   | { readonly kind: "signed-new-view"; readonly signed: SignedNewView };
+
+export type TransferFault = "false-state" | "stalled";
 
 export type HaltReason = "conflicting-commit" | "state-diverged" | "key-used-elsewhere";

@@ -16,6 +16,7 @@ import type {
   Status,
   Verified,
   ViewChange,
+  WantedPart,
 } from "../protocol/messages.ts";
 
 /** Both clocks in milliseconds: `now` never goes back and times everything; `wall` only stamps and judges batches. */
@@ -57,7 +58,21 @@ export type Input =
   | { readonly type: "reachable"; readonly peers: readonly ReplicaIndex[] }
   /** the effect `execute` for this sequence is done and on disk */
   | { readonly type: "executed"; readonly sequence: Sequence; readonly stateRoot: Digest; readonly logHash: Digest }
+  /** the shell made ready for the transfer's target (effect `begin-transfer`); `missing`: what of it is wanted first */
+  | { readonly type: "transfer-begun"; readonly sequence: Sequence; readonly missing: readonly WantedPart[] }
+  /** parts of the state that a peer was asked for, each held against its hash, and what is true of them on its way to the disk */
+  | { readonly type: "state"; readonly from: ReplicaIndex; readonly verdicts: readonly PartVerdict[] }
+  /** the state is the target's, and durable; `timestamp`: its ledger time, Unix milliseconds */
+  | { readonly type: "transferred"; readonly sequence: Sequence; readonly timestamp: number }
   /** time passed: due whenever `Replica.deadline` has come */
   | { readonly type: "tick" };
+
+/** `gone`: the peer has it not; `false`: what it sent is not what was asked for; `unexpected`: nobody waited for it. */
+export interface PartVerdict {
+  readonly hash: Digest;
+  readonly outcome: "kept" | "gone" | "false" | "unexpected";
+  /** what a kept part showed to be wanted next */
+  readonly missing: readonly WantedPart[];
+}
 
 export type InputType = Input["type"];

@@ -27,6 +27,8 @@ export interface Pool {
   get(id: Digest): PendingRequest | undefined;
   remove(id: Digest): PendingRequest | undefined;
   oldest(): PendingRequest | undefined;
+  /** oldest first */
+  values(): IterableIterator<PendingRequest>;
   /** those of this node's own clients, oldest first */
   locals(): IterableIterator<PendingRequest>;
   readonly hasLocals: boolean;
@@ -124,6 +126,7 @@ export const createPool = (bounds: PoolBounds): Pool => {
       return entry;
     },
     oldest: () => first(all.entries),
+    values: () => all.entries.values(),
     locals: () => locals.values(),
     get hasLocals() {
       return locals.size > 0;

@@ -9,6 +9,7 @@ import { demandNextView } from "./demand.ts";
 import { handOver } from "./execution.ts";
 import { fetchMissingBatch } from "./fetching.ts";
 import { cutBatch } from "./requests.ts";
+import { isTransferring } from "./transfer.ts";
 import { currentPrimary, mayVote, reject, type Proposal, type Slot, type State, type Turn } from "./state.ts";
 
 /** Runs to a fixed point. */
@@ -180,6 +181,7 @@ const matching = (
 /** Hands committed batches to execution, in order, each once; true if any. */
 const execute = (turn: Turn): boolean => {
   const { state } = turn;
+  if (isTransferring(state)) return false;
   let moved = false;
   for (;;) {
     const slot = state.slots.get(nextSequence(state.committedUpTo));

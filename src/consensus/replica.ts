@@ -24,6 +24,7 @@ import { handleBatch, handleInvalidBatch, handlePrePrepare } from "./proposals.t
 import { handleRequest, handleSettled } from "./requests.ts";
 import { handleStart, restoreSlots } from "./restart.ts";
 import { createState, inWindow, type State, type Turn } from "./state.ts";
+import { handleState, handleTransferBegun, handleTransferred } from "./transfer.ts";
 import { handleTick, nextDeadline, startRepetition } from "./timers.ts";
 import { followDemands, handleViewChange } from "./view-change.ts";
 import { handleCommit, handlePrepare } from "./votes.ts";
@@ -42,6 +43,8 @@ export interface Replica {
   deadline(): number | undefined;
   /** what waits the longest, and so decides about our patience */
   oldestRequest(): Request | undefined;
+  /** all that wait, oldest first */
+  pooled(): readonly Request[];
   /** our heartbeat */
   status(): Status;
   /** for people and metrics */
@@ -77,6 +80,7 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
     },
     deadline: () => nextDeadline(state),
     oldestRequest: () => state.pool.oldest()?.request,
+    pooled: () => Array.from(state.pool.values(), ({ request }) => request),
     status: () => statusOf(state),
     describe: () => describe(state),
     sizes: () => sizesOf(state),
@@ -151,6 +155,12 @@ const handle = (turn: Turn, input: Input): void => {
       return handleReachable(turn, input);
     case "executed":
       return handleExecuted(turn, input);
+    case "transfer-begun":
+      return handleTransferBegun(turn, input);
+    case "state":
+      return handleState(turn, input);
+    case "transferred":
+      return handleTransferred(turn, input);
     case "tick":
       return handleTick(turn);
   }
@@ -164,6 +174,8 @@ const statusOf = (state: State): Status => ({
   demand: state.demand,
   executed: state.executed,
   stable: state.stable.sequence,
+  // all that it ever executed, unless the shell knows better
+  oldest: 1 as Sequence,
   logHash: state.logHash,
   reach: reachOf(state),
 });

@@ -20,6 +20,7 @@ import type { Effect, HaltReason } from "./effect.ts";
 import type { Input, InputType, Time } from "./input.ts";
 import { createBatchStore, type BatchStore } from "./batches.ts";
 import { createPool, type Pool } from "./pool.ts";
+import { emptyTransfer, type Transfer } from "./transfer-state.ts";
 import { createPace, createPatience, type Pace, type Patience } from "./timeouts.ts";
 
 /** The primary's proposal for a slot in the present view. */
@@ -62,11 +63,19 @@ export interface Fetch {
   readonly deadline: number;
 }
 
+/** A validator that must not vote until a stable checkpoint passes everything that it may have voted on (PROTOCOL §6). */
+export interface Passive {
+  /** undefined until enough others have said how far they were */
+  until: Sequence | undefined;
+  /** what each said first since this life began: what we voted on was known to a quorum before that */
+  readonly reports: Map<ReplicaIndex, Pick<Status, "stable" | "executed">>;
+}
+
 export interface State {
   readonly config: ReplicaConfig;
   halted: Halt | undefined;
   /** present while we must not vote: our key came without its data */
-  passive: { until: Sequence | undefined } | undefined;
+  passive: Passive | undefined;
 
   view: View;
   active: boolean;
@@ -88,6 +97,10 @@ export interface State {
   stable: CheckpointCertificate;
   /** a stable checkpoint ahead of our own execution */
   target: CheckpointCertificate | undefined;
+  /** a stable checkpoint that our own state contradicts: it has to be fetched, once what was handed to execution is done */
+  repair: CheckpointCertificate | undefined;
+  /** present while the state is fetched from others: nothing is executed */
+  transfer: Transfer | undefined;
   readonly slots: Map<Sequence, Slot>;
   /** at most one vote per sender and checkpoint sequence of the window */
   readonly checkpointVotes: Map<Sequence, Map<ReplicaIndex, Signed<Checkpoint>>>;
@@ -180,7 +193,7 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
   return {
     config,
     halted: restored.halted,
-    passive: restored.mayVote || self === undefined ? undefined : { until: undefined },
+    passive: restored.mayVote || self === undefined ? undefined : { until: undefined, reports: new Map() },
     view: restored.view,
     active: restored.active,
     demand: restored.view,
@@ -193,6 +206,8 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
     progressInView: false,
     stable: restored.stable,
     target: undefined,
+    repair: undefined,
+    transfer: restored.transferring ? emptyTransfer() : undefined,
     slots: new Map(),
     checkpointVotes: new Map(),
     ownCheckpoints: new Map(restored.checkpoints.map((checkpoint) => [checkpoint.sequence, checkpoint])),

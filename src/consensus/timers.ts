@@ -5,6 +5,7 @@ import { fetchDue, fetchIfBehind } from "./catch-up.ts";
 import { demandNextView } from "./demand.ts";
 import { fetchMissingBatch } from "./fetching.ts";
 import { batchDue, relayAgain, relayDue, relayOverdueToAll } from "./requests.ts";
+import { continueTransfer, transferDue } from "./transfer.ts";
 import { currentPrimary, mayVote, others, type Slot, type State, type Turn } from "./state.ts";
 import { followDemands } from "./view-change.ts";
 import { commitDue, waitingSince } from "./waiting.ts";
@@ -15,7 +16,7 @@ const REPEATED_SLOTS = 16;
 /** Monotonic milliseconds at which `tick` is next due; undefined when nothing is waited for. */
 export const nextDeadline = (state: State): number | undefined => {
   if (state.halted !== undefined) return undefined;
-  const due = [batchDue(state), fetchDue(state)];
+  const due = [batchDue(state), fetchDue(state), transferDue(state)];
   if (state.quorumReachable) due.push(overdueAt(state), nextRelay(state), repeatDue(state));
   const known = due.filter((at) => at !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
@@ -23,6 +24,7 @@ export const nextDeadline = (state: State): number | undefined => {
 
 export const handleTick = (turn: Turn): void => {
   const { state, time } = turn;
+  continueTransfer(turn);
   fetchIfBehind(turn);
   if (!state.quorumReachable) return;
   relayOverdueToAll(turn);

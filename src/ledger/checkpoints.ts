@@ -25,6 +25,10 @@ export interface Checkpoints {
   release(sequence: number): Promise<void>;
   /** Until nothing is left to remove. @throws StoreError if that failed */
   settled(): Promise<void>;
+  /** None is kept any more; resolves when what was kept for them is removed. */
+  clear(): Promise<void>;
+  /** after `clear`: this is the only one */
+  begin(checkpoint: CheckpointRoots): void;
 }
 
 /** The highest checkpoint that was released, −1 if none was: the head in the store may still name it. */
@@ -102,5 +106,12 @@ export const createCheckpoints = (store: Store, initial: readonly CheckpointRoot
     },
     release,
     settled: () => purging,
+    clear: async () => {
+      await release(Number.MAX_SAFE_INTEGER);
+      await write(store, [{ type: "del", key: releasedKey }]);
+    },
+    begin: (checkpoint) => {
+      kept = [checkpoint];
+    },
   };
 };

@@ -13,6 +13,8 @@ export type LedgerErrorCode =
   | "unknown-checkpoint"
   /** a restored state does not have the root it should */
   | "wrong-root"
+  /** the state is being made into another one: nothing of it can be read or executed until that is done */
+  | "incomplete"
   /** an earlier error left the memory behind the store; open it again */
   | "failed";
 

@@ -17,9 +17,6 @@ import type { StateChanges } from "./state/state-map.ts";
 /** What of a request is executed; its signature was checked before it came here. */
 export type OrderedRequest = Pick<Request, "id" | "client" | "sequence" | "operations">;
 
-/** an application's values, bytes; larger ones, and keys beyond `limits.maxStateKeyBytes`, break its contract */
-const maxStateValueBytes = limits.maxRequestBytes;
-
 export interface ExecutionContext {
   readonly sequence: Sequence;
   /** ledger time of this batch, Unix milliseconds */
@@ -45,8 +42,9 @@ const createApplicationState = (changes: StateChanges): State => ({
   get: (key) => changes.get(stateKeys.application(key)),
   head: (key) => changes.head(stateKeys.application(key)),
   put: (key, value) => {
+    // larger ones break an application's contract
     if (key.length > limits.maxStateKeyBytes) throw new RangeError(`a key of ${key.length} bytes`);
-    if (value.length > maxStateValueBytes) throw new RangeError(`a value of ${value.length} bytes`);
+    if (value.length > limits.maxStateValueBytes) throw new RangeError(`a value of ${value.length} bytes`);
     changes.put(stateKeys.application(key), value);
   },
   delete: (key) => changes.delete(stateKeys.application(key)),

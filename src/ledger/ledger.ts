@@ -26,11 +26,14 @@ import { createRecords } from "./records.ts";
 import { createLedgerReader } from "./reader.ts";
 import type { LedgerReader } from "./reader.ts";
 import { createSessionTable, loadSessionOrder } from "./session-table.ts";
-import { highestNumberAt, judgeNumber } from "./sessions.ts";
+import { createSessionOrder, highestNumberAt, judgeNumber } from "./sessions.ts";
 import { emptyStateRoot, rawToDigest } from "./state/hashing.ts";
 import { changedKeysSequence, decodeKeys } from "./state/layout.ts";
 import { createStateMap } from "./state/state-map.ts";
 import type { StateMap } from "./state/state-map.ts";
+import { clearState } from "./restore.ts";
+import { createStateReceiver } from "./transfer/receiver.ts";
+import type { StateReceiver } from "./transfer/receiver.ts";
 
 export interface LedgerOptions {
   readonly store: Store;
@@ -90,6 +93,20 @@ export interface Ledger extends LedgerReader {
    * @param nowMs the wall clock: a batch that is proposed now may carry that time; without it no number is too far ahead
    */
   lookup(client: PublicKey, number: number, nowMs?: number): Lookup;
+  /**
+   * Begins to make the state into another node's (PROTOCOL §7). Everything executed must be written. From then on nothing can be read or
+   * executed until `adopt`, in later lives too; calling it again aims at another target and keeps what is there.
+   * @param fresh what is there is not to be trusted: nothing of it is kept
+   * @throws StoreError
+   */
+  receive(target: CheckpointRoots, fresh: boolean): Promise<StateReceiver>;
+  /**
+   * The receiver is complete: from now on the ledger has executed `target.sequence`. Durable when it resolves.
+   * @throws StoreError
+   */
+  adopt(target: CheckpointRoots): Promise<void>;
+  /** the state is on its way to another one */
+  readonly incomplete: boolean;
   /** The checkpoint `sequence` and all older ones are no longer wanted. Resolves when what was kept for them is removed. */
   release(sequence: Sequence): Promise<void>;
   /** Waits for its own work in the background. The store stays open. */
@@ -111,6 +128,13 @@ const readHead = (store: Store, genesisLogHash: Digest): Head => {
   return head;
 };
 
+const transferKey = storeKey(tables.transfer);
+
+const writeDurably = (store: Store, operations: readonly StoreOperation[]): Promise<void> =>
+  new Promise((resolve, reject) => {
+    store.write(operations, { durable: true }, (error) => (error === undefined ? resolve() : reject(error)));
+  });
+
 const readClock = (state: StateMap): Clock => {
   const entry = state.get(stateKeys.clock);
   const clock = entry === undefined ? initialClock : decodeClock(entry);
@@ -128,18 +152,49 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
   const records = createRecords(store);
   const state = createStateMap(records, options.cacheBytes ?? 48 * MiB);
   let head = readHead(store, genesisLogHash);
-  let clock = readClock(state);
+  let incomplete = store.get(transferKey) !== undefined;
+  let clock = incomplete ? initialClock : readClock(state);
   let writtenUpTo: number = head.sequence;
   let failure: LedgerError | undefined;
   for await (const { key, value } of store.range(prefixRange(storeKey(tables.changedKeys))))
     state.catchUp(changedKeysSequence(key), decodeKeys(value));
-  if (rawToDigest(state.root()) !== head.stateRoot)
+  if (!incomplete && rawToDigest(state.root()) !== head.stateRoot)
     throw new LedgerError("wrong-root", "the state in the store does not have the root that was written with it");
   const checkpoints = createCheckpoints(store, head.checkpoints, readReleased(store));
-  const sessions = createSessionTable(state, await loadSessionOrder(store, records), parameters.maxSessions);
+  const loadSessions = async () =>
+    createSessionTable(state, incomplete ? createSessionOrder([]) : await loadSessionOrder(store, records), parameters.maxSessions);
+  let sessions = await loadSessions();
 
   const assertWorking = (): void => {
     if (failure !== undefined) throw failure;
+    if (incomplete) throw new LedgerError("incomplete", "the state is being fetched from other nodes");
+  };
+
+  const receive = async (target: CheckpointRoots, fresh: boolean): Promise<StateReceiver> => {
+    // from the same write on, the pages in the store show what is in it
+    const pages = incomplete ? [] : state.writeTree(head.sequence, checkpoints.newest()?.sequence, true);
+    incomplete = true;
+    state.reset();
+    await writeDurably(store, [...pages, { type: "put", key: transferKey, value: new Uint8Array(0) }]);
+    await checkpoints.clear();
+    if (fresh) await clearState(store);
+    return createStateReceiver({ store, target });
+  };
+  const adopt = async (target: CheckpointRoots): Promise<void> => {
+    const { sequence, stateRoot, logHash } = target;
+    const roots = { sequence, stateRoot, logHash };
+    const adopted = { genesisLogHash, ...roots, checkpoints: [roots] };
+    await writeDurably(store, [
+      { type: "put", key: headKey, value: encodeHead(adopted) },
+      { type: "del", key: transferKey },
+    ]);
+    state.reset();
+    checkpoints.begin(roots);
+    incomplete = false;
+    sessions = await loadSessions();
+    clock = readClock(state);
+    head = adopted;
+    writtenUpTo = sequence;
   };
 
   /** The state after a batch that has requests. */
@@ -217,6 +272,11 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
       const highest = nowMs === undefined ? Number.MAX_SAFE_INTEGER : highestNumberAt(Math.max(clock.timeMs, nowMs));
       const judgement = judgeNumber(sessions.get(client), number, clock.floor, highest);
       return judgement === undefined || judgement.status === "executed" ? { status: "new" } : judgement;
+    },
+    receive,
+    adopt,
+    get incomplete() {
+      return incomplete;
     },
     release: (sequence) => checkpoints.release(sequence),
     close: () => checkpoints.settled(),

@@ -1,5 +1,6 @@
 /** What can be read of a ledger outside of the order of requests: now, or as of a checkpoint (PROTOCOL §9). */
 import type { Digest, PublicKey, Sequence } from "../protocol/ids.ts";
+import type { WantedPart } from "../protocol/messages.ts";
 import type { Store } from "../storage/port.ts";
 import { anchorKeys, decodeAnchor, decodeStoredClaims } from "./anchors.ts";
 import type { Anchor } from "./anchors.ts";
@@ -14,6 +15,8 @@ import { digestToRaw, keyToBytes } from "./state/hashing.ts";
 import { encodeStateProof } from "./state/proof.ts";
 import { rangeItems } from "./state/range.ts";
 import type { StateMap } from "./state/state-map.ts";
+import { servePart } from "./transfer/source.ts";
+import type { ServedPart } from "./transfer/source.ts";
 
 const maxChunkEntries = 256;
 const maxChunkBytes = 256 * 1024;
@@ -86,6 +89,11 @@ export interface LedgerReader {
    * @throws LedgerError `unknown-checkpoint`; StoreError `corrupt` when a page is missing or wrong
    */
   check(checkpoint?: Sequence): Generator<boolean>;
+  /**
+   * A part of the state for a peer, out of any checkpoint that is kept (PROTOCOL §7). At most `limits.maxPartBytes` of entries, or one slot's.
+   * @throws StoreError
+   */
+  part(wanted: WantedPart): ServedPart;
 }
 
 interface ReaderParts {
@@ -173,6 +181,13 @@ export const createLedgerReader = ({ store, records, state, checkpoints, written
     snapshot: (checkpoint) => {
       assertWorking();
       return readChunks(viewAt(checkpoint), checkpoints.find(checkpoint));
+    },
+    part: (wanted) => {
+      const kept = checkpoints.list().filter(({ sequence }) => sequence <= written());
+      return servePart(
+        kept.toReversed().map(({ sequence }) => viewAt(sequence)),
+        wanted,
+      );
     },
   };
 };

@@ -2,6 +2,7 @@
 import type { Digest } from "../protocol/ids.ts";
 import type { Store, StoreOperation } from "../storage/port.ts";
 import { prefixRange, storeKey, tables } from "../storage/keys.ts";
+import type { Table } from "../storage/keys.ts";
 import { LedgerError } from "./errors.ts";
 import { encodeHead } from "./head.ts";
 import type { CheckpointRoots } from "./head.ts";
@@ -24,10 +25,17 @@ const write = (store: Store, operations: readonly StoreOperation[], durable: boo
     store.write(operations, { durable }, (error) => (error === undefined ? resolve() : reject(error)));
   });
 
+/** Removes the state and its tree, and nothing else. */
+export const clearState = (store: Store): Promise<void> => clearTables(store, [tables.state, tables.pages, tables.values]);
+
 /** Removes every record of the ledger from the store, its head first: from then on it is the genesis, or a restoration that did not end. */
 export const clearLedger = async (store: Store): Promise<void> => {
   await write(store, [{ type: "del", key: storeKey(tables.ledgerHead) }], true);
-  for (const table of [tables.state, tables.pages, tables.values, tables.undo, tables.released, tables.changedKeys]) {
+  await clearTables(store, [tables.state, tables.pages, tables.values, tables.undo, tables.released, tables.changedKeys, tables.transfer]);
+};
+
+const clearTables = async (store: Store, cleared: readonly Table[]): Promise<void> => {
+  for (const table of cleared) {
     let operations: StoreOperation[] = [];
     for await (const { key } of store.range(prefixRange(storeKey(table)))) {
       operations.push({ type: "del", key });

@@ -138,6 +138,8 @@ export const defaultNetworkLimits: NetworkLimits = {
 export interface NetworkOptions {
   /** part of every protocol's name: peers of another network share none with us */
   readonly genesisHash: Digest;
+  /** its genesis as text, for newcomers who ask; at most `limits.maxGenesisBytes` */
+  readonly genesis: string;
   /** the node key: 32-byte Ed25519 seed, or seed and public key in 64 bytes */
   readonly nodeKey: Uint8Array;
   /** multiaddrs without a peer id */

@@ -1,10 +1,6 @@
 /** The composition root: a node out of its parts, and its way up and down. */
-import { createApi, type Api } from "../api/create-api.ts";
-import { isLoopback } from "../api/guard.ts";
-import { loadOrCreateToken } from "../api/token.ts";
+import type { Api } from "../api/create-api.ts";
 import type { HaltReason } from "../consensus/effect.ts";
-import { keyValueStoreName } from "../ledger/kv/application.ts";
-import { decodeOperation, decodeResult } from "../ledger/kv/encoding.ts";
 import { createLibp2pNetwork, type Libp2pNetwork } from "../network/libp2p/create-network.ts";
 import type { Network } from "../network/port.ts";
 import type { PeerName } from "../protocol/ids.ts";
@@ -18,6 +14,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import type { Disguise } from "./disguise.ts";
 import type { LogLevel } from "./feeds.ts";
+import { renderGenesis } from "./genesis.ts";
 import { identify, type Identity, type NodeOptions } from "./identity.ts";
 import { configuredApplication } from "./load-application.ts";
 import { createLogSwitch, libraryLogOf, type LogSwitch } from "./log-parts.ts";
@@ -25,6 +22,7 @@ import { openNodeData, type NodeData } from "./node-data.ts";
 import { createNodeService } from "./node-service.ts";
 import { createObservation, type Observation } from "./observation.ts";
 import type { Logger } from "./observe.ts";
+import { openApi } from "./open-api.ts";
 import { createPartitionObserver } from "./partitions.ts";
 import { createReads } from "./reads.ts";
 import { replicaSettings } from "./replica-settings.ts";
@@ -158,9 +156,20 @@ const offer = (
     engine,
     submitter: createSubmitter(desk.gateway),
     ...desk,
-    observable: observation.observable({ replica: engine.replica, network, pool, counters, clock, logSwitch, service: () => service }),
+    observable: observation.observable({
+      replica: engine.replica,
+      network,
+      pool,
+      counters,
+      clock,
+      logSwitch,
+      transferring: engine.transferring,
+      service: () => service,
+    }),
     reads: createReads(data.ledger, stable),
     backup: createBackups(data.store, genesis, clock.wall),
+    transferring: engine.transferring,
+    now: clock.now,
     shared: sharing.documents,
     anchors: createAnchorReads(data.ledger, stable),
     ...createTestControls({ genesis, network, disguise, logger }),
@@ -228,6 +237,7 @@ const openNetwork = async (
   const logger = logSwitch.of("network");
   const network = await createLibp2pNetwork({
     genesisHash: genesis.hash,
+    genesis: renderGenesis(genesis),
     nodeKey: nodeKey.exportSeed(),
     listen: config.network.listen,
     announce: config.network.announce,
@@ -239,29 +249,6 @@ const openNetwork = async (
     libraryLog: libraryLogOf(logSwitch),
   });
   return disguise?.network(network) ?? network;
-};
-
-const openApi = async (
-  { config, home, genesis }: NodeOptions,
-  logger: Logger,
-  service: ReturnType<typeof createNodeService>,
-): Promise<Api> => {
-  const { host, port } = splitHostPort(config.api.listen);
-  return createApi({
-    service,
-    host,
-    port,
-    ...(isLoopback(host) ? {} : { token: await loadOrCreateToken(home.apiToken) }),
-    ...(genesis.application === keyValueStoreName ? { keyValue: { decodeOperation, decodeResult } } : {}),
-    rateLimit: { requestsPerSecond: config.api.requestsPerSecond },
-    limits: { maxConnections: config.api.maxConnections, requestTimeoutMs: config.api.bodyTimeoutMs },
-    onError: (error) => logger.error({ err: error }, "a fault while answering"),
-  });
-};
-
-const splitHostPort = (value: string): { host: string; port: number } => {
-  const at = value.lastIndexOf(":");
-  return { host: value.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(value.slice(at + 1)) };
 };
 
 interface Parts {

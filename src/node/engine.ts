@@ -7,7 +7,7 @@ import type { Effect } from "../consensus/effect.ts";
 import type { Input } from "../consensus/input.ts";
 import { createReplica, type Replica } from "../consensus/replica.ts";
 import type { PeerName, PublicKey, ReplicaIndex } from "../protocol/ids.ts";
-import type { Request, Verified } from "../protocol/messages.ts";
+import type { Request, Status, Verified } from "../protocol/messages.ts";
 import type { Network, NetworkHandlers } from "../network/port.ts";
 import type { Signer } from "../signing/signer.ts";
 import type { Verifier } from "../signing/verifier.ts";
@@ -24,9 +24,11 @@ import type { History } from "./history.ts";
 import { createInbound, type Inbound } from "./inbound.ts";
 import { createJournal } from "./journal.ts";
 import { createPerform, type PerformOptions } from "./perform.ts";
+import type { Pruning } from "./pruning.ts";
 import type { Receipts } from "./receipts.ts";
 import { createPresence, type Presence, type PresenceOptions } from "./presence.ts";
-import { createServing } from "./serving.ts";
+import { createServing, type Serving } from "./serving.ts";
+import { createTransferring, type Transferring } from "./transferring.ts";
 
 /** Reads (input, effects) in one place: logs, metrics and events come from here, and from nowhere else. */
 export type Observe = (input: Input, effects: readonly Effect[], replica: Replica) => void;
@@ -38,6 +40,7 @@ export interface EngineOptions
   readonly signer?: Signer;
   readonly execution: ExecutionOptions;
   readonly restored: Restored;
+  readonly pruning: Pick<Pruning, "oldest" | "upTo">;
   readonly network: Network;
   readonly verifier: Verifier;
   readonly clock: Clock;
@@ -64,6 +67,7 @@ export interface Engine {
   readonly presence: Pick<Presence, "linked" | "connectivity" | "episodes" | "anchored">;
   /** what this node thinks of a validator, by what it sent lately */
   readonly opinionOf: Inbound["opinionOf"];
+  readonly transferring: Pick<Transferring, "progress" | "fetched">;
   /** what is not durable or not said yet */
   readonly pending: number;
   /** nothing is stepped, timed or sent any more */
@@ -110,6 +114,39 @@ const dropSettled = (replica: Replica, isSettled: EngineOptions["isSettled"], st
   }
 };
 
+/** What was ordered while the state was fetched is not proposed again: every backup would refuse the whole batch. */
+const dropAllSettled = (replica: Replica, isSettled: EngineOptions["isSettled"], step: (input: Input) => void): void => {
+  for (const { id, client, sequence } of replica.pooled()) if (isSettled(client, sequence)) step({ type: "settled", request: id });
+};
+
+const transferringOf = (
+  { execution, isSettled, storeFailed, clock }: EngineOptions,
+  replica: Replica,
+  step: (input: Input) => void,
+  isStopped: () => boolean,
+): Transferring =>
+  createTransferring({
+    ledger: execution.ledger,
+    adopted: () => dropAllSettled(replica, isSettled, step),
+    step,
+    storeFailed: (error) => isStopped() || storeFailed(error),
+    now: clock.now,
+  });
+
+const servingOf = ({ history, execution, receipts, network, counters, clock }: EngineOptions): Serving =>
+  createServing({ history, part: execution.ledger.part, receipt: receipts.serve, network, counters, now: clock.now });
+
+const presenceOf = (
+  options: EngineOptions,
+  replica: Replica,
+  changed: (peers: readonly ReplicaIndex[]) => void,
+  tell: () => void,
+): Presence => {
+  const { committee, self } = options.replica;
+  const presence: Presence = createPresence({ ...options, committee, self, replica, changed: () => changed(presence.linked()), tell });
+  return presence;
+};
+
 interface Receiving {
   readonly presence: Presence;
   readonly inbound: Inbound;
@@ -133,36 +170,37 @@ const handlersOf = ({ presence, inbound, heartbeat, isStopped }: Receiving): Net
 });
 
 export const createEngine = (options: EngineOptions): Engine => {
-  const { network, clock, counters, history } = options;
-  const { committee, self } = options.replica;
-  const replica = createReplica(options.replica, options.restored);
+  const { network, clock, replica: config } = options;
+  const replica = createReplica(config, options.restored);
   const inputs: Input[] = [];
   let stepping = false;
   let stopped = false;
 
+  const give = (input: Input): void => step(input);
+  const isStopped = (): boolean => stopped;
   const journal = createJournal(options.store, options.storeFailed);
-  const fetcher = batchFetcher(options, (input) => step(input));
+  const fetcher = batchFetcher(options, give);
   const alarm = createAlarm(clock, () => {
     fetcher.tick();
     dropSettled(replica, options.isSettled, step);
     step({ type: "tick" });
   });
-  const presence = createPresence({
-    ...options,
-    committee,
-    self,
+  const presence = presenceOf(
+    options,
     replica,
-    changed: () => step({ type: "reachable", peers: presence.linked() }),
-    tell: () => heartbeat.send(),
-  });
+    (peers) => step({ type: "reachable", peers }),
+    () => heartbeat.send(),
+  );
   // whom we hear, also where nobody hears us: only so do both ends of a one-way link learn of it
-  const heartbeat = createHeartbeat(() => ({ ...replica.status(), reach: presence.hears() }), network, clock, options.heartbeatMs);
+  const status = (): Status => ({ ...replica.status(), reach: presence.hears(), oldest: options.pruning.oldest() });
+  const heartbeat = createHeartbeat(status, network, clock, options.heartbeatMs);
   /** blocks that were asked of a peer and did not come yet */
   const asked = new Set<ReplicaIndex>();
+  const transferring = transferringOf(options, replica, give, isStopped);
   const performer = createPerform({
     ...options,
     execution: createExecution(options.execution, journal),
-    step: (input) => step(input),
+    step: give,
     journal,
     fetcher,
     sendStatus: () => heartbeat.send(),
@@ -171,6 +209,8 @@ export const createEngine = (options: EngineOptions): Engine => {
       if ("culprit" in evidence) inbound.accused(evidence.culprit);
       options.evidence(evidence);
     },
+    transferring,
+    passedOver: options.pruning.upTo,
   });
 
   const step = (input: Input): void => {
@@ -192,26 +232,27 @@ export const createEngine = (options: EngineOptions): Engine => {
 
   const inbound = createInbound({
     ...options,
-    committee,
+    committee: config.committee,
     replica,
-    serving: createServing({ history, receipt: options.receipts.serve, network, counters, now: clock.now }),
+    serving: servingOf(options),
     step,
     batchArrived: (digest) => fetcher.arrived(digest),
     blocksArrived: (from) => asked.delete(from),
-    audit: auditOf(options, replica, asked, (input) => step(input)),
+    audit: auditOf(options, replica, asked, give),
+    stateArrived: transferring.arrived,
   });
 
   return {
     replica,
-    handlers: handlersOf({ presence, inbound, heartbeat, isStopped: () => stopped }),
-    start() {
+    handlers: handlersOf({ presence, inbound, heartbeat, isStopped }),
+    start: () => {
       step({ type: "start" });
-      presence.start();
-      heartbeat.start();
+      for (const part of [presence, heartbeat]) part.start();
     },
     submit: (request) => step({ type: "request", request, local: true }),
     presence,
     opinionOf: inbound.opinionOf,
+    transferring,
     get pending() {
       return journal.pending;
     },

@@ -87,8 +87,18 @@ export const createEventLog = ({ committee, clock, keptEvents = KEPT_EVENTS }: E
     else add({ type: "view_change", epoch: message.epoch, view: message.view, reason: input.type });
   };
 
+  const onTransfer = (effect: Effect): void => {
+    if (effect.type === "begin-transfer") add({ type: "transfer_begun", target: effect.target.sequence });
+    else if (effect.type === "state-diverged") add({ type: "state_diverged", sequence: effect.sequence, detail: effect.detail });
+    else if (effect.type === "transfer-fault") {
+      const { peer, fault } = effect;
+      sampler(`${fault}.${peer}`, (suppressed) => add({ type: "transfer_fault", peerId: nameOf(peer), fault, suppressed }));
+    }
+  };
+
   return {
-    observe(input, effects) {
+    observe(input, effects, replica) {
+      if (input.type === "transferred") add({ type: "transferred", sequence: replica.describe().executed });
       for (const effect of effects) {
         if (effect.type === "save") onSave(effect);
         else if (effect.type === "execute") onExecute(effect);
@@ -99,6 +109,7 @@ export const createEventLog = ({ committee, clock, keptEvents = KEPT_EVENTS }: E
           for (const culprit of culpritsOf(effect.evidence))
             sampler(`${kind}.${culprit}`, () => add({ type: "evidence", kind, culprit: nameOf(culprit) }));
         } else if (effect.type === "halt") add({ type: "halted", reason: effect.reason, detail: effect.detail });
+        else onTransfer(effect);
       }
     },
     tell: add,

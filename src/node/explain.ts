@@ -75,7 +75,9 @@ const sentences = ({ summary, status, time }: ExplainSources, validators: readon
   }
   if (reachable < n) told.push(`out of reach: ${named((validator) => !validator.reachable)}`);
   if (summary.passive) told.push("this validator may not vote: its key came back without its data");
-  if (status.syncing) told.push(`this node is ${summary.behind} sequences behind and catching up`);
+  if (summary.transfer !== undefined)
+    told.push(`this node is fetching the state of sequence ${summary.transfer.target} from ${summary.transfer.sources.length} others`);
+  else if (status.syncing) told.push(`this node is ${summary.behind} sequences behind and catching up`);
   return told;
 };
 

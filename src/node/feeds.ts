@@ -70,6 +70,14 @@ export type Happening =
   | { readonly type: "unblocked"; readonly reason: string; readonly milliseconds: number }
   /** a validator that had lost its data may vote again (PROTOCOL §6) */
   | { readonly type: "votes_again" }
+  /** the state is fetched from other nodes; `target`: the sequence whose state it will be */
+  | { readonly type: "transfer_begun"; readonly target: number }
+  /** the state of this sequence is here, and is followed from there */
+  | { readonly type: "transferred"; readonly sequence: number }
+  /** a peer lied about the state, or did not answer in time; `suppressed` like it since the last that was told */
+  | { readonly type: "transfer_fault"; readonly peerId: string; readonly fault: "false-state" | "stalled"; readonly suppressed: number }
+  /** this node's state is not the quorum's: it votes no more, and fetches it */
+  | { readonly type: "state_diverged"; readonly sequence: number; readonly detail: string }
   | { readonly type: "halted"; readonly reason: string; readonly detail: string };
 
 /** `time` in Unix milliseconds; ids ascend while the node runs and are new after a restart. */

@@ -7,7 +7,7 @@ import type { Input } from "../consensus/input.ts";
 import type { Committee } from "../protocol/committee.ts";
 import type { Digest, PeerName, PublicKey, ReplicaIndex } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
-import type { Batch, Blocks, Prepare, Relay, Signed, Status, Verified } from "../protocol/messages.ts";
+import type { Batch, Blocks, Prepare, Relay, Signed, StateAnswer, Status, Verified } from "../protocol/messages.ts";
 import { createTokenBucket, type TokenBucket } from "../network/libp2p/token-bucket.ts";
 import type { Channel, GossipVerdict, Network } from "../network/port.ts";
 import { carriedProposal } from "../signing/carried-proposal.ts";
@@ -43,6 +43,8 @@ export interface InboundOptions {
   /** whether blocks were asked of this peer; the answer ends the fetch */
   readonly blocksArrived: (from: ReplicaIndex) => boolean;
   readonly audit: Audit;
+  /** parts of the state that a peer sends, when it was asked */
+  readonly stateArrived: (from: ReplicaIndex, answers: readonly StateAnswer[]) => boolean;
 }
 
 export interface Inbound extends Pick<Suspects, "opinionOf"> {
@@ -248,6 +250,10 @@ export const createInbound = (options: InboundOptions): Inbound => {
         return serving.receipt(from, frame.sequence);
       case "documents":
         return options.documents?.(from, frame.bytes);
+      case "fetch-state":
+        return serving.state(from, frame.parts);
+      case "state":
+        return index !== undefined && options.stateArrived(index, frame.answers) ? undefined : counters.count("dropped.unrequested");
       case "receipt":
         return index === undefined ? counters.count("dropped.unrequested") : options.receipts.arrived(index, frame);
       case "stable-checkpoint": {

@@ -22,6 +22,8 @@ export interface KeepingOptions {
   readonly prepared: Iterable<Sequence>;
 }
 
+const numberText = (value: number): Uint8Array => new TextEncoder().encode(String(value));
+
 export const createKeeping = (options: KeepingOptions): Keeping => {
   const { history } = options;
   /** bounded by the window and the views of it */
@@ -86,6 +88,10 @@ export const createKeeping = (options: KeepingOptions): Keeping => {
           return stable(record.certificate);
         case "may-vote":
           return [put(keys.meta("voter"), Uint8Array.of(1))];
+        case "may-not-vote":
+          return [put(keys.meta("voter"), Uint8Array.of(0))];
+        case "transferred":
+          return [put(keys.meta("gap"), numberText(record.sequence))];
       }
     },
     viewChange: (signed) => [put(keys.view, encodeViewRecord({ active: false, viewChange: signed }))],

@@ -4,7 +4,7 @@ import type { Entry } from "../ledger/kv/entry.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Sequence } from "../protocol/ids.ts";
 import { done, type KvEntry, type KvPage, type KvRead, type ListQuery, type Outcome, type UnorderedConsistency } from "./service.ts";
-import type { Certified } from "./state-reads.ts";
+import { beingFetched, type Certified } from "./state-reads.ts";
 
 export interface KeyValueReads {
   get(key: Uint8Array, consistency: UnorderedConsistency): Outcome<KvRead>;
@@ -25,6 +25,7 @@ export const createKeyValueReads = (ledger: Ledger, certified: Certified): KeyVa
 
   return {
     get(key, consistency) {
+      if (ledger.incomplete) return beingFetched;
       if (consistency === "local") {
         const found = queries.get(key);
         const asOf = ledger.position().sequence;
@@ -38,6 +39,7 @@ export const createKeyValueReads = (ledger: Ledger, certified: Certified): KeyVa
       return done(entry === undefined ? answer : { ...answer, entry: toEntry(key, entry) });
     },
     async list({ consistency, ...query }) {
+      if (ledger.incomplete) return beingFetched;
       if (consistency === "local") {
         const asOf = ledger.position().sequence;
         const page = await queries.list(query);

@@ -11,6 +11,7 @@ import type { Counters } from "./counters.ts";
 import type { Distribution } from "./distribution.ts";
 import { type Measures, phases } from "./measures.ts";
 import type { StatusReport } from "./service.ts";
+import type { Transferring } from "./transferring.ts";
 
 export interface Sample {
   readonly labels?: Readonly<Record<string, string>>;
@@ -45,6 +46,7 @@ export interface MetricSources {
   /** the node's own, by `family.reason` */
   readonly counters: Pick<Counters, "read">;
   readonly clock: Pick<Clock, "now">;
+  readonly transferring: Pick<Transferring, "progress" | "fetched">;
 }
 
 const gauge = (name: string, help: string, read: NumberFamily["read"], labels?: readonly string[]): NumberFamily => ({
@@ -119,6 +121,12 @@ const consensusFamilies = ({ replica, status, clock }: MetricSources): Family[] 
   ),
   gauge("byz_passive", "1 while this validator may not vote", () => flag(replica.describe().passive)),
   gauge("byz_halted", "1 once this replica has halted", () => flag(replica.describe().halted !== undefined)),
+];
+
+const transferFamilies = ({ transferring }: MetricSources): Family[] => [
+  gauge("byz_transfer_fraction", "Of the state that is being fetched, what is here", () => transferring.progress()?.fraction ?? 1),
+  counter("byz_transfer_bytes_total", "Bytes of state fetched from others", () => transferring.fetched().bytes),
+  counter("byz_transfer_entries_total", "Entries of state fetched from others", () => transferring.fetched().entries),
 ];
 
 const measuredFamilies = ({ measures }: MetricSources): Family[] => [
@@ -235,6 +243,7 @@ export const libraryFamilies = ({ network }: Pick<MetricSources, "network">): re
 /** The node's own. */
 export const metricFamilies = (sources: MetricSources): readonly Family[] => [
   ...consensusFamilies(sources),
+  ...transferFamilies(sources),
   ...measuredFamilies(sources),
   ...counterFamilies(sources),
   ...networkFamilies(sources),

@@ -95,12 +95,12 @@ export const openDataIn = async (store: Store, options: StoredDataOptions): Prom
     epoch: committee.epoch,
     genesis: genesisCheckpoint,
     checkpointInterval: parameters.checkpointInterval,
-    executed: { sequence, logHash, timestamp: timeMs },
+    executed: { sequence, logHash, timestamp: timeMs, incomplete: ledger.incomplete },
     recentRequests: RECENT_REQUESTS,
   });
   const keeping = createKeeping({ ...recovered, history });
   const evidence = await openEvidence(store, committee);
-  const pruning = createPruning({ store, history, retain: options.retain, pruned: recovered.pruned });
+  const pruning = createPruning({ store, history, retain: options.retain, pruned: recovered.pruned, gap: recovered.gap });
   const restored = { ...recovered.restored, halted: haltOf(evidence) };
   return { store, ledger, history, keeping, pruning, evidence, restored, genesisCheckpoint };
 };

@@ -15,6 +15,7 @@ import type { Reads } from "./reads.ts";
 import type { BlockRecord, NodeService, StatusReport } from "./service.ts";
 import type { Standing } from "./standing.ts";
 import type { Submission } from "./submission.ts";
+import type { Transferring } from "./transferring.ts";
 import type { createSubmitter } from "./submitter.ts";
 
 export interface NodeServiceOptions {
@@ -34,6 +35,9 @@ export interface NodeServiceOptions {
   readonly reads: Reads;
   readonly backup: NodeService["backup"];
   readonly evidence: Pick<EvidenceStore, "list" | "get">;
+  readonly transferring: Pick<Transferring, "progress">;
+  /** monotonic milliseconds */
+  readonly now: () => number;
   readonly shared: NodeService["shared"];
   readonly anchors: NodeService["anchors"];
   readonly cut: NodeService["cut"];
@@ -72,11 +76,19 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
       sides: standing.sides,
       ...(standing.brokenLinks.length === 0 ? {} : { brokenLinks: standing.brokenLinks }),
       syncing: standing.syncing,
+      ...transferOf(),
       ...(summary.passive ? { passive: true } : {}),
       ...(standing.blocked === undefined ? {} : { blocked: standing.blocked }),
       uptimeSeconds: options.uptime(),
       memory: { rss, heapUsed, limit: 0, pressure: 0, breaker: "closed" },
     };
+  };
+
+  const transferOf = (): Pick<StatusReport, "transfer"> => {
+    const progress = options.transferring.progress();
+    if (progress === undefined) return {};
+    const { since, ...rest } = progress;
+    return { transfer: { ...rest, milliseconds: Math.round(options.now() - since) } };
   };
 
   const block = (sequence: Sequence): BlockRecord | undefined => {

@@ -1,5 +1,6 @@
 /** The one place that reads (input, effects) and writes the log: no logger is passed around (docs/architecture.md). */
 import { culpritsOf } from "../protocol/evidence.ts";
+import type { Effect } from "../consensus/effect.ts";
 import type { Observe } from "./engine.ts";
 import { createSampler } from "./sampler.ts";
 
@@ -13,6 +14,20 @@ export interface Logger {
 
 export const createObserve = (logger: Logger, now: () => number): Observe => {
   const sample = createSampler(now);
+
+  const observeTransfer = (effect: Extract<Effect, { type: "begin-transfer" | "transfer-fault" | "state-diverged" }>): void => {
+    if (effect.type === "begin-transfer") {
+      const { target, fresh } = effect;
+      return logger.info({ target: target.sequence, fresh }, "fetching the state from others");
+    }
+    if (effect.type === "state-diverged") {
+      const { sequence, detail } = effect;
+      return logger.error({ sequence, detail }, "this node's state is wrong: it votes no more, and fetches the others'");
+    }
+    const { peer, fault } = effect;
+    const what = fault === "stalled" ? "no part of the state came in time" : "lied about the state";
+    sample(`transfer.${fault}`, (suppressed) => logger.warn({ peer, suppressed }, what));
+  };
 
   return (input, effects, replica) => {
     for (const effect of effects) {
@@ -53,6 +68,11 @@ export const createObserve = (logger: Logger, now: () => number): Observe => {
         case "halt":
           logger.error({ reason: effect.reason, detail: effect.detail }, "this replica halts");
           break;
+        case "begin-transfer":
+        case "transfer-fault":
+        case "state-diverged":
+          observeTransfer(effect);
+          break;
         case "send-status": {
           const { view, demand } = replica.status();
           if (demand > view) sample("demand", (suppressed) => logger.info({ view, demand, suppressed }, "asks for another view"));
@@ -63,6 +83,7 @@ export const createObserve = (logger: Logger, now: () => number): Observe => {
         case "repeat":
         case "relay":
         case "fetch-batch":
+        case "fetch-state":
         case "send-stable":
         case "execute":
         case "refuse-request":

@@ -2,11 +2,11 @@
  * Effects → disk, network, ledger (ARCHITECTURE: the second half of the sentence), under the contract of `consensus/effect.ts`:
  * nothing leaves before the saves that precede it are durable, what we signed comes back as an input, order is kept.
  */
-import type { DurableRecord, Effect, HaltReason, Repeatable } from "../consensus/effect.ts";
+import type { DurableRecord, Effect, HaltReason, Repeatable, TransferFault } from "../consensus/effect.ts";
 import type { Input } from "../consensus/input.ts";
 import type { Committee } from "../protocol/committee.ts";
 import type { Evidence } from "../protocol/evidence.ts";
-import type { Digest, PeerName, ReplicaIndex } from "../protocol/ids.ts";
+import type { Digest, PeerName, ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Checkpoint, Commit, NewView, PrePrepare, Prepare, Request, ViewChange, Batch } from "../protocol/messages.ts";
 import type { RejectionReason } from "../protocol/rejections.ts";
@@ -20,6 +20,7 @@ import type { Execution } from "./execution.ts";
 import type { Fetcher } from "./fetcher.ts";
 import type { Journal } from "./journal.ts";
 import type { Keeping } from "./keeping.ts";
+import type { Transferring } from "./transferring.ts";
 
 export interface PerformOptions {
   readonly replica: ReplicaConfig;
@@ -36,6 +37,9 @@ export interface PerformOptions {
   readonly sendStatus: () => void;
   /** blocks that were asked of a peer and did not come yet; filled here, emptied by what arrives */
   readonly asked: Set<ReplicaIndex>;
+  readonly transferring: Pick<Transferring, "begin" | "asked">;
+  /** the batches up to this sequence were not executed here */
+  readonly passedOver: (sequence: Sequence) => void;
   readonly evidence: (evidence: Evidence) => void;
   readonly refused: (request: Digest, reason: RejectionReason) => void;
   readonly halted: (reason: HaltReason, detail: string) => void;
@@ -113,6 +117,14 @@ export const createPerform = (options: PerformOptions): Performer => {
   const save = (record: DurableRecord): void => {
     journal.save(keeping.record(record));
     if (record.type === "stable") journal.after(() => options.execution.stable(record.certificate));
+    if (record.type === "transferred") journal.after(() => options.passedOver(record.sequence));
+  };
+
+  const faulted = (index: ReplicaIndex, fault: TransferFault): void => {
+    counters.count(`transfer.${fault}`);
+    const peer = peerAt(committee, index);
+    // to be slow is no lie
+    if (fault === "false-state" && peer !== undefined) network.blame(peer, "lied about the state");
   };
 
   const performOne = (effect: Effect): void => {
@@ -134,6 +146,16 @@ export const createPerform = (options: PerformOptions): Performer => {
       case "fetch-blocks":
         options.asked.add(effect.peer);
         return send([effect.peer], "sync", encodeFrame({ kind: "fetch-blocks", from: effect.from, to: effect.to }));
+      case "begin-transfer":
+        // what makes us silent, if anything does, is durable before the state is touched
+        return journal.after(() => options.transferring.begin(effect.target, effect.fresh));
+      case "fetch-state":
+        options.transferring.asked(effect.peer, effect.parts);
+        return send([effect.peer], "sync", encodeFrame({ kind: "fetch-state", parts: effect.parts }));
+      case "transfer-fault":
+        return faulted(effect.peer, effect.fault);
+      case "state-diverged":
+        return counters.count("state-diverged");
       case "send-stable":
         return send([effect.to], "sync", encodeFrame({ kind: "stable-checkpoint", certificate: effect.certificate }));
       case "send-status":

@@ -7,6 +7,10 @@ import { keys, put } from "./records.ts";
 export interface Pruning {
   /** A checkpoint became stable: what lies more than the kept number of sequences behind it may go. */
   behind(stable: Sequence): void;
+  /** Nothing up to this sequence is of use: what follows it was not executed here, and is not kept. */
+  upTo(sequence: Sequence): void;
+  /** the first sequence from which all are kept, or will be */
+  oldest(): Sequence;
   /** Nothing more is begun. */
   stop(): void;
 }
@@ -18,6 +22,8 @@ export interface PruningOptions {
   readonly retain: number;
   /** the last sequence that an earlier life let go */
   readonly pruned: Sequence;
+  /** the last sequence that is missing in between: what is before it goes, too */
+  readonly gap: Sequence;
 }
 
 /** One write: so many operations, or so many sequences looked at where most are gone already. The next one waits until it is on the disk. */
@@ -27,7 +33,7 @@ const CHUNK = 512;
  * However far the stable checkpoint moves at once, after a long catch-up or because less is kept than before, everything behind it goes: in
  * writes of bounded size, one after the other, between which the node does its work. What a crash interrupts goes on at the next checkpoint.
  */
-export const createPruning = ({ store, history, retain, pruned }: PruningOptions): Pruning => {
+export const createPruning = ({ store, history, retain, pruned, gap }: PruningOptions): Pruning => {
   let done: number = pruned;
   let target: number = pruned;
   let working = false;
@@ -54,11 +60,17 @@ export const createPruning = ({ store, history, retain, pruned }: PruningOptions
     });
   };
 
+  const upTo = (sequence: number): void => {
+    target = Math.max(target, sequence);
+    if (!working) work();
+  };
+  upTo(gap);
+
   return {
+    upTo,
+    oldest: () => toSequence(target + 1),
     behind(stable) {
-      if (retain === 0) return;
-      target = Math.max(target, stable - retain);
-      if (!working) work();
+      if (retain > 0) upTo(stable - retain);
     },
     stop() {
       stopped = true;

@@ -40,7 +40,7 @@ export const keys = {
   request: (id: Digest): Uint8Array => storeKey(tables.requests, fromHex(id)),
   stable: storeKey(tables.stable),
   view: storeKey(tables.view),
-  meta: (name: "genesis" | "voter" | "pruned"): Uint8Array => storeKey(tables.meta, Buffer.from(name, "latin1")),
+  meta: (name: "genesis" | "voter" | "pruned" | "gap"): Uint8Array => storeKey(tables.meta, Buffer.from(name, "latin1")),
 } as const;
 
 export const put = (key: Uint8Array, value: Uint8Array): StoreOperation => ({ type: "put", key, value });

@@ -19,7 +19,7 @@ export interface RecoveryOptions {
   readonly genesis: CheckpointCertificate;
   readonly checkpointInterval: number;
   /** what the ledger recovered */
-  readonly executed: { readonly sequence: Sequence; readonly logHash: Digest; readonly timestamp: number };
+  readonly executed: { readonly sequence: Sequence; readonly logHash: Digest; readonly timestamp: number; readonly incomplete: boolean };
   /** request names to remember: `RECENT_REQUESTS` of consensus */
   readonly recentRequests: number;
 }
@@ -30,6 +30,7 @@ export interface Recovered {
   readonly accepted: readonly (readonly [Sequence, Digest])[];
   readonly prepared: readonly Sequence[];
   readonly pruned: Sequence;
+  readonly gap: Sequence;
 }
 
 const all = async <T>(entries: AsyncIterable<StoreEntry>, decode: (entry: StoreEntry) => T): Promise<T[]> => {
@@ -79,14 +80,20 @@ export const recover = async (options: RecoveryOptions): Promise<Recovered> => {
     prepared: prepared.map((certificate) => preparedWithBatch(history, executed.sequence, certificate)),
     checkpoints: ownCheckpoints(history, stable.sequence, executed.sequence, options.checkpointInterval),
     mayVote: store.get(keys.meta("voter"))?.[0] === 1,
+    transferring: options.executed.incomplete,
   };
   return {
     restored,
     accepted: accepted.map(({ sequence, digest }) => [sequence, digest] as const),
     prepared: prepared.map(({ sequence }) => sequence),
-    pruned: Number(new TextDecoder().decode(store.get(keys.meta("pruned")) ?? new Uint8Array()) || 0) as Sequence,
+    pruned: numberAt(store, "pruned"),
+    // what was fetched instead of executed has no batch, also when a crash came before that was noted
+    gap: executed.sequence > 0 && history.header(executed.sequence) === undefined ? executed.sequence : numberAt(store, "gap"),
   };
 };
+
+const numberAt = (store: Store, name: "pruned" | "gap"): Sequence =>
+  Number(new TextDecoder().decode(store.get(keys.meta(name)) ?? new Uint8Array()) || 0) as Sequence;
 
 const checkNetwork = (store: Store, genesisHash: Digest): void => {
   const known = store.get(keys.meta("genesis"));

@@ -11,6 +11,7 @@ import type { EvidencePage } from "./evidence.ts";
 import type { EvidenceReport } from "./evidence-report.ts";
 import type { BrokenLinkReport, Cut, PartitionReport } from "./partition-report.ts";
 import type { Observable } from "./feeds.ts";
+import type { ReadyReport } from "./ready-report.ts";
 
 /* ------------------------------------------------------------------ refusals */
 
@@ -93,6 +94,14 @@ export interface StatusReport {
   /** present when links are broken that the sides do not show: inside of a side, or in one direction only */
   readonly brokenLinks?: readonly BrokenLinkReport[];
   readonly syncing: boolean;
+  /** present while the state is fetched from other nodes (PROTOCOL §7): `fraction` of it is here; `target`: the sequence whose state it will be */
+  readonly transfer?: {
+    readonly target: number;
+    readonly fraction: number;
+    readonly entries: number;
+    readonly bytes: number;
+    readonly milliseconds: number;
+  };
   /** present and true while this validator may not vote (PROTOCOL §6, amnesia) */
   readonly passive?: boolean;
   /** present while the network, as seen from here, does not commit; `since` in Unix milliseconds */
@@ -132,20 +141,6 @@ export interface PeerReport {
   readonly rttMs: number | null;
   /** Unix milliseconds */
   readonly connectedSince: number;
-}
-
-export interface ReadyCheck {
-  /** stable, such as `storage`, `sync`, `quorum` */
-  readonly name: string;
-  readonly ok: boolean;
-  /** why not; when ok, may say what was found */
-  readonly reason?: string;
-}
-
-/** `GET /readyz`: ready when every check is ok. */
-export interface ReadyReport {
-  readonly ready: boolean;
-  readonly checks: readonly ReadyCheck[];
 }
 
 /* ------------------------------------------------------------------ the ledger */

@@ -1,9 +1,11 @@
 /** Answers to what peers fetch: from the store, at a bounded rate, so that a small question can not cause large work (PROTOCOL §3, §7). */
 import type { Digest, PeerName, Sequence } from "../protocol/ids.ts";
-import type { Receipt } from "../protocol/messages.ts";
+import type { Receipt, StateAnswer, WantedPart } from "../protocol/messages.ts";
+import type { ServedPart } from "../ledger/transfer/source.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Network } from "../network/port.ts";
 import { encodeFrame } from "../wire/frames.ts";
+import { sizeOfStateAnswer } from "../wire/state.ts";
 import type { Counters } from "./counters.ts";
 import type { History } from "./history.ts";
 
@@ -11,12 +13,16 @@ export interface Serving {
   batch(to: PeerName, digest: Digest): void;
   blocks(to: PeerName, from: Sequence, last: Sequence): void;
   receipt(to: PeerName, sequence: Sequence): void;
+  /** An answer without any part tells the peer that there is no time for it now. */
+  state(to: PeerName, parts: readonly WantedPart[]): void;
 }
 
 export interface ServingOptions {
   readonly history: History;
   /** this validator's own, and what computing it took, in bytes */
   readonly receipt: (sequence: Sequence) => { readonly receipt: Receipt | undefined; readonly costBytes: number };
+  /** a part of the state as of a checkpoint that is kept */
+  readonly part: (wanted: WantedPart) => ServedPart;
   readonly network: Pick<Network, "send">;
   readonly counters: Counters;
   /** monotonic milliseconds */
@@ -30,11 +36,22 @@ const BYTES_PER_MS = 16 * 1024;
 const MAX_BUDGETS = 1_024;
 /** what a question costs at least, so that questions without an answer are bounded too */
 const QUESTION_BYTES = 4 * 1024;
+/** Bytes of state that all peers together are sent: finding them takes time that the ledger goes on in. */
+const STATE_BURST_BYTES = 32 * 1024 * 1024;
+const STATE_BYTES_PER_MS = 32 * 1024;
+/** what a part costs beside its bytes: pages are looked up for it */
+const PART_BYTES = 1024;
 
-export const createServing = ({ history, receipt, network, counters, now }: ServingOptions): Serving => {
-  const budgets = new Map<PeerName, { left: number; at: number }>();
+interface Budget {
+  left: number;
+  at: number;
+}
 
-  const budgetOf = (peer: PeerName): { left: number; at: number } => {
+export const createServing = ({ history, receipt, part, network, counters, now }: ServingOptions): Serving => {
+  const budgets = new Map<PeerName, Budget>();
+  const stateBudget: Budget = { left: STATE_BURST_BYTES, at: now() };
+
+  const budgetOf = (peer: PeerName): Budget => {
     const at = now();
     const known = budgets.get(peer);
     const left = known === undefined ? BURST_BYTES : Math.min(BURST_BYTES, known.left + (at - known.at) * BYTES_PER_MS);
@@ -48,7 +65,7 @@ export const createServing = ({ history, receipt, network, counters, now }: Serv
     return budget;
   };
 
-  const serve = (to: PeerName, answer: (budget: { left: number }) => Uint8Array | undefined): void => {
+  const serve = (to: PeerName, answer: (budget: Budget) => Uint8Array | undefined): void => {
     const budget = budgetOf(to);
     if (budget.left < QUESTION_BYTES) return counters.count("dropped.serving-budget");
     budget.left -= QUESTION_BYTES;
@@ -59,7 +76,29 @@ export const createServing = ({ history, receipt, network, counters, now }: Serv
     counters.count("served.answers");
   };
 
+  /** As many of the parts as fit into one answer. */
+  const partsFor = (budget: Budget, wanted: readonly WantedPart[]): StateAnswer[] => {
+    const at = now();
+    stateBudget.left = Math.min(STATE_BURST_BYTES, stateBudget.left + (at - stateBudget.at) * STATE_BYTES_PER_MS);
+    stateBudget.at = at;
+    const answers: StateAnswer[] = [];
+    if (Math.min(budget.left, stateBudget.left) < limits.maxStateAnswerBytes) return answers;
+    let bytes = 0;
+    for (const each of wanted) {
+      const { answer, costBytes } = part(each);
+      const size = sizeOfStateAnswer(answer);
+      budget.left -= costBytes + PART_BYTES;
+      stateBudget.left -= costBytes + PART_BYTES;
+      if (answers.length > 0 && bytes + size > limits.maxStateAnswerBytes) break;
+      answers.push(answer);
+      bytes += size;
+      if (bytes + limits.maxPartBytes > limits.maxStateAnswerBytes) break;
+    }
+    return answers;
+  };
+
   return {
+    state: (to, parts) => serve(to, (budget) => encodeFrame({ kind: "state", answers: partsFor(budget, parts) })),
     batch: (to, digest) =>
       serve(to, () => {
         const batch = history.batch(digest);

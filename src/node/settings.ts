@@ -145,10 +145,10 @@ export const settings = {
       "prune: blocks go once they are retain_sequences behind the stable checkpoint. archive: all are kept, as long as there is room.",
     ),
     retainSequences: integer(
-      2 * limits.maxCheckpointInterval,
+      16,
       Number.MAX_SAFE_INTEGER,
       100_000,
-      "Blocks kept for peers that fell behind and for `byz blocks`, at least 2048: those of a longest window.",
+      "Blocks kept for peers that fell behind and for `byz blocks`. Who needs older ones fetches the state instead.",
     ),
     cacheBytes: integer(1 * MiB, 4096 * MiB, 8 * MiB, "Memory for the store's cache."),
   },

@@ -3,7 +3,8 @@ import type { ReplicaSummary } from "../consensus/describe.ts";
 import { connectivityOf, type Connectivity as Links } from "../partition/connectivity.ts";
 import type { Committee } from "../protocol/committee.ts";
 import type { PeerName, ReplicaIndex } from "../protocol/ids.ts";
-import type { Connectivity, Failure, ReadyCheck, StatusReport } from "./service.ts";
+import type { ReadyCheck } from "./ready-report.ts";
+import type { Connectivity, Failure, StatusReport } from "./service.ts";
 
 export interface Standing {
   /** validators reached in both directions, itself included */
@@ -81,7 +82,11 @@ export const createStanding = ({ committee, self, checkpointInterval }: Standing
 
   const nameOf = (index: ReplicaIndex): string => committee.validators[index]?.peer ?? "";
   const behind = (): number => summary?.behind ?? 0;
-  const syncing = (): boolean => behind() > checkpointInterval;
+  const syncing = (): boolean => behind() > checkpointInterval || summary?.transfer !== undefined;
+  const syncState = (): string => {
+    if (summary?.transfer !== undefined) return `fetching the state of sequence ${summary.transfer.target} from the others`;
+    return behind() === 0 ? "in sync" : `${behind()} sequences behind`;
+  };
   const halted = (): string | undefined => summary?.halted && `${summary.halted.reason}: ${summary.halted.detail}`;
 
   return {
@@ -109,6 +114,8 @@ export const createStanding = ({ committee, self, checkpointInterval }: Standing
         return { code: "internal", message: `this node has halted: ${why}`, hint: "see its log, and ask another node" };
       if (!canOrder(links)) return noQuorum(committee, links);
       if (!syncing()) return undefined;
+      if (summary?.transfer !== undefined)
+        return { code: "syncing", message: "this node is fetching the state from the others", retryAfterSeconds: 1 };
       return { code: "syncing", message: `this node is ${behind()} sequences behind and catching up`, retryAfterSeconds: 1 };
     },
     checks: () => [
@@ -118,7 +125,7 @@ export const createStanding = ({ committee, self, checkpointInterval }: Standing
         canOrder(links),
         `${links.state}: ${links.reached.length} of ${committee.n} validators reachable, ${committee.quorum} needed`,
       ),
-      check("sync", !syncing(), behind() === 0 ? "in sync" : `${behind()} sequences behind`),
+      check("sync", !syncing(), syncState()),
       check("committing", blocked === undefined, blocked && `${blocked.reason} since ${new Date(blocked.since).toISOString()}`),
     ],
     update(latest, reach, { now, wall }) {

@@ -8,6 +8,14 @@ export type StateReads = (key: Uint8Array, consistency: UnorderedConsistency) =>
 /** The certificate of the last stable checkpoint, if the ledger still holds the state as of it. */
 export type Certified = () => Outcome<CheckpointCertificate>;
 
+/** Nothing of the state can be read while it is made into another (PROTOCOL §7). */
+export const beingFetched = failed({
+  code: "syncing",
+  message: "this node is fetching the state from the others",
+  hint: "ask another node, or again when it is done: see `byz status`",
+  retryAfterSeconds: 1,
+});
+
 const noCheckpoint = failed({
   code: "syncing",
   message: "this node has no stable checkpoint to certify an answer with yet",
@@ -27,6 +35,7 @@ export const createCertified =
 export const createStateReads =
   (ledger: Ledger, certified: Certified): StateReads =>
   (key, consistency) => {
+    if (ledger.incomplete) return beingFetched;
     if (consistency === "local") {
       const value = ledger.get(key);
       return done({ asOf: ledger.position().sequence, ...(value === undefined ? {} : { value }) });

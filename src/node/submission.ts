@@ -58,6 +58,8 @@ export const createSubmission = (options: SubmissionOptions): Submission => {
 
   /** Settles, now or soon, what needs no ordering: it ran, or never can. */
   const settleKnown = (request: Request, settle: (outcome: Outcome<RequestReport>) => void): boolean => {
+    // while the state is fetched from others nobody knows, and nothing is ordered through this node
+    if (ledger.incomplete) return false;
     const known = ledger.lookup(request.client, request.sequence, options.wall());
     if (known.status === "new") return false;
     if (known.status === "refused") settle(failed(failureOfVerdict(known.reason, request.id)));

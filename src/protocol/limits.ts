@@ -27,6 +27,19 @@ export const limits = {
   /** blocks in one answer to FETCH-BLOCKS, and the bytes after which the answer is cut */
   maxBlocksPerAnswer: 256,
   maxAnswerBytes: 4 * MiB,
+  /** the text of a genesis that a node gives to newcomers */
+  maxGenesisBytes: 1 * MiB,
+  /** parts of the state in one FETCH-STATE */
+  maxStateParts: 64,
+  /** entries of one part, and their bytes, that are answered whole; what has more is answered as a page */
+  maxPartEntries: 1024,
+  maxPartBytes: 256 * KiB,
+  /** bytes after which an answer to FETCH-STATE is cut; one part always fits */
+  maxStateAnswerBytes: 1 * MiB,
+  /** key of one entry of the state: an application's, and the byte that says whose it is */
+  maxEntryKeyBytes: 4 * KiB + 1,
+  /** value of one entry of the state */
+  maxStateValueBytes: 1 * MiB + 64 * KiB,
   /** checkpointInterval that a genesis may set */
   maxCheckpointInterval: 1024,
   maxMonikerBytes: 64,

@@ -190,6 +190,8 @@ export interface Status {
   readonly demand: View;
   readonly executed: Sequence;
   readonly stable: Sequence;
+  /** the first sequence that it can give to others as a batch: it keeps all from there to `executed` */
+  readonly oldest: Sequence;
   /** after `executed` */
   readonly logHash: Digest;
   /** the validators it reaches */
@@ -230,6 +232,42 @@ export interface Receipt extends ExecutionRoots {
   readonly replica: ReplicaIndex;
   readonly signature: Signature;
 }
+/** A subtree of the state's tree: all entries whose SHA-256(state key) begins with `path`. Its hash names it, whatever the sequence. */
+export interface StatePart {
+  /** hex digits, 0 to 64 */
+  readonly path: string;
+  /** root of the subtree */
+  readonly hash: Digest;
+}
+/** A part that is asked for. */
+export interface WantedPart extends StatePart {
+  /** all of its entries are wanted, if they are few enough for an answer; otherwise, or when they are not, the page at its top */
+  readonly whole: boolean;
+}
+/** Asks a peer for parts of the state (PROTOCOL §7). */
+export interface FetchState {
+  readonly kind: "fetch-state";
+  /** 1 to `limits.maxStateParts` */
+  readonly parts: readonly WantedPart[];
+}
+/** An entry of the state; `key` is the state key (docs/ledger.md). */
+export interface StateEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+/** What a peer has of a part: believed only when it hashes to the part's name. */
+export type StateAnswer =
+  /** no state that the peer keeps has it */
+  | { readonly type: "gone"; readonly hash: Digest }
+  /** the top of the subtree: sixteen slots (docs/wire.md) */
+  | { readonly type: "page"; readonly hash: Digest; readonly page: Uint8Array }
+  /** all of the subtree, in the order of SHA-256(key) */
+  | { readonly type: "entries"; readonly hash: Digest; readonly entries: readonly StateEntry[] };
+/** Answers some of the parts that were asked for; the others may be asked for again. None: the peer has no time now. */
+export interface StateAnswers {
+  readonly kind: "state";
+  readonly answers: readonly StateAnswer[];
+}
 /** What nodes say to each other about shared documents (PROTOCOL §11): opaque to consensus; the operations inside are signed by their authors. */
 export interface DocumentsMessage {
   readonly kind: "documents";
@@ -245,4 +283,6 @@ export type SyncMessage =
   | StableCheckpoint
   | FetchReceipt
   | Receipt
+  | FetchState
+  | StateAnswers
   | DocumentsMessage;

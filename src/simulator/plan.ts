@@ -185,7 +185,7 @@ export const drawPlan = (random: Random, wishes: PlanWishes = {}): Plan => {
     quality: drawQuality(random, calm),
     heartbeatMs: random.pick([200, 1_000]),
     answerTimeoutMs: random.pick([2_000, 10_000]),
-    retain: random.pick([0, 0, 256]),
+    retain: random.pick([0, 1, 16, 256]),
     flushUs: random.pick([50, 1 * ms, 15 * ms]),
     verificationUs: random.pick([0, 0, 200, 5 * ms]),
     faults: calm ? [] : faults,

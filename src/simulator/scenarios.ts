@@ -12,6 +12,23 @@ export interface Scenario {
 
 /** A few requests: a script is over after the first views. */
 const few = (plan: Plan): Plan => ({ ...plan, safetyUs: 150_000, clients: 1, thinkUs: 30_000 });
+/** Nodes stay away for long, some lose their disks, and nobody keeps what they missed. */
+const forgetful = (plan: Plan): Plan => ({
+  ...plan,
+  retain: 1,
+  parameters: { ...plan.parameters, checkpointInterval: Math.min(plan.parameters.checkpointInterval, 8) },
+  settings: { ...plan.settings, transferTimeoutMs: 1_000 },
+  frail: Array.from({ length: plan.n }, (_, index) => index)
+    .filter((index) => !plan.liars.includes(index))
+    .slice(0, Math.max(0, plan.f - plan.liars.length)),
+  faults: ["crash", "isolate-one", "heal", "heal", "power-cut-in-turn", "lost-disk", "stall"],
+  faultEveryUs: 1_000_000,
+  downUs: 4_000_000,
+  safetyUs: 15_000_000,
+  thinkUs: 5_000,
+  clients: 4,
+  keys: 20,
+});
 
 /** Long enough for a side without the primary to change its view. */
 const undisturbed = (plan: Plan): Plan => ({ ...plan, safetyUs: 5_000_000, clients: 4, thinkUs: 30_000 });
@@ -32,6 +49,10 @@ export const scenarios = {
   twins: {
     summary: "one of four validators runs twice; the seed numbers who hears whom in the first views",
     options: (seed) => ({ calm: true, brief: true, faults: 0, nodes: 4, twins: twinsScript(seed), adjust: few }),
+  },
+  transfer: {
+    summary: "next to no batches are kept: who was away for long, or lost its disk, needs the state itself, also from liars",
+    options: (seed) => ({ nodes: 4 + Number(seed % 4n), faults: 1, behaviour: "lie-in-transfer", adjust: forgetful }),
   },
   fork: {
     summary: "f + 1 validators run twice, more than can be borne: must end in a violation that names them",

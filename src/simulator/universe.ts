@@ -54,6 +54,8 @@ export interface UniverseReport {
   readonly acknowledged: number;
   readonly viewChanges: number;
   readonly newViews: number;
+  /** states that honest nodes fetched from others, to the end */
+  readonly transfers: number;
   /** virtual milliseconds from healing to convergence; undefined when it was not reached */
   readonly recoveryMs: number | undefined;
   readonly virtualMs: number;
@@ -254,6 +256,7 @@ export const runUniverse = async (options: UniverseOptions): Promise<UniverseRep
     acknowledged: court.clients.acknowledged,
     viewChanges: court.words.viewChanges,
     newViews: court.words.newViews,
+    transfers: court.transfers,
     recoveryMs,
     virtualMs: schedule.now / 1000,
     reasons: court.reasons,

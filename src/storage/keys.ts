@@ -24,6 +24,7 @@
  * | `U` | undo | ledger | checkpoint u64 ‖ key of an `S` or `T` record | that record as it was at the checkpoint |
  * | `W` | changed keys | ledger | sequence u64 | state keys whose change the tree's pages do not show yet |
  * | `V` | view | node | – | the view entered, or the VIEW-CHANGE sent |
+ * | `X` | state transfer | ledger | – | empty: the state is on its way to another one |
  */
 
 /** First byte of every key of a table; see the table above. */
@@ -48,6 +49,7 @@ export const tables = {
   undo: 0x55,
   view: 0x56,
   changedKeys: 0x57,
+  transfer: 0x58,
 } as const;
 
 export type Table = (typeof tables)[keyof typeof tables];

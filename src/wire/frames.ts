@@ -4,7 +4,6 @@ import type {
   Batch,
   Checkpoint,
   Commit,
-  DocumentsMessage,
   PrePrepare,
   Prepare,
   Signed,
@@ -12,13 +11,12 @@ import type {
   SyncMessage,
   ViewChange,
 } from "../protocol/messages.ts";
-import { decodeWhole, fail, readLength, readU8, readView } from "./reader.ts";
+import { decodeWhole, fail, readU8 } from "./reader.ts";
 import type { Decoded, Reader } from "./reader.ts";
 import { readBatch } from "./requests.ts";
 import {
   digestBytes,
   fetchBlocksBytes,
-  maxDocumentsMessageBytes,
   fetchReceiptBytes,
   receiptBytes,
   signedCheckpointBytes,
@@ -26,8 +24,10 @@ import {
   signedVoteBytes,
   statusBytes,
 } from "./sizes.ts";
+import { readFetchState, readStateAnswers, sizeOfFetchState, sizeOfStateAnswers, writeFetchState, writeStateAnswers } from "./state.ts";
 import {
   readBlocks,
+  readDocuments,
   readFetchBatch,
   readFetchBlocks,
   readFetchReceipt,
@@ -39,6 +39,7 @@ import {
   sizeOfRelay,
   sizeOfStableCheckpoint,
   writeBlocks,
+  writeDocuments,
   writeFetchBatch,
   writeFetchBlocks,
   writeFetchReceipt,
@@ -63,7 +64,7 @@ import {
   writeSignedCheckpoint,
   writeSignedVote,
 } from "./votes.ts";
-import { encodeSized, writeBytes, writeU32, writeU8 } from "./writer.ts";
+import { encodeSized, writeBytes, writeU8 } from "./writer.ts";
 import type { Writer } from "./writer.ts";
 
 /** First byte of a frame. */
@@ -84,6 +85,8 @@ export const tags = {
   "fetch-receipt": 0x17,
   receipt: 0x18,
   documents: 0x19,
+  "fetch-state": 0x1a,
+  state: 0x1b,
 } as const;
 
 /** A PRE-PREPARE with its batch: the same bytes on gossip and on a direct stream. */
@@ -144,6 +147,10 @@ const sizeOfSync = (frame: SyncFrame): number => {
       return receiptBytes;
     case "documents":
       return 4 + frame.bytes.length;
+    case "fetch-state":
+      return sizeOfFetchState(frame);
+    case "state":
+      return sizeOfStateAnswers(frame);
   }
 };
 
@@ -187,8 +194,11 @@ const writeSync = (writer: Writer, frame: SyncFrame): void => {
     case "receipt":
       return writeReceipt(writer, frame);
     case "documents":
-      writeU32(writer, frame.bytes.length);
-      return writeBytes(writer, frame.bytes);
+      return writeDocuments(writer, frame);
+    case "fetch-state":
+      return writeFetchState(writer, frame);
+    case "state":
+      return writeStateAnswers(writer, frame);
   }
 };
 
@@ -233,12 +243,6 @@ const readConsensusFrame = (reader: Reader): ConsensusFrame | undefined => {
   }
 };
 
-/** length u32 ‖ bytes, a view of the frame */
-const readDocuments = (reader: Reader): DocumentsMessage => ({
-  kind: "documents",
-  bytes: readView(reader, readLength(reader, maxDocumentsMessageBytes, "documents"), "documents"),
-});
-
 const readSyncFrame = (reader: Reader): SyncFrame | undefined => {
   switch (readU8(reader, "frame")) {
     case tags.status:
@@ -261,6 +265,10 @@ const readSyncFrame = (reader: Reader): SyncFrame | undefined => {
       return readReceipt(reader);
     case tags.documents:
       return readDocuments(reader);
+    case tags["fetch-state"]:
+      return readFetchState(reader);
+    case tags.state:
+      return readStateAnswers(reader);
     default:
       fail(reader, "unknown-tag", "frame");
       return undefined;

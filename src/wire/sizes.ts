@@ -20,7 +20,7 @@ export const requestOverheadBytes = 32 + 8 + 2 + signatureBytes;
 export const batchOverheadBytes = 8 + 2;
 /** sequence, digest */
 export const reproposalBytes = 8 + digestBytes;
-export const statusBytes = 8 + 8 + 1 + 8 + 8 + 8 + digestBytes + 16;
+export const statusBytes = 8 + 8 + 1 + 8 + 8 + 8 + 8 + digestBytes + 16;
 /** one message about shared documents: opaque here, decoded in src/documents */
 export const maxDocumentsMessageBytes = 512 * 1024;
 /** from, to */

@@ -4,6 +4,7 @@ import type { Epoch, ReplicaIndex, Sequence, View } from "../protocol/ids.ts";
 import type {
   Blocks,
   CertifiedBatch,
+  DocumentsMessage,
   FetchBatch,
   FetchBlocks,
   FetchReceipt,
@@ -20,12 +21,12 @@ import {
   writeCertifiedBatch,
   writeCheckpointCertificate,
 } from "./certificates.ts";
-import { fail, readCount, readDigest, readSignature, readU64, readU8, readView } from "./reader.ts";
+import { fail, readCount, readDigest, readLength, readSignature, readU64, readU8, readView } from "./reader.ts";
 import type { CountRule, Reader } from "./reader.ts";
 import { readRequests } from "./requests.ts";
-import { batchOverheadBytes, commitCertificateBytes, requestOverheadBytes } from "./sizes.ts";
+import { batchOverheadBytes, commitCertificateBytes, maxDocumentsMessageBytes, requestOverheadBytes } from "./sizes.ts";
 import { readReplica } from "./votes.ts";
-import { writeBytes, writeHex32, writeU16, writeU64, writeU8 } from "./writer.ts";
+import { writeBytes, writeHex32, writeU16, writeU32, writeU64, writeU8 } from "./writer.ts";
 import type { Writer } from "./writer.ts";
 
 const reachBytes = limits.maxValidators / 8;
@@ -61,7 +62,7 @@ const readActive = (reader: Reader): boolean => {
   return value === 1;
 };
 
-/** epoch u64 ‖ view u64 ‖ active u8 ‖ demand u64 ‖ executed u64 ‖ stable u64 ‖ logHash[32] ‖ reach[16] */
+/** epoch u64 ‖ view u64 ‖ active u8 ‖ demand u64 ‖ executed u64 ‖ stable u64 ‖ oldest u64 ‖ logHash[32] ‖ reach[16] */
 export const readStatus = (reader: Reader): Status => ({
   kind: "status",
   epoch: readU64(reader, "status.epoch") as Epoch,
@@ -70,6 +71,7 @@ export const readStatus = (reader: Reader): Status => ({
   demand: readU64(reader, "status.demand") as View,
   executed: readU64(reader, "status.executed") as Sequence,
   stable: readU64(reader, "status.stable") as Sequence,
+  oldest: readU64(reader, "status.oldest") as Sequence,
   logHash: readDigest(reader, "status.logHash"),
   reach: readReach(reader),
 });
@@ -80,6 +82,7 @@ export const writeStatus = (writer: Writer, status: Status): void => {
   writeU64(writer, status.demand);
   writeU64(writer, status.executed);
   writeU64(writer, status.stable);
+  writeU64(writer, status.oldest);
   writeHex32(writer, status.logHash);
   writeReach(writer, status.reach);
 };
@@ -175,4 +178,14 @@ export const writeReceipt = (writer: Writer, receipt: Receipt): void => {
   writeHex32(writer, receipt.logHash);
   writeU8(writer, receipt.replica);
   writeBytes(writer, receipt.signature);
+};
+
+/** length u32 ‖ bytes, a view of the frame */
+export const readDocuments = (reader: Reader): DocumentsMessage => ({
+  kind: "documents",
+  bytes: readView(reader, readLength(reader, maxDocumentsMessageBytes, "documents"), "documents"),
+});
+export const writeDocuments = (writer: Writer, { bytes }: DocumentsMessage): void => {
+  writeU32(writer, bytes.length);
+  writeBytes(writer, bytes);
 };

@@ -150,6 +150,7 @@ export const createLone = (options: LoneOptions = {}): Lone => {
     prepared: [],
     checkpoints: [],
     mayVote: true,
+    transferring: false,
     ...options.restored,
   });
 
@@ -278,6 +279,7 @@ export const createLone = (options: LoneOptions = {}): Lone => {
           demand: (content.view ?? 0) as View,
           executed: 0 as Sequence,
           stable: 0 as Sequence,
+          oldest: 1 as Sequence,
           logHash: genesis.logHash,
           reach: [],
           ...content,

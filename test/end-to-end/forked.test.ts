@@ -58,6 +58,7 @@ afterAll(() => Promise.all(networks.map((network) => network.stop())));
 /** A validator whose heartbeats say that it executed this block, and who shows it to whoever asks. */
 const startCheat = async (index: number, bootstrap: string, block: () => CertifiedBatch | undefined): Promise<void> => {
   const network = await createLibp2pNetwork({
+    genesis: "",
     genesisHash: genesis.hash,
     nodeKey: cheats[index]?.node.exportSeed() ?? new Uint8Array(),
     listen: ["/ip4/127.0.0.1/tcp/0"],
@@ -77,6 +78,7 @@ const startCheat = async (index: number, bootstrap: string, block: () => Certifi
       active: true,
       demand: 0 as View,
       executed: toSequence(shown === undefined ? 0 : 1),
+      oldest: 1 as never,
       stable: toSequence(0),
       reach: [],
       logHash: shown === undefined ? genesisLogHash(genesis.hash) : logAfter(shown),

@@ -7,6 +7,7 @@ import type { ChildOptions } from "./support.ts";
 const options = JSON.parse(process.argv[2] ?? "") as ChildOptions;
 const network = await createLibp2pNetwork({
   genesisHash,
+  genesis: "",
   nodeKey: nodeKey(options.index),
   listen: [options.listen ?? loopback],
   bootstrap: options.bootstrap,

@@ -14,7 +14,14 @@ afterEach(async () => {
 });
 
 const startNode = async (limits: Partial<NetworkLimits> = {}): Promise<{ readonly network: Libp2pNetwork; readonly address: string }> => {
-  const network = await createLibp2pNetwork({ genesisHash, nodeKey: nodeKey(0), listen: [loopback], validators: await names(1), limits });
+  const network = await createLibp2pNetwork({
+    genesisHash,
+    genesis: "",
+    nodeKey: nodeKey(0),
+    listen: [loopback],
+    validators: await names(1),
+    limits,
+  });
   stops.push(() => network.stop());
   await network.start(createRecorder());
   return { network, address: network.addresses()[0] ?? "" };

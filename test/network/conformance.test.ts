@@ -17,6 +17,7 @@ describeNetwork("libp2p", () => {
       const bootstrap = first?.addresses().slice(0, 1) ?? [];
       const network = await createLibp2pNetwork({
         genesisHash,
+        genesis: "",
         nodeKey: nodeKey(index),
         listen: [loopback],
         bootstrap,

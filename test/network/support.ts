@@ -13,6 +13,8 @@ import type { Channel, GossipVerdict, NetworkHandlers } from "../../src/network/
 import { toDigest } from "../../src/protocol/ids.ts";
 import type { PeerName } from "../../src/protocol/ids.ts";
 
+/** what nodes give to newcomers */
+export const genesisText = "the genesis";
 export const genesisHash = toDigest("5eed".repeat(16));
 export const loopback = "/ip4/127.0.0.1/tcp/0";
 
@@ -90,6 +92,7 @@ export const startNode = async (
 ): Promise<TestNode> => {
   const network = await createLibp2pNetwork({
     genesisHash,
+    genesis: genesisText,
     nodeKey: nodeKey(index),
     listen: [loopback],
     ...options,

@@ -44,7 +44,10 @@ describe("the log of events", () => {
     const newView = { message: { view: toView(1), replica: toReplicaIndex(1) } } as never;
     const certificate = { sequence: toSequence(128), stateRoot: hash, logHash: hash } as never;
     happen({ type: "announce", message: viewChange }, { type: "save", record: { type: "entered-view", newView } });
-    happen({ type: "save", record: { type: "stable", certificate } }, { type: "halt", reason: "state-diverged", detail: "roots differ" });
+    happen(
+      { type: "save", record: { type: "stable", certificate } },
+      { type: "halt", reason: "conflicting-commit", detail: "roots differ" },
+    );
     happen({ type: "evidence", evidence: { kind: "conflicting-votes", culprit: toReplicaIndex(2) } as never });
     log.peer(toPeerName("12D3KooWB"), true);
     log.peer(toPeerName("12D3KooWZ"), false);
@@ -52,7 +55,7 @@ describe("the log of events", () => {
       { type: "view_change", epoch: 0, view: 1, reason: "tick" },
       { type: "new_view", view: 1, primary: "12D3KooWB" },
       { type: "stable_checkpoint", sequence: 128, stateRoot: hash, logHash: hash },
-      { type: "halted", reason: "state-diverged", detail: "roots differ" },
+      { type: "halted", reason: "conflicting-commit", detail: "roots differ" },
       { type: "evidence", kind: "conflicting-votes", culprit: "12D3KooWC" },
       { type: "peer_up", peerId: "12D3KooWB", role: "validator" },
       { type: "peer_down", peerId: "12D3KooWZ", role: "observer" },

@@ -99,7 +99,7 @@ describe("what stands in the way is named", () => {
     expect(explained({ summary: { pool: { requests: 2, oldestSince: 4_900 } } }).summary[0]).toMatch(/2 requests are being ordered/);
     expect(explained({ summary: { passive: true } }).summary.at(-1)).toMatch(/may not vote/);
     expect(
-      explained({ reason: "state-diverged", summary: { halted: { reason: "state-diverged", detail: "roots differ" } } }).summary[0],
+      explained({ reason: "conflicting-commit", summary: { halted: { reason: "conflicting-commit", detail: "roots differ" } } }).summary[0],
     ).toMatch(/has halted: roots differ/);
   });
 });

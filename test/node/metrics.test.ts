@@ -56,6 +56,7 @@ const createMeasured = () => {
     libraryFamilies: library.families,
   };
   const families = metricFamilies({
+    transferring: { progress: () => undefined, fetched: () => ({ entries: 0, bytes: 0 }) },
     measures,
     clock: { now: () => time },
     replica: { describe: () => summary } as unknown as Replica,

@@ -54,6 +54,7 @@ describe("blocks behind a stable checkpoint", () => {
       history: { forget: (sequence) => [del(keys.block(sequence))] },
       retain: 10,
       pruned: toSequence(0),
+      gap: toSequence(0),
     });
     pruning.behind(toSequence(5_010));
     expect(writes).toHaveLength(1);
@@ -70,7 +71,7 @@ describe("blocks behind a stable checkpoint", () => {
     const rig = await ran(6, 0);
     rig.disk.store.write([{ type: "del", key: keys.block(toSequence(2)) }], { durable: true }, () => undefined);
     rig.disk.finish();
-    const again = createPruning({ store: rig.disk.store, history: rig.history, retain: 1, pruned: toSequence(1) });
+    const again = createPruning({ store: rig.disk.store, history: rig.history, retain: 1, pruned: toSequence(1), gap: toSequence(0) });
     again.behind(toSequence(5));
     rig.disk.finish();
     // the first was let go before: it is not looked at again
@@ -86,7 +87,7 @@ describe("blocks behind a stable checkpoint", () => {
         return rig.disk.store.get(key);
       },
     });
-    createPruning({ store: rig.disk.store, history, retain: 1, pruned: toSequence(0) }).behind(toSequence(2));
+    createPruning({ store: rig.disk.store, history, retain: 1, pruned: toSequence(0), gap: toSequence(0) }).behind(toSequence(2));
     rig.disk.finish();
     expect(kept(rig, 2)).toEqual([2]);
     expect(rig.history.results(toSequence(1))).toBeUndefined();

@@ -16,7 +16,7 @@ describe("recovery", () => {
       epoch: toEpoch(0),
       genesis: genesisCheckpoint,
       checkpointInterval: 4,
-      executed: { sequence: toSequence(2 ** 52), logHash: genesisCheckpoint.logHash, timestamp: 0 },
+      executed: { sequence: toSequence(2 ** 52), logHash: genesisCheckpoint.logHash, timestamp: 0, incomplete: false },
       recentRequests: 100,
     });
     expect(restored).toMatchObject({ executed: 2 ** 52, checkpoints: [], executedRequests: [] });

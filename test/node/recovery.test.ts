@@ -22,7 +22,7 @@ const restart = async (rig: Rig, hash: Digest = genesisHash): Promise<Recovered>
     epoch: toEpoch(0),
     genesis: network.genesisCheckpoint,
     checkpointInterval: 8,
-    executed: { sequence, logHash, timestamp: timeMs },
+    executed: { sequence, logHash, timestamp: timeMs, incomplete: false },
     recentRequests: 3,
   });
 };

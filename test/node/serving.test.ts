@@ -1,3 +1,4 @@
+import type { WantedPart } from "../../src/protocol/messages.ts";
 import { describe, expect, it } from "vitest";
 import { createCounters } from "../../src/node/counters.ts";
 import { createExecution } from "../../src/node/execution.ts";
@@ -29,8 +30,9 @@ const createOn = async (blocks: number) => {
     sent.push(decoded.value);
     return true;
   };
+  const part = ({ hash }: WantedPart) => ({ answer: { type: "gone", hash } as const, costBytes: 0 });
   const receipt = () => ({ receipt: undefined, costBytes: 0 });
-  const serving = createServing({ history: rig.history, receipt, network: { send }, counters, now: () => clock.now });
+  const serving = createServing({ history: rig.history, part, receipt, network: { send }, counters, now: () => clock.now });
   return { serving, sent, clock, counters };
 };
 

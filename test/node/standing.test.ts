@@ -79,7 +79,7 @@ describe("a node of four", () => {
     expect(standingOf([1, 2, 3], { behind: 8 }).unavailable()).toBeUndefined();
     expect(standingOf([1, 2, 3], { behind: 9 })).toMatchObject({ syncing: true });
     expect(standingOf([1, 2, 3], { behind: 9 }).unavailable()?.code).toBe("syncing");
-    const halted = standingOf([1, 2, 3], { halted: { reason: "state-diverged", detail: "at 8" } });
+    const halted = standingOf([1, 2, 3], { halted: { reason: "conflicting-commit", detail: "at 8" } });
     expect(halted.unavailable()?.code).toBe("internal");
     expect(halted.checks().find(({ name }) => name === "consensus")).toMatchObject({ ok: false });
   });

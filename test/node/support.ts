@@ -79,7 +79,7 @@ export const createRig = async (options: { readonly retain?: number; readonly ch
     history,
     stats,
     keeping: createKeeping({ history, accepted: [], prepared: [] }),
-    pruning: createPruning({ store: disk.store, history, retain: options.retain ?? 0, pruned: toSequence(0) }),
+    pruning: createPruning({ store: disk.store, history, retain: options.retain ?? 0, pruned: toSequence(0), gap: toSequence(0) }),
     journal: createJournal(
       disk.store,
       (error) => {

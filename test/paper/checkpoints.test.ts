@@ -75,17 +75,30 @@ describe("checkpoints", () => {
     expect(reasonsOf(backup.give({ type: "stable-checkpoint", certificate: backup.stable(4) as never }))).toEqual(["duplicate"]);
   });
 
-  it("a replica whose own root differs from a stable checkpoint stops, loudly", () => {
+  it("a replica whose own root differs from a stable checkpoint stops voting, loudly, and fetches the others' state", () => {
     const backup = createLone();
     run(backup, 3);
     backup.now += 2;
     const batch = backup.batch(backup.request(4));
     backup.prePrepare(0, 4, batch);
     for (const from of [0, 2, 3]) backup.commit(from, 0, 4, batch.digest);
-    backup.executed(4, "wrong");
+    const { stateRoot } = backup.stable(4, "wrong");
+    const { logHash } = backup.stable(4);
+    backup.give({ type: "executed", sequence: 4 as never, stateRoot, logHash });
     const effects = [0, 2, 3].flatMap((from) => [...backup.checkpoint(from, 4)]);
-    expect(effectsOf(effects, "halt")[0]).toMatchObject({ reason: "state-diverged" });
-    expect(backup.give({ type: "tick" })).toEqual([]);
+    expect(effectsOf(effects, "state-diverged")[0]).toMatchObject({ sequence: 4 });
+    expect(effectsOf(effects, "save").map(({ record }) => record.type)).toEqual(["may-not-vote"]);
+    // nothing more is said, and nothing executed, before the state is whole
+    const next = backup.batch(backup.request(5));
+    const said = [
+      ...effects,
+      ...backup.prePrepare(0, 5, next),
+      ...[0, 2, 3].flatMap((from) => [...backup.commit(from, 0, 5, next.digest)]),
+      ...backup.give({ type: "tick" }),
+    ];
+    expect(effectsOf(said, "broadcast")).toEqual([]);
+    expect(effectsOf(said, "execute")).toEqual([]);
+    expect(effectsOf(said, "begin-transfer")[0]).toMatchObject({ target: { sequence: 4 }, fresh: true });
   });
 
   it("are repeated until they are stable", () => {

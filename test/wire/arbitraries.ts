@@ -19,6 +19,7 @@ import type {
   Request,
   Signed,
   SignedNewView,
+  StateAnswer,
   Status,
   ViewChange,
   VoteSignature,
@@ -148,6 +149,7 @@ export const status: fc.Arbitrary<Status> = fc.record({
   demand: view,
   executed: sequence,
   stable: sequence,
+  oldest: sequence,
   logHash: digest,
   reach: ascendingReplicas,
 });
@@ -192,6 +194,17 @@ export const clientAnswer: fc.Arbitrary<ClientAnswer> = fc.record({
 
 const fromOne: fc.Arbitrary<Sequence> = u64.map((value) => Math.max(1, value) as Sequence);
 
+const stateBytes = fc.uint8Array({ maxLength: 40 });
+const stateAnswer: fc.Arbitrary<StateAnswer> = fc.oneof(
+  fc.record({ type: fc.constant("gone" as const), hash: digest }),
+  fc.record({ type: fc.constant("page" as const), hash: digest, page: stateBytes }),
+  fc.record({
+    type: fc.constant("entries" as const),
+    hash: digest,
+    entries: fc.array(fc.record({ key: stateBytes, value: stateBytes }), { minLength: 1, maxLength: 4 }),
+  }),
+);
+
 /** Each frame of the sync channel, by kind. */
 export const syncFrames: { readonly [K in SyncFrame["kind"]]: fc.Arbitrary<Extract<SyncFrame, { kind: K }>> } = {
   status,
@@ -204,6 +217,18 @@ export const syncFrames: { readonly [K in SyncFrame["kind"]]: fc.Arbitrary<Extra
   blocks,
   "stable-checkpoint": fc.record({ kind: fc.constant("stable-checkpoint" as const), certificate: checkpointCertificate }),
   "fetch-receipt": fc.record({ kind: fc.constant("fetch-receipt" as const), sequence: fromOne }),
+  "fetch-state": fc.record({
+    kind: fc.constant("fetch-state" as const),
+    parts: fc.array(
+      fc.record({
+        path: fc.string({ unit: fc.integer({ min: 0, max: 15 }).map((digit) => digit.toString(16)), maxLength: 64 }),
+        hash: digest,
+        whole: fc.boolean(),
+      }),
+      { minLength: 1, maxLength: 5 },
+    ),
+  }),
+  state: fc.record({ kind: fc.constant("state" as const), answers: fc.array(stateAnswer, { maxLength: 5 }) }),
   documents: fc.record({ kind: fc.constant("documents" as const), bytes: fc.uint8Array({ maxLength: 60 }) }),
   receipt: fc.record({
     kind: fc.constant("receipt" as const),

@@ -114,6 +114,8 @@ describe("frames", () => {
       "fetch-receipt": 23,
       receipt: 24,
       documents: 25,
+      "fetch-state": 26,
+      state: 27,
     });
   });
 

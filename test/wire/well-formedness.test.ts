@@ -128,6 +128,7 @@ describe("form", () => {
       demand: slot.view,
       executed: slot.sequence,
       stable: slot.sequence,
+      oldest: slot.sequence,
       logHash: digest,
       reach: [],
     };

@@ -23,6 +23,7 @@ export interface StateItem {
 
 export interface CheckpointView {
   get(key: string): Uint8Array | undefined;
+  page(path: PagePath): Page | undefined;
   /** @throws StoreError `corrupt` */
   prove(key: string): StateProof;
   /** every entry, in the order of SHA-256(key): neighbours in the tree follow one another */
@@ -61,6 +62,7 @@ export const createCheckpointView = (records: Pick<Records, "get">, checkpoint: 
 
   return {
     get,
+    page,
     prove: (key) => {
       const { siblings, end } = walkTree(hashKey(key), page);
       if (end === undefined) return { siblings, present: false };

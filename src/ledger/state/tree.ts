@@ -26,7 +26,8 @@ export interface LeafChange {
   readonly leaf: RawHash | undefined;
 }
 
-const childPath = (path: PagePath, index: number): PagePath => path + String.fromCharCode(index);
+/** The place of the page below a slot, or of the slot itself. */
+export const childPath = (path: PagePath, index: number): PagePath => path + String.fromCharCode(index);
 
 const pathOf = (path: PagePath, index: number, access: PageAccess): { readonly at: PagePath; readonly page: Page } => {
   const at = childPath(path, index);

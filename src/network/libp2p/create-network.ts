@@ -8,6 +8,7 @@ import type { NetworkOptions } from "../options.ts";
 import type { ClientHandler, Network, NetworkHandlers, PeerInfo } from "../port.ts";
 import { assemble } from "./assemble.ts";
 import type { Parts } from "./assemble.ts";
+import { genesisProtocol, genesisStreams, giveGenesis } from "./founding.ts";
 import { createGossip } from "./gossip.ts";
 import type { Gossip } from "./gossip.ts";
 import { channels } from "./peer-link.ts";
@@ -146,6 +147,7 @@ export const createLibp2pNetwork = async (options: NetworkOptions): Promise<Libp
       });
     }
     await host.handle(names.client, parts.visits.accept, { maxInboundStreams: parts.limits.maxClientStreamsPerPeer });
+    await host.handle(genesisProtocol, giveGenesis(options.genesis), genesisStreams);
     try {
       await host.start();
     } catch (error) {

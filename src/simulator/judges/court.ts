@@ -32,6 +32,8 @@ export interface Court {
   readonly reasons: ReadonlyMap<RejectionReason, number>;
   /** by culprit, the kinds of proof that honest nodes found */
   readonly accused: ReadonlyMap<number, ReadonlySet<Evidence["kind"]>>;
+  /** states that honest nodes fetched to the end */
+  readonly transfers: number;
 }
 
 export interface CourtOptions {
@@ -82,6 +84,7 @@ export const createCourt = (options: CourtOptions): Court => {
   const history = createHistoryJudge({ ...options, certificates, committed: words.committed });
   const clients = createClientJudge(history, violate);
   const reasons = new Map<RejectionReason, number>();
+  let transfers = 0;
   const accused = new Map<number, Set<Evidence["kind"]>>();
   const steps = createStepsJudge({ n: committee.validators.length, parameters, settings, violate });
 
@@ -132,6 +135,14 @@ export const createCourt = (options: CourtOptions): Court => {
         const answers = node.disk.durable(keys.results(input.sequence));
         history.executed(node.index, input.sequence, input.stateRoot, input.logHash, answers);
       }
+      if (input.type === "transferred") {
+        transfers += 1;
+        const { stateRoot, logHash } = node.data?.ledger.position() ?? {};
+        if (stateRoot !== undefined && logHash !== undefined) {
+          history.stable(node.index, input.sequence, stateRoot, logHash);
+          history.restarted(node.index, input.sequence, logHash);
+        }
+      }
       for (const effect of effects) judgeEffect(node.index, effect);
       steps.stepped(node, input, effects, replica);
     },
@@ -155,5 +166,8 @@ export const createCourt = (options: CourtOptions): Court => {
     },
     reasons,
     accused,
+    get transfers() {
+      return transfers;
+    },
   };
 };

@@ -37,7 +37,7 @@ export interface HistoryJudge {
   executed(node: number, sequence: number, stateRoot: Digest, logHash: Digest, answers: Uint8Array | undefined): void;
   /** a checkpoint that a quorum signed */
   stable(node: number, sequence: number, stateRoot: Digest, logHash: Digest): void;
-  /** an honest node starts with this much executed */
+  /** an honest node starts with this much executed, or fetched the state of it */
   restarted(node: number, sequence: number, logHash: Digest): void;
   position(request: Digest): Position | undefined;
   /** it was ordered, and ran or was refused */

@@ -89,6 +89,11 @@ export const createDisk = (genesis: CheckpointCertificate, mayVote: boolean): Di
         case "may-vote":
           votes = true;
           return;
+        case "may-not-vote":
+          votes = false;
+          return;
+        case "transferred":
+          return;
         case "block":
           blocks.push(record.block);
           roots.push(record.roots);
@@ -133,6 +138,7 @@ export const createDisk = (genesis: CheckpointCertificate, mayVote: boolean): Di
         prepared: [...prepared.values()].map((certificate) => ({ certificate, ...withBatch(certificate.sequence, certificate.digest) })),
         checkpoints,
         mayVote: votes,
+        transferring: false,
       };
     },
     batch: (digest) => batches.get(digest),

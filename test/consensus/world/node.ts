@@ -273,6 +273,12 @@ export const createNode = (config: ReplicaConfig & { readonly self: ReplicaIndex
         return transmitAll({ type: "status", status: replica.status() });
       case "execute":
         return execute(effect.certificate, effect.batch);
+      // nobody lets history go in this world, and no state is wrong
+      case "begin-transfer":
+      case "fetch-state":
+      case "transfer-fault":
+      case "state-diverged":
+        return undefined;
       case "refuse-request":
         refused.add(effect.id);
         return undefined;

@@ -1,0 +1,29 @@
+/** The node's HTTP interface, as its configuration says. */
+import { createApi, type Api } from "../api/create-api.ts";
+import { isLoopback } from "../api/guard.ts";
+import { loadOrCreateToken } from "../api/token.ts";
+import { decodeOperation, decodeResult } from "../ledger/kv/encoding.ts";
+import { keyValueStoreName } from "../ledger/kv/application.ts";
+import type { NodeOptions } from "./identity.ts";
+import type { Logger } from "./observe.ts";
+import type { NodeService } from "./service.ts";
+
+/** @throws ListenError when the address can not be listened on */
+export const openApi = async ({ config, home, genesis }: NodeOptions, logger: Logger, service: NodeService): Promise<Api> => {
+  const { host, port } = splitHostPort(config.api.listen);
+  return createApi({
+    service,
+    host,
+    port,
+    ...(isLoopback(host) ? {} : { token: await loadOrCreateToken(home.apiToken) }),
+    ...(genesis.application === keyValueStoreName ? { keyValue: { decodeOperation, decodeResult } } : {}),
+    rateLimit: { requestsPerSecond: config.api.requestsPerSecond },
+    limits: { maxConnections: config.api.maxConnections, requestTimeoutMs: config.api.bodyTimeoutMs },
+    onError: (error) => logger.error({ err: error }, "a fault while answering"),
+  });
+};
+
+const splitHostPort = (value: string): { host: string; port: number } => {
+  const at = value.lastIndexOf(":");
+  return { host: value.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(value.slice(at + 1)) };
+};

@@ -71,7 +71,7 @@ const describe = ({ name, file }) => {
 export const renderReference = () =>
   [
     "# Reference",
-    "Everything that the package exports, as declared. Made by `npm run reference`; a test holds it true. To begin with, read [clients.md](clients.md) and\n[applications.md](applications.md).",
+    "Everything that the package exports, as declared. Made by `npm run reference`; a test holds its names to the exports. To begin with, read [clients.md](clients.md) and\n[applications.md](applications.md).",
     ...entries.flatMap(([specifier, path]) => [`## ${specifier}`, ...exportsOf(path).map(describe)]),
   ].join("\n\n") + "\n";
 

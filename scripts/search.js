@@ -13,14 +13,13 @@ if (log === undefined) throw new Error("--log FILE says where to write, and from
 const chunk = 250;
 /** one round; those that cost a hundred times as much, a few at a time */
 const plan = [
-  { kind: "brief", count: chunk, twice: true },
-  { kind: "twins", count: chunk },
   { kind: "brief", count: chunk },
+  { kind: "twins", count: 2 * chunk },
   { kind: "brief", count: chunk },
-  { kind: "twins", count: chunk },
-  { kind: "brief", count: chunk },
-  { kind: "swarm", count: 5 },
-  { kind: "liars", count: 5 },
+  { kind: "twins", count: 2 * chunk },
+  { kind: "brief", count: chunk / 5, twice: true },
+  { kind: "swarm", count: 2 },
+  { kind: "liars", count: 2 },
   { kind: "real-signatures", count: 1 },
 ];
 

@@ -20,6 +20,8 @@ export interface Endpoint {
   /** frames that left before this are lost */
   lostBefore: number;
   readonly up: Map<PeerName, number>;
+  /** peers that will be looked at soon: once is enough */
+  readonly noticing: Set<PeerName>;
   readonly seen: WeakSet<Uint8Array>;
   lastSaid: Uint8Array | undefined;
 }
@@ -32,6 +34,7 @@ export const createEndpoint = (peer: PeerName, number: number): Endpoint => ({
   life: 0,
   lostBefore: -1,
   up: new Map(),
+  noticing: new Set(),
   seen: new WeakSet(),
   lastSaid: undefined,
 });

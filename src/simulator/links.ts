@@ -106,10 +106,13 @@ export const createLinks = (options: LinksOptions, initial: LinkQuality): Links 
   };
   const noticeLater = (endpoint: Endpoint, peer: PeerName): void => {
     const { life, process } = endpoint;
-    if (process === undefined || reaches(endpoint, peer) === endpoint.up.has(peer)) return;
+    if (process === undefined || endpoint.noticing.has(peer) || reaches(endpoint, peer) === endpoint.up.has(peer)) return;
+    endpoint.noticing.add(peer);
     schedule.after(latency.between(0, quality.noticeUs), () =>
       process.run(() => {
-        if (endpoint.life === life) notice(endpoint, peer);
+        if (endpoint.life !== life) return;
+        endpoint.noticing.delete(peer);
+        notice(endpoint, peer);
       }),
     );
   };
@@ -252,6 +255,7 @@ export const createLinks = (options: LinksOptions, initial: LinkQuality): Links 
       endpoint.process = undefined;
       endpoint.handlers = undefined;
       endpoint.up.clear();
+      endpoint.noticing.clear();
       if (lossy) endpoint.lostBefore = schedule.now + 1;
       noticeAll();
     },

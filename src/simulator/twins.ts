@@ -58,9 +58,12 @@ const partitions = partitionsOf(NODES + 1, BLOCKS);
 /** How many different scripts `twinsScript` knows: twinned identity and partition in each scripted view. */
 export const twinsScripts = NODES * partitions.length ** VIEWS;
 
+/** shares no factor with `twinsScripts`: few consecutive numbers are spread over all, and as many as there are cover them all */
+const STRIDE = 100_003n;
+
 /** The script with this number, modulo their count: one twin of four, the tolerated number. Consecutive numbers cover them all. */
 export const twinsScript = (number: bigint): TwinsScript => {
-  let rest = Number(number % BigInt(twinsScripts));
+  let rest = Number((number * STRIDE) % BigInt(twinsScripts));
   const take = (below: number): number => {
     const digit = rest % below;
     rest = Math.floor(rest / below);

@@ -129,7 +129,12 @@ const watchNodes = (scene: Scene, court: Court): NodeWatch => {
       transcript?.note(schedule.now, `#${node.endpoint} starts, executed ${data.restored.executed}`);
       if (isJudged(scene, node)) court.started(node, data);
     },
-    halted: (node, reason) => trace.noteText(`${node.index} ${reason}`),
+    halted(node, reason) {
+      trace.noteText(`${node.index} ${reason}`);
+      transcript?.note(schedule.now, `#${node.endpoint} halts: ${reason}`);
+      // an operator who finds it so gives it an empty disk
+      if (scene.harmed.has(node)) schedule.after(1, () => node.wipe());
+    },
     threw(node, error) {
       // a node whose disk is damaged may find out at any read: its process ends, as in production
       if (scene.harmed.has(node)) return node.crash(false);

@@ -107,6 +107,7 @@ export const createCourt = (options: CourtOptions): Court => {
           const { certificate } = effect.record;
           if (!certificates.stable(certificate)) violate("certificates", `#${node} takes a bad checkpoint certificate as stable`);
           history.stable(node, certificate.sequence, certificate.stateRoot, certificate.logHash);
+          steps.stable(certificate.sequence);
         }
         return;
       case "execute":
@@ -121,6 +122,8 @@ export const createCourt = (options: CourtOptions): Court => {
         return;
       }
       case "halt":
+        // one whose disk was set back finds its own later words, and is right to stop
+        if (!isHonest(node)) return;
         return violate("no-halt", `#${node} halts: ${effect.reason}, ${effect.detail}`);
       default:
     }

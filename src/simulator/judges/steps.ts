@@ -19,6 +19,8 @@ export interface Living {
 export interface StepsJudge {
   /** after each step of an honest replica */
   stepped(node: Living, input: Input, effects: readonly Effect[], replica: Replica): void;
+  /** some honest node holds a certificate of this checkpoint */
+  stable(sequence: number): void;
   /** it came back, active in this view on a NEW-VIEW that its disk kept */
   restored(node: Living, view: number): void;
 }
@@ -73,6 +75,7 @@ const boundsOf = ({ n, parameters, settings }: StepsOptions): Readonly<Record<ke
   return {
     slots: window,
     checkpointVotes: 2,
+    // and one for each stable checkpoint that it has not heard of yet
     ownCheckpoints: 2,
     executedDigests: window,
     inFlight: Math.min(window * parameters.maxBatchRequests, window * settings.poolRequests),
@@ -86,6 +89,7 @@ export const createStepsJudge = (options: StepsOptions): StepsJudge => {
   const { n, parameters, settings, violate } = options;
   const lives = new Map<number, Life>();
   const bounds = boundsOf(options);
+  let stableUpTo = 0;
   const mostEffects = 16 * parameters.checkpointInterval + 16 * n + 64;
   const mostHeldBytes = settings.heldBatchBytes + 2 * parameters.maxBatchBytes * n + 1024 * 1024;
 
@@ -114,8 +118,9 @@ export const createStepsJudge = (options: StepsOptions): StepsJudge => {
   };
 
   const lookAtSizes = (node: Living, replica: Replica): void => {
+    const unheard = Math.max(0, stableUpTo - replica.status().stable) / parameters.checkpointInterval;
     for (const [container, size] of Object.entries(replica.sizes())) {
-      const most = bounds[container as keyof typeof bounds];
+      const most = bounds[container as keyof typeof bounds] + (container === "ownCheckpoints" ? unheard : 0);
       if (size > most) violate("bounded-state", `#${node.index} keeps ${size} ${container}, and ${most} would do`);
     }
     const { pool, heldBatchBytes, requestTimeoutMs } = replica.describe();
@@ -146,6 +151,9 @@ export const createStepsJudge = (options: StepsOptions): StepsJudge => {
       judgeClaim(node, own, input, effects, replica);
       if (effects.length > 0 || own.steps % LOOK_EVERY === 0) judgeView(node, own, effects, replica);
       if (own.steps % LOOK_EVERY === 0) lookAtSizes(node, replica);
+    },
+    stable(sequence) {
+      stableUpTo = Math.max(stableUpTo, sequence);
     },
     restored: (node, view) => void lifeOf(node).entered.add(view),
   };

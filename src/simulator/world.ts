@@ -136,8 +136,8 @@ const watchNodes = (scene: Scene, court: Court): NodeWatch => {
       if (scene.harmed.has(node)) schedule.after(1, () => node.wipe());
     },
     threw(node, error) {
-      // a node whose disk is damaged may find out at any read: its process ends, as in production
-      if (scene.harmed.has(node)) return node.crash(false);
+      // a node whose disk is damaged may find out at any read: its process ends, and an operator gives it an empty disk
+      if (scene.harmed.has(node)) return node.wipe();
       violateIn(scene)("no-throw", `#${node.index} throws: ${describeError(error)}`);
     },
     died: (node, why) => bringBack(scene, node, why),

@@ -1,11 +1,12 @@
 /** Every way to lie, by name. */
 import { deaf } from "./deaf.ts";
 import type { Adversary } from "./kit.ts";
+import { mutate } from "./mutate.ts";
 import { censor, equivocate, invalidBatch, slowPrimary } from "./proposals.ts";
 import { flood, malformed, replay, selective, silent } from "./traffic.ts";
 import { lieInTransfer } from "./transfer.ts";
 import { badNewView, omitPrepared, viewChangeSpam } from "./views.ts";
-import { badCheckpoint, doubleVote, forge, mutate } from "./votes.ts";
+import { badCheckpoint, doubleVote, forge } from "./votes.ts";
 
 export const behaviours = {
   silent,

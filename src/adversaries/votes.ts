@@ -1,5 +1,5 @@
 /** Liars among the voters: two votes, votes in others' names, votes for what was never proposed, roots that nobody has. */
-import type { Digest, Epoch, ReplicaIndex, Sequence, View } from "../protocol/ids.ts";
+import type { Digest, ReplicaIndex } from "../protocol/ids.ts";
 import type { Checkpoint, Commit, Prepare, PrePrepare } from "../protocol/messages.ts";
 import { encodeFrame, type ConsensusFrame } from "../wire/frames.ts";
 import { type Adversary, type AdversaryKit, intercept, isOnOtherSide, ownMessage, pickBelow, randomHex } from "./kit.ts";
@@ -55,34 +55,6 @@ export const forge: Adversary = (network, kit) => {
       const own = ownMessage(kit, channel, frame);
       const lie = own === undefined ? undefined : forged(own);
       return lie === undefined ? [frame] : [lie, frame];
-    },
-  });
-};
-
-/** Its own votes with one number a little off, signed anew: another view, sequence or epoch, or an earlier digest. */
-export const mutate: Adversary = (network, kit) => {
-  let earlier: Digest | undefined;
-  const off = (value: number): number => Math.max(0, value + (kit.random() < 0.5 ? 1 : -1));
-  const changed = <M extends Prepare | Commit>(message: M): M => {
-    const before = earlier;
-    earlier = message.digest;
-    switch (pickBelow(kit, 4)) {
-      case 0:
-        return { ...message, view: off(message.view) as View };
-      case 1:
-        return { ...message, sequence: Math.max(1, off(message.sequence)) as Sequence };
-      case 2:
-        return { ...message, epoch: (message.epoch + 1) as Epoch };
-      default:
-        return { ...message, digest: before ?? message.digest };
-    }
-  };
-  return intercept(network, {
-    out(_to, channel, frame) {
-      const own = asVote(ownMessage(kit, channel, frame));
-      if (own === undefined || kit.random() < 0.6) return [frame];
-      const lie = signVote(kit, changed(own.signed.message));
-      return kit.random() < 0.5 ? [lie] : [lie, frame];
     },
   });
 };

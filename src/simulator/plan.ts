@@ -130,7 +130,10 @@ const drawCulprits = (random: Random, n: number, f: number, wishes: PlanWishes):
   const count = wish ?? (calm ? 0 : random.chance(0.5) ? f : random.int(f + 1));
   const liars = order.slice(0, Math.min(count, n));
   const left = calm ? 0 : Math.max(0, f - liars.length);
-  const drawn = liars.map(() => Array.from({ length: random.chance(0.7) ? 1 : 2 }, () => random.pick(behaviourNames)));
+  const draw = (): BehaviourName[] => Array.from({ length: random.chance(0.7) ? 1 : 2 }, () => random.pick(behaviourNames));
+  // a gang: what each does divides the others along the same line
+  const together = random.chance(0.3) ? draw() : undefined;
+  const drawn = liars.map(() => together ?? draw());
   const named = behaviour === undefined ? drawn : liars.map(() => [behaviour]);
   return { liars, behaviours: named, frail: order.slice(liars.length, liars.length + (random.chance(0.7) ? left : random.int(left + 1))) };
 };

@@ -1,6 +1,11 @@
 /** `byz simulate` as people and scripts use it. */
+import { spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runCli } from "../../src/cli/main.ts";
+
+const byz = join(import.meta.dirname, "../../bin/byz.js");
 
 const run = async (...args: string[]): Promise<{ readonly status: number; readonly out: string; readonly err: string }> => {
   let [out, err] = ["", ""];
@@ -25,6 +30,18 @@ describe("byz simulate", () => {
     expect({ violations, steps, runs }).toEqual({ violations: [], steps: 3000, runs: 1 });
     expect(traceHash).toMatch(/^[0-9a-f]{16}$/);
     expect((JSON.parse(second.out) as Record<string, unknown>)["traceHash"]).toBe(traceHash);
+  });
+
+  it("prints it in any other process too, whatever its environment", { timeout: 120_000 }, async () => {
+    const args = ["simulate", "--seed", "42", "--scenario", "brief", "--json"];
+    const elsewhere = (env: NodeJS.ProcessEnv, cwd: string): unknown => {
+      const { stdout } = spawnSync(process.execPath, [byz, ...args], { cwd, encoding: "utf8", env: { ...env, BYZ_SOURCE: "1" } });
+      return (JSON.parse(stdout) as Record<string, unknown>)["traceHash"];
+    };
+    const here = await run(...args.slice(1));
+    const { traceHash } = JSON.parse(here.out) as Record<string, unknown>;
+    expect(elsewhere({ TZ: "Pacific/Chatham", LANG: "tr_TR.UTF-8" }, tmpdir())).toBe(traceHash);
+    expect(elsewhere({ NODE_OPTIONS: "--max-semi-space-size=1" }, "/")).toBe(traceHash);
   });
 
   it("ends with 1 and the command that runs a violation again", async () => {

@@ -43,19 +43,19 @@ describe("seeds of every kind", () => {
     expect(found.ordered).toBeGreaterThan(runs);
   };
 
-  it("hold with faults of links, disks, clocks and processes", () => hold(1002n, 3, "crashes"));
-  it("hold with liars among four nodes", () => hold(2000n, 4, "swarm", 4));
-  it("hold with two liars among seven nodes", () => hold(2100n, 2, "swarm", 7));
+  it("hold with faults of links, disks, clocks and processes", () => hold(1002n, 2, "crashes"));
+  it("hold with liars among four nodes", () => hold(2000n, 2, "swarm", 4));
+  it("hold with two liars among seven nodes", () => hold(2100n, 1, "swarm", 7));
 });
 
 describe("seeds that once broke something", () => {
-  it("a request whose own node is gone is not forgotten by all but one", async () => {
-    const found = await simulate({ seed: 1008n, runs: 1, scenario: "crashes", nodes: 4 });
-    expect(found.violations).toEqual([]);
-  });
-
-  it("a single node remembers what it executed when it died", async () => {
-    const found = await simulate({ seed: 3049n, runs: 1, scenario: "crashes", nodes: 1 });
+  it.each([
+    [1263n, "one that left a view alone does not stand for a core that stands still"],
+    [170n, "a validator whose disk was set back stops at its own later words"],
+    [1043n, "damage that is met while running ends in an empty disk, not in a circle"],
+    [1_000_162n, "who catches up keeps no more checkpoints of its own than it is behind"],
+  ])("%i: %s", async (seed) => {
+    const found = await simulate({ seed, runs: 1, scenario: "brief" });
     expect(found.violations).toEqual([]);
   });
 });

@@ -11,7 +11,7 @@ import { simulate, type Simulation } from "../../src/simulator/simulate.ts";
 
 const seeds = Number(env["BYZ_SEEDS"] ?? 2_000);
 const first = BigInt(env["BYZ_FIRST_SEED"] ?? 1_000_000);
-const timeout = 150 * seeds + 60_000;
+const timeout = 300 * seeds + 60_000;
 const workers = Math.min(4, availableParallelism());
 
 /** what links, disks and processes do by themselves */

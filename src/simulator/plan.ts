@@ -130,10 +130,7 @@ const drawCulprits = (random: Random, n: number, f: number, wishes: PlanWishes):
   const count = wish ?? (calm ? 0 : random.chance(0.5) ? f : random.int(f + 1));
   const liars = order.slice(0, Math.min(count, n));
   const left = calm ? 0 : Math.max(0, f - liars.length);
-  const draw = (): BehaviourName[] => Array.from({ length: random.chance(0.7) ? 1 : 2 }, () => random.pick(behaviourNames));
-  // a gang: what each does divides the others along the same line
-  const together = random.chance(0.3) ? draw() : undefined;
-  const drawn = liars.map(() => together ?? draw());
+  const drawn = liars.map(() => Array.from({ length: random.chance(0.7) ? 1 : 2 }, () => random.pick(behaviourNames)));
   const named = behaviour === undefined ? drawn : liars.map(() => [behaviour]);
   return { liars, behaviours: named, frail: order.slice(liars.length, liars.length + (random.chance(0.7) ? left : random.int(left + 1))) };
 };
@@ -170,6 +167,9 @@ const hurried = (random: Random, plan: Plan): Plan => ({
   lookEveryUs: 20 * ms,
 });
 
+/** Liars who do the same divide the others along the same line. */
+const ganged = (plan: Plan): Plan => ({ ...plan, behaviours: plan.behaviours.map(() => plan.behaviours[0] ?? []) });
+
 /** One seed's plan; the same stream and wishes give the same. */
 export const drawPlan = (random: Random, wishes: PlanWishes = {}): Plan => {
   const calm = wishes.calm === true;
@@ -202,5 +202,6 @@ export const drawPlan = (random: Random, wishes: PlanWishes = {}): Plan => {
     lookEveryUs: 100 * ms,
     keys: random.pick([1, 4, 20]),
   };
-  return wishes.brief === true ? hurried(random, plan) : plan;
+  const paced = wishes.brief === true ? hurried(random, plan) : plan;
+  return random.chance(0.3) ? ganged(paced) : paced;
 };

@@ -50,7 +50,6 @@ describe("seeds of every kind", () => {
 
 describe("seeds that once broke something", () => {
   it.each([
-    [1263n, "one that left a view alone does not stand for a core that stands still"],
     [170n, "a validator whose disk was set back stops at its own later words"],
     [1043n, "damage that is met while running ends in an empty disk, not in a circle"],
     [1_000_162n, "who catches up keeps no more checkpoints of its own than it is behind"],

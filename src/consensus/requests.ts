@@ -90,9 +90,9 @@ export const relayAgain = (turn: Turn): void => {
     if (!entry.relayedToAll || again.length >= RELAYED_AGAIN) break;
     again.push(entry.request);
   }
-  // what we demand another view for the others must know too: whoever brought it here may be gone
+  // what we demand another view for, or left one for, the others must know too: whoever brought it here may be gone
   const oldest = state.pool.oldest();
-  if (state.demand > state.view && oldest?.local === false) again.push(oldest.request);
+  if ((state.demand > state.view || !state.active) && oldest?.local === false) again.push(oldest.request);
   if (again.length > 0) turn.effects.push({ type: "relay", to: others(state), requests: again });
 };
 

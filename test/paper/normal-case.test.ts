@@ -124,6 +124,18 @@ describe("a backup", () => {
     for (const { to, requests } of told) expect([to, requests]).toEqual([[0, 2, 3], [request]]);
   });
 
+  it("goes on telling of it once it has left the view: the others may be content there, and never hear of it otherwise", () => {
+    const backup = createLone();
+    const request = backup.request(1);
+    backup.give({ type: "request", request, local: false });
+    backup.wait(5_000);
+    backup.viewChange(3, 1);
+    expect(backup.replica.status()).toMatchObject({ view: 1, active: false });
+    const told = effectsOf(backup.wait(5_000), "relay");
+    expect(told.length).toBeGreaterThan(0);
+    for (const { to, requests } of told) expect([to, requests]).toEqual([[0, 2, 3], [request]]);
+  });
+
   it("saves the accepted proposal with its batch, then sends PREPARE with the primary's signature", () => {
     const backup = createLone({ disk: false });
     const batch = backup.batch(backup.request(1));

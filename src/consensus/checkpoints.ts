@@ -19,7 +19,10 @@ export const handleCheckpoint = (turn: Turn, input: Extract<Input, { type: "chec
   if (!inWindow(state, message.sequence) || message.sequence % state.config.parameters.checkpointInterval !== 0) {
     return reject(turn, input.type, "outside-window", { from });
   }
-  if (from === state.config.self && !isOurs(state, message)) return notOurs(turn, message);
+  if (from === state.config.self && !isOurs(state, message)) {
+    if (isLetGo(state, message.sequence)) return reject(turn, input.type, "outside-window", { from });
+    return notOurs(turn, message);
+  }
   const votes = votesAt(state, message.sequence);
   const first = votes.get(from);
   if (first === undefined) {
@@ -42,6 +45,10 @@ const isOurs = (state: State, message: Checkpoint): boolean => {
   const own = state.ownCheckpoints.get(message.sequence);
   return own !== undefined && own.stateRoot === message.stateRoot && own.logHash === message.logHash;
 };
+
+/** A window passed it before it came home. */
+export const isLetGo = (state: State, sequence: Sequence): boolean =>
+  sequence + 2 * state.config.parameters.checkpointInterval <= state.executed;
 
 const notOurs = (turn: Turn, message: Checkpoint): void => {
   if (mayVote(turn.state))

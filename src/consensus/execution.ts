@@ -1,7 +1,7 @@
 /** The hand-over of committed batches to the ledger, and what comes back (PROTOCOL §3.5, §4). */
 import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import type { Batch, CommitCertificate } from "../protocol/messages.ts";
-import { adoptReachedTarget } from "./checkpoints.ts";
+import { adoptReachedTarget, isLetGo } from "./checkpoints.ts";
 import { retractDemand } from "./demand.ts";
 import type { Input } from "./input.ts";
 import { mayVote, RECENT_REQUESTS, type State, type Turn } from "./state.ts";
@@ -60,6 +60,8 @@ export const handleExecuted = (turn: Turn, input: Extract<Input, { type: "execut
   state.executed = sequence;
   state.logHash = logHash;
   if (sequence % state.config.parameters.checkpointInterval !== 0) return;
+  // on the way to a certified one far ahead, those that a window has passed decide nothing any more
+  for (const earlier of state.ownCheckpoints.keys()) if (isLetGo(state, earlier)) state.ownCheckpoints.delete(earlier);
   state.ownCheckpoints.set(sequence, { sequence, stateRoot, logHash });
   if (mayVote(state)) {
     const { epochRoot, committee } = state.config;

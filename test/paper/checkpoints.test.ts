@@ -1,5 +1,6 @@
 /** PROTOCOL §4; Castro & Liskov, OSDI '99, §4.3: one test per sentence. */
 import { describe, expect, it } from "vitest";
+import type { Checkpoint, Signed } from "../../src/protocol/messages.ts";
 import { blames, createLone, effectsOf, reasonsOf, said, type Lone } from "../consensus/lone.ts";
 
 const run = (lone: Lone, upTo: number): void => {
@@ -99,6 +100,22 @@ describe("checkpoints", () => {
     expect(effectsOf(said, "broadcast")).toEqual([]);
     expect(effectsOf(said, "execute")).toEqual([]);
     expect(effectsOf(said, "begin-transfer")[0]).toMatchObject({ target: { sequence: 4 }, fresh: true });
+  });
+
+  it("that a window has passed on the way to one far ahead are let go, and our own words about them come to nothing", () => {
+    const backup = createLone();
+    backup.give({ type: "stable-checkpoint", certificate: backup.stable(40) as never });
+    const own: Signed<Checkpoint>[] = [];
+    for (let sequence = 1; sequence <= 40; sequence += 1) {
+      const [message] = effectsOf(backup.executed(sequence), "broadcast").map((one) => one.message);
+      if (message?.kind === "checkpoint") own.push(backup.sign(message));
+      expect(backup.replica.sizes().ownCheckpoints).toBeLessThanOrEqual(2);
+    }
+    expect(own.map(({ message }) => message.sequence)).toEqual([4, 8, 12, 16, 20, 24, 28, 32, 36, 40]);
+    // kept by the disk until now
+    const late = own.flatMap((signed) => [...backup.give({ type: "checkpoint", signed: signed as never })]);
+    expect(effectsOf(late, "halt")).toEqual([]);
+    expect(backup.replica.status().stable).toBe(40);
   });
 
   it("are repeated until they are stable", () => {

@@ -176,6 +176,8 @@ const runScene = async (scene: Scene, court: Court, untilUs: number, done: (() =
     }
     if (schedule.now - looked < scene.plan.lookEveryUs) continue;
     looked = schedule.now;
+    // also what no disk had a part in: an idle world writes nothing
+    await settlePromises();
     court.clients.settle(false);
     if (done?.() === true) return;
   }

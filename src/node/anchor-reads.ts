@@ -5,14 +5,14 @@ import type { CheckpointCertificate } from "../protocol/messages.ts";
 import { type AnchorProof, done, failed, type Outcome } from "./service.ts";
 
 export interface AnchorReads {
-  /** after the last executed batch; undefined before the first anchor */
+  /** after the last executed batch; undefined before the first anchor, and while the state is being fetched */
   get(name: string): Anchor | undefined;
   prove(name: string): Outcome<AnchorProof>;
 }
 
 /** @param stable the certificate of the last stable checkpoint whose state can be read here, undefined before the first */
 export const createAnchorReads = (ledger: Ledger, stable: () => CheckpointCertificate | undefined): AnchorReads => ({
-  get: (name) => ledger.anchor(name),
+  get: (name) => (ledger.incomplete ? undefined : ledger.anchor(name)),
   prove(name) {
     const checkpoint = stable();
     if (checkpoint === undefined || !ledger.checkpoints().some(({ sequence }) => sequence === checkpoint.sequence)) {

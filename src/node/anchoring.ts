@@ -17,7 +17,7 @@ import type { Submission } from "./submission.ts";
 
 export interface AnchoringOptions {
   readonly identity: Pick<Identity, "committee" | "self" | "validatorKey" | "signBytes">;
-  readonly ledger: Pick<Ledger, "anchor" | "claims">;
+  readonly ledger: Pick<Ledger, "anchor" | "claims" | "incomplete">;
   readonly documents: Pick<Documents, "digest" | "list">;
   readonly submission: Pick<Submission, "submit">;
   readonly clock: Pick<Clock, "now" | "wall">;
@@ -120,7 +120,7 @@ export const createAnchoring = (options: AnchoringOptions): Anchoring => {
     },
     tick() {
       const now = clock.now();
-      if (now < lookAt) return;
+      if (now < lookAt || ledger.incomplete) return;
       lookAt = now + LOOK_EVERY_MS;
       const mine = validatorKey === undefined ? new Map<string, Digest>() : ledger.claims(validatorKey.publicKey);
       const claims = wanted(mine);

@@ -21,20 +21,31 @@ export const genesisStreams = { maxInboundStreams: 1, maxOutboundStreams: 0 };
 const patienceMs = 5_000;
 
 const lengthBytes = 4;
+const question = Uint8Array.of(1);
 
-/** Writes the text's length, u32, and the text, and closes. */
+/**
+ * Asked with whatever message, it writes the text's length, u32, and the text, and closes. It waits for the question: an answer that overtakes the
+ * agreement on the protocol would be lost.
+ */
 export const giveGenesis =
   (text: string) =>
   (stream: Stream): void => {
     const bytes = Buffer.from(text, "utf8");
     const length = Buffer.alloc(lengthBytes);
     length.writeUInt32BE(bytes.length);
-    try {
-      stream.send(Buffer.concat([length, bytes]));
-    } catch (error) {
-      return stream.abort(error as Error);
-    }
-    stream.close({ signal: AbortSignal.timeout(patienceMs) }).catch((error: unknown) => stream.abort(error as Error));
+    const signal = AbortSignal.timeout(patienceMs);
+    const giveUp = (): void => stream.abort(new Error("nobody asked, or nobody reads"));
+    signal.addEventListener("abort", giveUp, { once: true });
+    stream.addEventListener("close", () => signal.removeEventListener("abort", giveUp));
+    const answer = (): void => {
+      try {
+        stream.send(Buffer.concat([length, bytes]));
+        stream.close({ signal }).catch((error: unknown) => stream.abort(error as Error));
+      } catch (error) {
+        stream.abort(error as Error);
+      }
+    };
+    stream.addEventListener("message", answer, { once: true });
   };
 
 /** The text, as soon as it is whole. */
@@ -58,6 +69,7 @@ const readText = (stream: Stream, signal: AbortSignal): Promise<string> =>
     });
     stream.addEventListener("close", () => reject(new Error("it closed the stream")));
     signal.addEventListener("abort", () => fail(new Error("it did not answer in time")), { once: true });
+    stream.send(question);
   });
 
 /**

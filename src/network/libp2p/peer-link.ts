@@ -57,6 +57,8 @@ export interface PeerLink {
 }
 
 const floodWindowMs = 10_000;
+/** so long may one stay that speaks none of this network's protocols: who asks for the genesis does not know their names yet */
+const guestMs = 2_000;
 
 /** Calls `onFlood` once when frames over the rate add up within the window. */
 const createFloodGate = ({ limits, now }: Shared, onFlood: () => void): (() => void) => {
@@ -74,6 +76,7 @@ const createFloodGate = ({ limits, now }: Shared, onFlood: () => void): (() => v
 
 /** The outbound halves; only a non-validator's bytes count against the shared budget. */
 const createOutbounds = (init: PeerLinkInit, id: PeerId, budget: StrangerBudget, onChange: () => void): Record<Channel, Outbound> => {
+  const since = init.now();
   const name = toPeerName(id.toString());
   const { limits } = init;
   const stranger = !init.isValidator(name);
@@ -90,7 +93,7 @@ const createOutbounds = (init: PeerLinkInit, id: PeerId, budget: StrangerBudget,
       },
       onChange,
       onUnsupported: () => {
-        if (channel === "sync") init.onForeign(name);
+        if (channel === "sync" && init.now() - since >= guestMs) init.onForeign(name);
       },
     });
   return { consensus: create("consensus", limits.consensusQueueBytes), sync: create("sync", limits.syncQueueBytes) };

@@ -8,7 +8,7 @@ import { stopAtFork } from "./fork.ts";
 import { viewByHearsay } from "./hearsay.ts";
 import { repeatTo } from "./helping.ts";
 import type { Input } from "./input.ts";
-import { isTransferring, transferIfNeeded } from "./transfer.ts";
+import { awaitsTarget, isTransferring, transferIfNeeded } from "./transfer.ts";
 import { inWindow, reject, slotAt, type Peer, type State, type Turn } from "./state.ts";
 import { followDemands } from "./view-change.ts";
 
@@ -99,12 +99,17 @@ const batchesAreGone = (state: State): boolean => {
   return ahead.length - offering.length > f && offering.length <= f && offering.every(({ failedAt }) => failedAt >= state.progressAt);
 };
 
+/** The state is needed, and no checkpoint is known that it could be of: whoever is asked for batches that are gone answers with the one he has. */
+const needsTarget = (state: State): boolean =>
+  awaitsTarget(state) || (!isTransferring(state) && (state.target?.sequence ?? 0) <= state.executed && batchesAreGone(state));
+
 /** Of those who say that they are ahead, the one whose last failure to answer is the longest ago; of several, the one furthest ahead. */
 const bestSource = (state: State): Source | undefined => {
+  const mayHelp = needsTarget(state) ? isAhead : offersNext;
   let best: Source | undefined;
   for (const [index, peer] of state.peers) {
     const executed = peer.status?.executed;
-    if (executed === undefined || !offersNext(state, peer)) continue;
+    if (executed === undefined || !mayHelp(state, peer)) continue;
     const since = best?.peer.failedAt ?? Number.POSITIVE_INFINITY;
     if (best === undefined || peer.failedAt < since || (peer.failedAt === since && executed > best.executed))
       best = { index, peer, executed };
@@ -114,7 +119,7 @@ const bestSource = (state: State): Source | undefined => {
 
 /** When peers that are ahead will be asked for what they have; undefined when nobody is ahead. */
 export const fetchDue = (state: State): number | undefined => {
-  if (isTransferring(state)) return undefined;
+  if (isTransferring(state) && !awaitsTarget(state)) return undefined;
   if (state.fetch !== undefined) return state.fetch.deadline;
   const source = bestSource(state);
   if (source === undefined) return undefined;

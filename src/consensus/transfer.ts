@@ -24,6 +24,9 @@ const GONE_MS = 1_000;
 /** Nothing may be executed: the state is another's, or about to be. */
 export const isTransferring = (state: State): boolean => state.transfer !== undefined || state.repair !== undefined;
 
+/** It was under way when this node stopped, and nothing is known yet that it could go on with. */
+export const awaitsTarget = ({ transfer }: State): boolean => transfer !== undefined && transfer.target === undefined;
+
 /**
  * Begins when nothing else helps: the batches that come next are gone, or the state is to be repaired. What was handed to execution comes first.
  */

@@ -7,7 +7,7 @@ import type { Effect } from "../consensus/effect.ts";
 import type { Input } from "../consensus/input.ts";
 import { createReplica, type Replica } from "../consensus/replica.ts";
 import type { PeerName, PublicKey, ReplicaIndex } from "../protocol/ids.ts";
-import type { Request, Status, Verified } from "../protocol/messages.ts";
+import type { CheckpointCertificate, Request, Status, Verified } from "../protocol/messages.ts";
 import type { Network, NetworkHandlers } from "../network/port.ts";
 import type { Signer } from "../signing/signer.ts";
 import type { Verifier } from "../signing/verifier.ts";
@@ -133,8 +133,10 @@ const transferringOf = (
     now: clock.now,
   });
 
-const servingOf = ({ history, execution, receipts, network, counters, clock }: EngineOptions): Serving =>
-  createServing({ history, part: execution.ledger.part, receipt: receipts.serve, network, counters, now: clock.now });
+const servingOf = ({ history, execution, receipts, network, counters, clock }: EngineOptions, replica: Replica): Serving => {
+  const stable = (): CheckpointCertificate => replica.describe().stable;
+  return createServing({ history, stable, part: execution.ledger.part, receipt: receipts.serve, network, counters, now: clock.now });
+};
 
 const presenceOf = (
   options: EngineOptions,
@@ -234,7 +236,7 @@ export const createEngine = (options: EngineOptions): Engine => {
     ...options,
     committee: config.committee,
     replica,
-    serving: servingOf(options),
+    serving: servingOf(options, replica),
     step,
     batchArrived: (digest) => fetcher.arrived(digest),
     blocksArrived: (from) => asked.delete(from),

@@ -1,6 +1,6 @@
 /** Answers to what peers fetch: from the store, at a bounded rate, so that a small question can not cause large work (PROTOCOL §3, §7). */
 import type { Digest, PeerName, Sequence } from "../protocol/ids.ts";
-import type { Receipt, StateAnswer, WantedPart } from "../protocol/messages.ts";
+import type { CheckpointCertificate, Receipt, StateAnswer, WantedPart } from "../protocol/messages.ts";
 import type { ServedPart } from "../ledger/transfer/source.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Network } from "../network/port.ts";
@@ -11,6 +11,7 @@ import type { History } from "./history.ts";
 
 export interface Serving {
   batch(to: PeerName, digest: Digest): void;
+  /** Where the first of them is gone, the answer is the stable checkpoint behind it. */
   blocks(to: PeerName, from: Sequence, last: Sequence): void;
   receipt(to: PeerName, sequence: Sequence): void;
   /** An answer without any part tells the peer that there is no time for it now. */
@@ -19,6 +20,7 @@ export interface Serving {
 
 export interface ServingOptions {
   readonly history: History;
+  readonly stable: () => CheckpointCertificate;
   /** this validator's own, and what computing it took, in bytes */
   readonly receipt: (sequence: Sequence) => { readonly receipt: Receipt | undefined; readonly costBytes: number };
   /** a part of the state as of a checkpoint that is kept */
@@ -47,7 +49,7 @@ interface Budget {
   at: number;
 }
 
-export const createServing = ({ history, receipt, part, network, counters, now }: ServingOptions): Serving => {
+export const createServing = ({ history, stable, receipt, part, network, counters, now }: ServingOptions): Serving => {
   const budgets = new Map<PeerName, Budget>();
   const stateBudget: Budget = { left: STATE_BURST_BYTES, at: now() };
 
@@ -108,6 +110,9 @@ export const createServing = ({ history, receipt, part, network, counters, now }
       serve(to, () => {
         const count = Math.min(last - from + 1, limits.maxBlocksPerAnswer);
         const blocks = count < 1 ? [] : history.certified(from, count, limits.maxAnswerBytes - limits.maxBatchBytes);
+        const certificate = stable();
+        // they are gone: what is left is the state that they led to
+        if (blocks.length === 0 && certificate.sequence >= from) return encodeFrame({ kind: "stable-checkpoint", certificate });
         return encodeFrame({ kind: "blocks", blocks });
       }),
     receipt: (to, sequence) =>

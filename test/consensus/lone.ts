@@ -47,6 +47,8 @@ export interface LoneOptions {
   readonly parameters?: Partial<Parameters>;
   readonly restored?: Partial<Restored>;
   readonly notary?: Notary;
+  /** it stopped while its state was being fetched */
+  readonly transferring?: boolean;
   /** false: what it signs never becomes durable */
   readonly disk?: boolean;
 }
@@ -150,7 +152,7 @@ export const createLone = (options: LoneOptions = {}): Lone => {
     prepared: [],
     checkpoints: [],
     mayVote: true,
-    transferring: false,
+    transferring: options.transferring ?? false,
     ...options.restored,
   });
 

@@ -11,6 +11,8 @@ import { blockAt, createRig } from "./support.ts";
 
 const peer = "peer" as PeerName;
 
+const digest = "00".repeat(32) as Digest;
+
 const createOn = async (blocks: number) => {
   const rig = await createRig({ checkpointInterval: 128 });
   const execution = createExecution(
@@ -32,11 +34,23 @@ const createOn = async (blocks: number) => {
   };
   const part = ({ hash }: WantedPart) => ({ answer: { type: "gone", hash } as const, costBytes: 0 });
   const receipt = () => ({ receipt: undefined, costBytes: 0 });
-  const serving = createServing({ history: rig.history, part, receipt, network: { send }, counters, now: () => clock.now });
+  const stable = () =>
+    ({ sequence: toSequence(8), signatures: [], epoch: 0, stateRoot: digest, logHash: digest, epochRoot: digest }) as never;
+  const serving = createServing({ history: rig.history, stable, part, receipt, network: { send }, counters, now: () => clock.now });
   return { serving, sent, clock, counters };
 };
 
 describe("what peers fetch", () => {
+  it("is the stable checkpoint where the batches before it are gone, and nothing where there are none yet", async () => {
+    const { serving, sent } = await createOn(0);
+    serving.blocks(peer, toSequence(3), toSequence(9));
+    serving.blocks(peer, toSequence(9), toSequence(12));
+    expect(sent).toMatchObject([
+      { kind: "stable-checkpoint", certificate: { sequence: 8 } },
+      { kind: "blocks", blocks: [] },
+    ]);
+  });
+
   it("is the batch they name, and nothing for one we lack", async () => {
     const { serving, sent, counters } = await createOn(1);
     serving.batch(peer, blockAt(1).batch.digest);

@@ -23,6 +23,16 @@ describe("a replica that is behind", () => {
     expect(effectsOf(backup.status(2, { executed: 5 as never }), "fetch-blocks")).toMatchObject([{ from: 1, to: 5 }]);
   });
 
+  it("asks whoever is ahead where the batches are gone and no checkpoint is known, also when it stopped in the middle of fetching a state", () => {
+    for (const transferring of [false, true]) {
+      const newcomer = createLone({ observer: true, transferring });
+      const effects = [0, 2].flatMap((from) => [...newcomer.status(from, { executed: 50 as never, oldest: 30 as never })]);
+      expect(effectsOf([...effects, ...newcomer.wait(1_000)], "fetch-blocks")[0]).toMatchObject({ from: 1 });
+      const begun = newcomer.give({ type: "stable-checkpoint", certificate: newcomer.stable(48) as never });
+      expect(effectsOf([...begun, ...newcomer.wait(1_000)], "begin-transfer")).toMatchObject([{ target: { sequence: 48 } }]);
+    }
+  });
+
   it("asks for no more than one answer holds", () => {
     const backup = createLone();
     expect(effectsOf(backup.status(2, { executed: 100_000 as never }), "fetch-blocks")).toMatchObject([{ from: 1, to: 256 }]);

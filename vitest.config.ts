@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/simulation/**", "test/end-to-end/**"],
+          exclude: ["test/simulation/**", "test/end-to-end/**", "test/soak/**"],
           testTimeout: 20_000,
           hookTimeout: 20_000,
           sequence: { groupOrder: 0 },

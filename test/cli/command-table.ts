@@ -68,6 +68,7 @@ const alone: readonly Row[] = [
   { command: "evidence verify", use: ({ folder }) => [join(folder, "evidence.json")], wrong: "" },
   { command: "simulate", use: () => ["--runs", "1", "--steps", "200"], wrong: "--runs none", withoutNode: 0 },
   { command: "start", use: nothing, wrong: "--listen" },
+  { command: "join", use: nothing, wrong: "--bootstrap" },
 ];
 
 /** An ordered write, or a linearizable read. */

@@ -56,6 +56,7 @@ beforeAll(async () => {
 /** tried on their own, below */
 const apart = [
   "start",
+  "join",
   "prove verify",
   "restore",
   "verify",

@@ -138,8 +138,8 @@ export const livenessMutants: readonly Mutant[] = [
   {
     name: "amnesia-bound-by-watermark",
     file: "consensus/catch-up.ts",
-    find: "[Math.max(status.stable, status.executed)]",
-    replace: "[status.stable as number]",
+    find: "Math.min(report.executed, report.stable + 2 * checkpointInterval)",
+    replace: "report.stable as number",
     fault: "an amnesiac votes again below what it may have voted on",
     killer: durability,
   },

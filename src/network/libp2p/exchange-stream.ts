@@ -2,6 +2,9 @@
 import type { Stream } from "@libp2p/interface";
 import { createFrameDecoder, prefixLength, writePrefix } from "./frame-decoder.ts";
 
+/** What was thrown, as an Error: libp2p rejects with the mere event when a stream closes under who waits for it. */
+export const toError = (cause: unknown): Error => (cause instanceof Error ? cause : new Error("the stream was closed", { cause }));
+
 /** Writes one frame and ends our direction. Resolves once it is handed over. */
 export const writeFrame = async (stream: Stream, frame: Uint8Array, signal: AbortSignal): Promise<void> => {
   const prefix = prefixLength(frame.byteLength);

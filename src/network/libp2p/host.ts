@@ -35,6 +35,9 @@ export interface HostInit {
 
 const noiseCrypto = loadNoiseCrypto();
 
+/** what a peer opens beside a client's questions when it has just connected: our channels, and those of libp2p's services */
+const otherEarlyStreams = 8;
+
 /** Creates the node without starting it. */
 export const createHost = ({
   key,
@@ -57,7 +60,8 @@ export const createHost = ({
     addresses: { listen: [...listen], announce: [...announce] },
     transports: [gatheringTransport(tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true }, backlog: 128 }))],
     connectionEncrypters: [noise(noiseCrypto === undefined ? {} : { crypto: noiseCrypto })],
-    streamMuxers: [thriftyMuxer(yamux({ enableKeepAlive: false }))],
+    // a client may ask all at once before we are done with the handshake; one stream over this bound costs it the connection
+    streamMuxers: [thriftyMuxer(yamux({ enableKeepAlive: false, maxEarlyStreams: limits.maxClientStreamsPerPeer + otherEarlyStreams }))],
     connectionGater: gater,
     connectionManager: {
       // admission gives out the places; this bound only has to stay above them, so that libp2p never prunes by itself

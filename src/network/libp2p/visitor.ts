@@ -1,4 +1,5 @@
 /** The other end: a client that asks nodes over libp2p. It listens on nothing, keeps no peers, and speaks only the client protocol. */
+import type { Stream } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
@@ -8,7 +9,7 @@ import type { Digest } from "../../protocol/ids.ts";
 import { maxClientAnswerBytes } from "../../wire/exchanges.ts";
 import { parseMultiaddr } from "../address.ts";
 import { protocolNames } from "./assemble.ts";
-import { readFrame, writeFrame } from "./exchange-stream.ts";
+import { readFrame, toError, writeFrame } from "./exchange-stream.ts";
 import { createLibraryLog } from "./library-log.ts";
 import { loadNoiseCrypto } from "./noise-crypto.ts";
 
@@ -35,7 +36,7 @@ export const addressProblem = (address: string): string | undefined => {
 
 /** In the system's words, which callers know: what was never connected was not asked. */
 const failure = (cause: unknown, code: "ECONNREFUSED" | "ECONNRESET"): Error =>
-  Object.assign(new Error(cause instanceof Error ? cause.message : String(cause), { cause }), { code });
+  Object.assign(new Error(toError(cause).message, { cause }), { code });
 
 /** @param genesisHash the network's: its nodes share no protocol with others' clients */
 export const createVisitor = async (genesisHash: Digest): Promise<Visitor> => {
@@ -54,9 +55,22 @@ export const createVisitor = async (genesisHash: Digest): Promise<Visitor> => {
   });
   // nodes take a peer that has no such channel for one of another network; what they say there is for peers
   await host.handle(names.channel.sync, (stream) => stream.addEventListener("message", () => undefined));
+
+  /** A node cuts off who has been idle, and we may hear of it only when we ask again: nothing was asked yet, so it is dialled once more. */
+  const open = async (address: string, signal: AbortSignal): Promise<Stream> => {
+    const options = { signal, maxOutboundStreams };
+    const connection = await host.dial(multiaddr(address), { signal });
+    try {
+      return await connection.newStream(names.client, options);
+    } catch (error) {
+      // what is refused on a connection that stays open is the node's answer
+      if (connection.status === "open" || signal.aborted) throw error;
+      return host.dialProtocol(multiaddr(address), names.client, options);
+    }
+  };
   return {
     async ask(address, question, signal) {
-      const stream = await host.dialProtocol(multiaddr(address), names.client, { signal, maxOutboundStreams }).catch((cause: unknown) => {
+      const stream = await open(address, signal).catch((cause: unknown) => {
         throw failure(cause, "ECONNREFUSED");
       });
       try {
@@ -64,7 +78,7 @@ export const createVisitor = async (genesisHash: Digest): Promise<Visitor> => {
         await Promise.all([writeFrame(stream, question, signal), answer]);
         return await answer;
       } catch (error) {
-        stream.abort(error as Error);
+        stream.abort(toError(error));
         throw failure(error, "ECONNRESET");
       }
     },

@@ -7,7 +7,7 @@ import { toPeerName } from "../../protocol/ids.ts";
 import type { PeerName } from "../../protocol/ids.ts";
 import { maxQuestionBytes } from "../../wire/exchanges.ts";
 import type { ClientHandler } from "../port.ts";
-import { readFrame, writeFrame } from "./exchange-stream.ts";
+import { readFrame, toError, writeFrame } from "./exchange-stream.ts";
 import { FrameError } from "./frame-decoder.ts";
 import type { Shared } from "./shared.ts";
 
@@ -53,7 +53,7 @@ export const createVisits = ({ limits, counters, now, handler, blame }: VisitsIn
     } catch (error) {
       counters.resetStreams += 1;
       if (error instanceof FrameError) blame(peer, error.message);
-      stream.abort(error as Error);
+      stream.abort(toError(error));
     }
   };
 

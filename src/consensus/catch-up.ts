@@ -46,7 +46,10 @@ export const handleReachable = (turn: Turn, input: Extract<Input, { type: "reach
     state.repeatAt = time.now;
     if (state.newViewDeadline !== undefined) state.newViewDeadline = time.now + state.patience.requestTimeout();
   }
-  if (!quorum) retractDemand(state);
+  if (!quorum) {
+    state.pace.restart(time.now);
+    retractDemand(state);
+  }
   state.quorumReachable = quorum;
 };
 

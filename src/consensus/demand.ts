@@ -18,7 +18,7 @@ export const demandNextView = (turn: Turn, cause: DemandCause): void => {
   turn.effects.push({ type: "send-status" });
 };
 
-/** What was overdue has come: the demand is taken back, unless it rests on proof. */
+/** What was overdue has come: the demand is taken back, unless it rests on proof, or on the primary's pace. */
 export const retractDemand = (state: State): void => {
-  if (state.active && !state.demandProven) state.demand = state.view;
+  if (state.active && !state.demandProven && !state.pace.isSlow) state.demand = state.view;
 };

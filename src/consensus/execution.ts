@@ -21,7 +21,7 @@ export const handOver = (turn: Turn, certificate: CommitCertificate, batch: Batc
   state.executedDigests.set(certificate.sequence, certificate.digest);
   state.executedDigests.delete((certificate.sequence - 2 * state.config.parameters.checkpointInterval) as Sequence);
   state.batches.remove(batch.digest);
-  state.pace.committed(time.now);
+  state.pace.committed(certificate.sequence, time.now, Math.max(0, state.acceptedUpTo - certificate.sequence));
   const head = state.pool.oldest();
   for (const request of batch.requests) {
     const entry = state.pool.remove(request.id);

@@ -64,7 +64,7 @@ const enterView = (turn: Turn, signed: SignedNewView, stable: CheckpointCertific
   state.viewBase = stable.sequence;
   state.newViewDeadline = undefined;
   state.timersFrom = time.now;
-  state.pace.viewEntered();
+  state.pace.restart(time.now);
   for (const [replica, { message }] of state.viewChanges) if (message.view <= state.view) state.viewChanges.delete(replica);
   forgetSlotsOfOldView(state);
   adoptStable(turn, stable);

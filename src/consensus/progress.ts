@@ -22,7 +22,6 @@ export const settle = (turn: Turn): void => {
     }
     turn.touched.clear();
   } while (execute(turn) || cutBatch(turn) || turn.touched.size > 0);
-  noteWaiting(turn);
 };
 
 /**
@@ -96,7 +95,7 @@ const noteAccepted = (state: State, sequence: Sequence, batch: Batch): void => {
 };
 
 const accept = (turn: Turn, slot: Slot, proposal: Proposal, batch: Batch | undefined): void => {
-  const { state, effects, time } = turn;
+  const { state, effects } = turn;
   const { epoch } = state.config.committee;
   const { sequence } = slot;
   const { digest, signed } = proposal;
@@ -121,11 +120,28 @@ const accept = (turn: Turn, slot: Slot, proposal: Proposal, batch: Batch | undef
       type: "broadcast",
       message: { kind: "prepare", epoch, view, sequence, digest, replica, proposalSignature: signed.signature },
     });
-    if (!proposal.carried && state.pace.proposed(time.now)) demandNextView(turn, "patience");
+    if (!proposal.carried && batch !== undefined) judgePace(turn, sequence, batch);
   }
   if (signed === undefined && batch !== undefined) {
     effects.push({ type: "propose", message: { kind: "pre-prepare", epoch, view, sequence, digest, replica }, batch });
   }
+};
+
+/** Whether the primary let this batch's requests wait, and wants to be replaced for it (PROTOCOL §5, a plainly slow primary). */
+const judgePace = (turn: Turn, sequence: Sequence, batch: Batch): void => {
+  const { state, time } = turn;
+  const { maxBatchBytes, maxBatchRequests } = state.config.parameters;
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const { id } of batch.requests) oldest = Math.min(oldest, state.pool.get(id)?.since ?? oldest);
+  state.pace.proposed({
+    sequence,
+    now: time.now,
+    waitedMs: oldest === Number.POSITIVE_INFINITY ? undefined : time.now - Math.max(oldest, state.timersFrom),
+    inFlight: state.acceptedUpTo - state.committedUpTo,
+    // a batch ends before the request that does not fit any more
+    full: batch.requests.length >= maxBatchRequests || 2 * batch.bytes.length >= maxBatchBytes,
+  });
+  if (state.pace.isSlow) demandNextView(turn, "patience");
 };
 
 /** Prepared: accepted here, and q−1 PREPAREs of others than the primary. Saved, then COMMIT (PROTOCOL §3.4). */
@@ -196,11 +212,4 @@ const execute = (turn: Turn): boolean => {
     handOver(turn, slot.certificate, batch);
     moved = true;
   }
-};
-
-/** Requests wait and nothing is in flight: the time that passes now is the primary's alone (PROTOCOL §5, a plainly slow primary). */
-const noteWaiting = (turn: Turn): void => {
-  const { state, time } = turn;
-  const idle = state.active && state.quorumReachable && state.acceptedUpTo === state.committedUpTo;
-  state.pace.waiting(time.now, idle && state.pool.unproposed() > 0);
 };

@@ -60,9 +60,12 @@ export const relayPending = (turn: Turn): void => {
   if (pending.length > 0) relayToPrimary(turn, pending);
 };
 
-/** When a request that waits since `since` is told to every validator: half its timeout (PROTOCOL §3.1); not while the queue moves. */
+/**
+ * When a request that waits since `since` is told to every validator: half its timeout (PROTOCOL §3.1); not while the queue moves. At once where the
+ * primary is slow, so that those who have no clients of their own see it, too.
+ */
 export const relayDue = (state: State, since: number): number =>
-  Math.max(since, state.headSince, state.timersFrom) + state.patience.requestTimeout() / 2;
+  state.pace.isSlow ? since : Math.max(since, state.headSince, state.timersFrom) + state.patience.requestTimeout() / 2;
 
 /** Tells every validator about the requests that waited too long; each starts its own timer, so a primary can not silently censor. */
 export const relayOverdueToAll = (turn: Turn): void => {

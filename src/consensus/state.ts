@@ -19,9 +19,10 @@ import type { Halt, OwnCheckpoint, ReplicaConfig, Restored } from "./config.ts";
 import type { Effect, HaltReason } from "./effect.ts";
 import type { Input, InputType, Time } from "./input.ts";
 import { createBatchStore, type BatchStore } from "./batches.ts";
+import { createPace, type Pace } from "./pace.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { emptyTransfer, type Transfer } from "./transfer-state.ts";
-import { createPace, createPatience, type Pace, type Patience } from "./timeouts.ts";
+import { createPatience, type Patience } from "./timeouts.ts";
 
 /** The primary's proposal for a slot in the present view. */
 export interface Proposal {
@@ -229,7 +230,7 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
     quorumReachable: committee.quorum <= 1,
     early: new Map(),
     patience: createPatience(settings),
-    pace: createPace(config.committee.f),
+    pace: createPace({ ...settings, f: committee.f }),
     timersFrom: 0,
     headSince: 0,
     lastNow: 0,

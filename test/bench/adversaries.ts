@@ -1,11 +1,12 @@
 /**
- * What cheats cost: seven real validators, two of which cheat in each way in turn. One of them is brought into the primary's seat first. Then the load
- * goes on until both have lost it, if they do, and is measured, against the same network when all are honest, before and after.
+ * What cheats cost: seven real validators, two of which cheat in each way in turn. One of them is brought into the primary's seat first. Once both have
+ * lost it, if they do, windows in which they cheat are measured, each between two in which all are honest.
  *
  *     npm run bench -- adversaries            all behaviours
- *     node test/bench/adversaries.ts [--seconds 4] [--clients 32] [--json] [BEHAVIOUR]...
+ *     node test/bench/adversaries.ts [--seconds 4] [--rounds 2] [--clients 32] [--json] [BEHAVIOUR]...
  *
- * Beside the ratio: how many primaries it took, the longest time without an answer, and what honest nodes counted against the cheats.
+ * Beside the ratio: CPU of the honest nodes for each request, as cheats share this machine's cores with them; how many primaries it took, the longest time
+ * without an answer, and what honest nodes counted against the cheats.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,6 +15,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { actNames } from "../../src/adversaries/cast.ts";
 import { startLoad } from "../../src/cli/bench/load-process.ts";
+import { usageOf } from "../../src/cli/bench/usage.ts";
 import { Testnet } from "../../src/testnet/index.ts";
 import { assertLogsEqual, primaryAsSeenBy, seatPrimary } from "../end-to-end/support/logs.ts";
 import { judgeWitnesses, startWitnesses } from "../end-to-end/support/witnesses.ts";
@@ -22,11 +24,13 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     seconds: { type: "string", default: "4" },
+    rounds: { type: "string", default: "2" },
     clients: { type: "string", default: "32" },
     json: { type: "boolean", default: false },
   },
 });
 const seconds = Number(values.seconds);
+const rounds = Number(values.rounds);
 const clients = Number(values.clients);
 const wanted = positionals.length > 0 ? positionals : actNames.filter((name) => name !== "honest" && !name.includes("="));
 
@@ -38,10 +42,20 @@ const telling =
   /^byz_(?:messages_refused|messages_malformed|messages_dropped|rejections|evidence|network_\w*(?:blame|flood|drop)\w*)_total\{/;
 const usual = /outside-window|already-pending|old-view|duplicate|wrong-primary/;
 
+/** What was done in a window, and what it took. */
+interface Window {
+  /** requests a second */
+  readonly rate: number;
+  /** CPU of the honest nodes for each request, milliseconds */
+  readonly cpuMs: number;
+  /** CPU of the cheats in each second, milliseconds */
+  readonly cheatsCpuMs: number;
+}
+
 interface Row {
   readonly behaviour: string;
-  readonly honest: number;
-  readonly cheated: number;
+  readonly honest: Window;
+  readonly cheated: Window;
   readonly ratio: number;
   /** cheats that sat in the primary's seat meanwhile */
   readonly seats: number;
@@ -70,6 +84,12 @@ const grown = (before: ReadonlyMap<string, number>, after: ReadonlyMap<string, n
     .toSorted((a, b) => b[1] - a[1])
     .map(([name, more]) => `${name} ${more}`);
 
+const meanOf = (windows: readonly Window[]): Window => {
+  const mean = (of: (window: Window) => number): number => windows.reduce((sum, each) => sum + of(each), 0) / windows.length;
+  return { rate: mean(({ rate }) => rate), cpuMs: mean(({ cpuMs }) => cpuMs), cheatsCpuMs: mean(({ cheatsCpuMs }) => cheatsCpuMs) };
+};
+const ratesOf = (windows: readonly Window[]): string => windows.map(({ rate }) => rate.toFixed(0)).join(", ");
+
 const dir = mkdtempSync(join(tmpdir(), "byz-cheats-"));
 const load = startLoad(new AbortController().signal);
 const testnet = await Testnet.up({
@@ -83,9 +103,21 @@ const testnet = await Testnet.up({
 try {
   const { genesisHash } = await testnet.client(0).status();
   const urls = honest.map((index) => testnet.node(index).api);
-  const measure = async (forSeconds = seconds): Promise<number> => {
+  const usage = usageOf(testnet.state().nodes);
+  const cpuOf = (now: Awaited<ReturnType<typeof usage>>, who: readonly number[]): number =>
+    who.reduce((sum, index) => sum + (now[index]?.cpuSeconds ?? 0), 0) * 1_000;
+  const measure = async (forSeconds = seconds): Promise<Window> => {
+    const before = await usage();
     const result = await load.run({ urls, believed: 3, genesisHash, clients, payload: 128, seconds: forSeconds, operations: 1 });
-    return result.committed / result.seconds;
+    const after = await usage();
+    return {
+      rate: result.committed / result.seconds,
+      cpuMs: (cpuOf(after, honest) - cpuOf(before, honest)) / Math.max(1, result.committed),
+      cheatsCpuMs: (cpuOf(after, cheats) - cpuOf(before, cheats)) / result.seconds,
+    };
+  };
+  const behave = async (behaviour: string): Promise<void> => {
+    await Promise.all(cheats.map((index) => testnet.byzantine(index, behaviour)));
   };
 
   /** Seats a cheat, then waits until an honest node has been primary for a second under load, or for 6 s. @returns how many cheats sat there, and how long it took */
@@ -117,23 +149,33 @@ try {
   };
 
   const rows: Row[] = [];
-  await measure(3);
+  await measure(6);
   let before = await measure();
   for (const behaviour of wanted) {
     const counted = await countersOf(testnet);
-    for (const index of cheats) await testnet.byzantine(index, behaviour);
+    await behave(behaviour);
     const { seats, settledMs, longestGapMs } = await settle();
-    const cheated = await measure();
+    const honestly = [before];
+    const cheating: Window[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      if (round > 0) {
+        await behave(behaviour);
+        // what they are known for is forgotten in the honest time between
+        await measure(1.5);
+      }
+      cheating.push(await measure());
+      await behave("honest");
+      if (round === rounds - 1) await assertLogsEqual(testnet, honest);
+      else await measure(0.5);
+      before = await measure();
+      honestly.push(before);
+    }
     const found = grown(counted, await countersOf(testnet));
-    for (const index of cheats) await testnet.byzantine(index, "honest");
-    await assertLogsEqual(testnet, honest);
-    const after = await measure();
-    const base = (before + after) / 2;
-    before = after;
-    const row = { behaviour, honest: base, cheated, ratio: cheated / base, seats, settledMs, longestGapMs, counted: found };
+    const [base, cheated] = [meanOf(honestly), meanOf(cheating)];
+    const row = { behaviour, honest: base, cheated, ratio: cheated.rate / base.rate, seats, settledMs, longestGapMs, counted: found };
     rows.push(row);
     console.error(
-      `${behaviour}: ${cheated.toFixed(0)} of ${base.toFixed(0)} requests/s (${row.ratio.toFixed(2)}), ${seats} views of cheats, settled after ${settledMs.toFixed(0)} ms, gap ${longestGapMs.toFixed(0)} ms`,
+      `${behaviour}: ${cheated.rate.toFixed(0)} of ${base.rate.toFixed(0)} requests/s (${row.ratio.toFixed(2)}; ${ratesOf(cheating)} of ${ratesOf(honestly)}), CPU ${cheated.cpuMs.toFixed(2)} of ${base.cpuMs.toFixed(2)} ms, cheats ${cheated.cheatsCpuMs.toFixed(0)} of ${base.cheatsCpuMs.toFixed(0)} ms/s, ${seats} views of cheats, settled after ${settledMs.toFixed(0)} ms, gap ${longestGapMs.toFixed(0)} ms`,
     );
     console.error(
       `   ${found
@@ -144,9 +186,9 @@ try {
   }
   if (values.json) console.log(JSON.stringify(rows));
   else
-    for (const { behaviour, ratio, seats, settledMs, longestGapMs, counted } of rows)
+    for (const { behaviour, ratio, honest: base, cheated, seats, settledMs, longestGapMs, counted } of rows)
       console.log(
-        `| \`${behaviour}\` | ${ratio.toFixed(2)} | ${seats} | ${(settledMs / 1000).toFixed(1)} s | ${(longestGapMs / 1000).toFixed(1)} s | ${counted
+        `| \`${behaviour}\` | ${ratio.toFixed(2)} | ${(cheated.cpuMs / base.cpuMs).toFixed(2)} | ${seats} | ${(settledMs / 1000).toFixed(1)} s | ${(longestGapMs / 1000).toFixed(1)} s | ${counted
           .filter((each) => !usual.test(each))
           .slice(0, 4)
           .join("; ")} |`,

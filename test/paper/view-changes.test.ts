@@ -52,13 +52,15 @@ describe("asking for another view", () => {
     expect(backup.replica.status().demand).toBe(1);
   });
 
-  it("is patient with a long queue that moves", () => {
-    const backup = createLone();
+  it("is patient with a long queue that moves, as fast as the validators go on with it", () => {
+    const backup = createLone({ parameters: { checkpointInterval: 4, maxBatchRequests: 1 } });
     const requests = Array.from({ length: 12 }, (_, index) => backup.request(index + 1));
     for (const request of requests) backup.give({ type: "request", request, local: true });
     for (const [index, request] of requests.entries()) {
+      const batch = backup.batch(request);
+      backup.prePrepare(0, index + 1, batch);
       backup.wait(700);
-      backup.order(0, index + 1, backup.batch(request));
+      backup.order(0, index + 1, batch);
       if ((index + 1) % 4 === 0) for (const from of [0, 2]) backup.checkpoint(from, index + 1);
       expect(backup.replica.status().demand).toBe(0);
     }
@@ -89,6 +91,13 @@ describe("asking for another view", () => {
     backup.wait(900);
     backup.prePrepare(0, 24, backup.batch(backup.request(24)));
     expect(backup.replica.status().demand).toBe(1);
+    // what it goes on to order does not make it faster, and those who have no clients are to see it, too
+    backup.order(0, 24, backup.batch(backup.request(24)));
+    expect(backup.replica.status().demand).toBe(1);
+    backup.give({ type: "request", request: backup.request(25), local: true });
+    expect(effectsOf(backup.wait(1), "relay").map(({ to }) => to)).toEqual([[0, 2, 3]]);
+    for (let sequence = 25; sequence <= 32; sequence += 1) round(sequence, 5);
+    expect(backup.replica.status().demand).toBe(0);
   });
 
   it("votes for slots that nobody proposed make nobody wait, let alone ask for another view", () => {

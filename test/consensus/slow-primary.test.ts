@@ -3,9 +3,12 @@ import { describe, expect, it } from "vitest";
 import type { Request } from "../../src/protocol/messages.ts";
 import { createWorld, type World } from "./world/world.ts";
 
-/** Closed-loop clients, one request outstanding each. */
+const THINKING_MS = 40;
+
+/** Clients with one request outstanding each, who think for a moment before the next: batches of all sizes, at all times. */
 const createClients = (world: World, homes: readonly number[]) => {
   const outstanding = new Map<number, Request>();
+  const thinking = new Map<number, number>();
   return {
     /** @returns requests executed in that time */
     run(ms: number): number {
@@ -13,9 +16,12 @@ const createClients = (world: World, homes: readonly number[]) => {
       for (let passed = 0; passed < ms; passed += 1) {
         homes.forEach((home, client) => {
           const request = outstanding.get(client);
-          if (request !== undefined && !world.node(home).hasExecuted(request.id)) return;
-          if (request !== undefined) done += 1;
-          outstanding.set(client, world.request(home));
+          if (request !== undefined && world.node(home).hasExecuted(request.id)) {
+            done += 1;
+            outstanding.delete(client);
+            thinking.set(client, world.schedule.now + world.random.between(0, THINKING_MS));
+          }
+          if (!outstanding.has(client) && (thinking.get(client) ?? 0) <= world.schedule.now) outstanding.set(client, world.request(home));
         });
         world.run(1);
       }

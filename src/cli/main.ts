@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { addGlobals } from "./command.ts";
 import type { Host } from "./command.ts";
-import { commands } from "./commands.ts";
+import { commandsFor } from "./commands.ts";
 import { complaintOf, exitCodes } from "./errors.ts";
 import { createProcessIo } from "./io.ts";
 import type { Io } from "./io.ts";
@@ -22,13 +22,13 @@ const configure = (command: Command, io: Io): void => {
   for (const child of command.commands) configure(child, io);
 };
 
-const createProgram = (host: Host): Command => {
+const createProgram = async (host: Host, args: readonly string[]): Promise<Command> => {
   const program = new Command("byz")
     .description("A ledger and key-value store for parties that do not trust each other: Byzantine fault tolerant, on libp2p.")
     .enablePositionalOptions()
     .version(version(), "--version", "print the version");
   addGlobals(program);
-  for (const command of commands) program.addCommand(command(host));
+  for (const command of await commandsFor(args, host)) program.addCommand(command);
   program.addHelpText(
     "after",
     "\nExamples:\n  $ byz testnet up -n 4\n  $ byz put greeting hello\n\nEach command has its own --help, with examples and exit status.",
@@ -65,13 +65,11 @@ const report = (error: unknown, args: readonly string[], io: Io): number => {
  */
 export const runCli = async (args: readonly string[], io: Io): Promise<number> => {
   let status: number = exitCodes.done;
-  const program = createProgram({
-    io,
-    exit: (code) => {
-      status = code;
-    },
-  });
+  const exit = (code: number): void => {
+    status = code;
+  };
   try {
+    const program = await createProgram({ io, exit }, args);
     if (args.length === 0) {
       io.stdout(program.helpInformation());
       return exitCodes.done;

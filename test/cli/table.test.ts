@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { commands } from "../../src/cli/commands.ts";
+import { commandsFor } from "../../src/cli/commands.ts";
 import { type Row, rows, wordsOf, type World } from "./command-table.ts";
 import { run, temporaryFolder } from "./harness.ts";
 
@@ -63,7 +63,7 @@ const expectError = async (row: Row, rest: readonly string[], status: number): P
 };
 
 describe("the table", () => {
-  it("has every command", () => {
+  it("has every command", async () => {
     const io = {
       stdout: () => {},
       stderr: () => {},
@@ -72,7 +72,7 @@ describe("the table", () => {
       signal: new AbortController().signal,
       stdin: async () => new Uint8Array(),
     };
-    const declared = commands.flatMap((create) => namesOf(create({ io, exit: () => {} }), []));
+    const declared = (await commandsFor([], { io, exit: () => {} })).flatMap((command) => namesOf(command, []));
     expect(rows.map(({ command }) => command).toSorted()).toEqual(declared.toSorted());
   });
 });

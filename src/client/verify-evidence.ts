@@ -2,7 +2,7 @@
 import type { Genesis } from "../node/genesis.ts";
 import { emptyStateRoot } from "../ledger/state/hashing.ts";
 import type { Validator } from "../protocol/committee.ts";
-import { culpritsOf, placeOf, signersOfBoth, type EvidenceKind } from "../protocol/evidence.ts";
+import { culpritsOf, isFork, placeOf, signersOfBoth, type EvidenceKind } from "../protocol/evidence.ts";
 import type { Digest, ReplicaIndex } from "../protocol/ids.ts";
 import { evidenceProblem } from "../signing/evidence.ts";
 import { genesisLogHash } from "../wire/digests.ts";
@@ -17,7 +17,7 @@ export interface ProvenEvidence {
   readonly kind: EvidenceKind;
   /** who cheated for certain; empty only where two certificates of different views do not tell */
   readonly culprits: readonly Validator[];
-  /** of two commit certificates for one sequence: at least f+1 */
+  /** of two certificates for one sequence: at least f+1 */
   readonly signedBoth: readonly Validator[];
   readonly epoch: number;
   readonly view: number;
@@ -52,7 +52,7 @@ export const verifyEvidence = (genesis: Genesis, document: unknown): ProvenEvide
       id: evidenceId(evidence, trust.validators),
       kind: evidence.kind,
       culprits: named(culpritsOf(evidence)),
-      signedBoth: evidence.kind === "conflicting-commits" ? named(signersOfBoth(evidence)) : [],
+      signedBoth: isFork(evidence) ? named(signersOfBoth(evidence)) : [],
       ...placeOf(evidence),
     };
     const said = { epoch: readNumber(json["epoch"], "epoch"), view: readNumber(json["view"], "view") };

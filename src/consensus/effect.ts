@@ -78,6 +78,8 @@ export type Effect =
    * there is not to be trusted. When all parts are there: make it durable, then the input `transferred`.
    */
   | { readonly type: "begin-transfer"; readonly target: CheckpointCertificate; readonly fresh: boolean }
+  /** ask these whether their past checkpoints are ours, before ours is given up for theirs; then the input `compared` (PROTOCOL §10) */
+  | { readonly type: "compare-checkpoints"; readonly peers: readonly ReplicaIndex[] }
   | { readonly type: "fetch-state"; readonly peer: ReplicaIndex; readonly parts: readonly WantedPart[] }
   /** a peer lied in a transfer, or left a question unanswered */
   | { readonly type: "transfer-fault"; readonly peer: ReplicaIndex; readonly fault: TransferFault }

@@ -50,6 +50,10 @@ export type Input =
   | { readonly type: "blocks"; readonly blocks: readonly Verified<CertifiedBatch>[]; readonly from: ReplicaIndex }
   /** a peer's certificate for a sequence that ran here with another batch */
   | { readonly type: "conflicting-commits"; readonly ours: CommitCertificate; readonly theirs: Verified<CommitCertificate> }
+  /** a peer's stable checkpoint with other roots than ours of the same sequence */
+  | { readonly type: "conflicting-checkpoints"; readonly ours: CheckpointCertificate; readonly theirs: Verified<CheckpointCertificate> }
+  /** the effect `compare-checkpoints` is done: all that were asked have answered, and a difference was said before */
+  | { readonly type: "compared" }
   | { readonly type: "stable-checkpoint"; readonly certificate: Verified<CheckpointCertificate> }
   | { readonly type: "status"; readonly status: Status; readonly from: ReplicaIndex }
   /** the ledger will never run this request: it ran, or its number was used up, while it waited in the pool */

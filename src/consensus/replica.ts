@@ -16,7 +16,7 @@ import { describe, sizesOf, type ReplicaSizes, type ReplicaSummary } from "./des
 import { takeEarly } from "./early.ts";
 import type { Effect } from "./effect.ts";
 import { handleExecuted } from "./execution.ts";
-import { handleConflictingCommits } from "./fork.ts";
+import { handleConflictingCheckpoints, handleConflictingCommits } from "./fork.ts";
 import type { Input, Time } from "./input.ts";
 import { handleNewView, makeNewView } from "./new-view.ts";
 import { settle } from "./progress.ts";
@@ -24,7 +24,7 @@ import { handleBatch, handleInvalidBatch, handlePrePrepare } from "./proposals.t
 import { handleRequest, handleSettled } from "./requests.ts";
 import { handleStart, restoreSlots } from "./restart.ts";
 import { createState, inWindow, type State, type Turn } from "./state.ts";
-import { handleState, handleTransferBegun, handleTransferred } from "./transfer.ts";
+import { handleCompared, handleState, handleTransferBegun, handleTransferred } from "./transfer.ts";
 import { handleTick, nextDeadline, startRepetition } from "./timers.ts";
 import { followDemands, handleViewChange } from "./view-change.ts";
 import { handleCommit, handlePrepare } from "./votes.ts";
@@ -97,7 +97,9 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
 const stepHalted = (state: State, input: Input, time: Time): readonly Effect[] => {
   if (input.type === "request") return [{ type: "refuse-request", id: input.request.id, reason: "halted" }];
   const turn: Turn = { state, time, effects: [], touched: new Set() };
-  if (input.type === "conflicting-commits" && state.halted?.reason !== "conflicting-commit") handleConflictingCommits(turn, input);
+  if (state.halted?.reason === "conflicting-commit") return turn.effects;
+  if (input.type === "conflicting-commits") handleConflictingCommits(turn, input);
+  else if (input.type === "conflicting-checkpoints") handleConflictingCheckpoints(turn, input);
   return turn.effects;
 };
 
@@ -145,6 +147,10 @@ const handle = (turn: Turn, input: Input): void => {
       return handleBlocks(turn, input);
     case "conflicting-commits":
       return handleConflictingCommits(turn, input);
+    case "conflicting-checkpoints":
+      return handleConflictingCheckpoints(turn, input);
+    case "compared":
+      return handleCompared(turn);
     case "stable-checkpoint":
       return handleStableCheckpoint(turn, input);
     case "status":

@@ -20,6 +20,10 @@ export interface Source {
 export interface Transfer {
   /** undefined while no stable checkpoint is known that could be the target */
   target: CheckpointCertificate | undefined;
+  /** until when the answers to our question whether our past is the others' are waited for; undefined before it was asked */
+  compareUntil: number | undefined;
+  /** it was, as far as can be known: their state may take the place of ours */
+  compared: boolean;
   /** the shell has made itself ready for this target and said what is missing */
   begun: boolean;
   /** what is missing, and not had yet; bounded by the depth of the tree and the parts under way: the latest is asked for first */
@@ -35,6 +39,8 @@ export interface Transfer {
 /** A transfer without a target. */
 export const emptyTransfer = (): Transfer => ({
   target: undefined,
+  compareUntil: undefined,
+  compared: false,
   begun: false,
   wanted: new Map(),
   asked: new Set(),

@@ -25,7 +25,8 @@ const GONE_MS = 1_000;
 export const isTransferring = (state: State): boolean => state.transfer !== undefined || state.repair !== undefined;
 
 /** It was under way when this node stopped, and nothing is known yet that it could go on with. */
-export const awaitsTarget = ({ transfer }: State): boolean => transfer !== undefined && transfer.target === undefined;
+export const awaitsTarget = ({ transfer }: State): boolean =>
+  transfer !== undefined && transfer.target === undefined && transfer.compareUntil === undefined;
 
 /**
  * Begins when nothing else helps: the batches that come next are gone, or the state is to be repaired. What was handed to execution comes first.
@@ -46,10 +47,30 @@ const bestTarget = ({ target, repair, stable }: State): CheckpointCertificate | 
   return known.toSorted((a, b) => b.sequence - a.sequence)[0];
 };
 
+/**
+ * Before anything of ours is overwritten, the others' past checkpoints are held against ours: where both sides of a fork let the batches go in which it began, nothing
+ * else shows it (PROTOCOL §10). Who does not answer in time keeps nobody from going on.
+ */
+const isCompared = ({ state, time, effects }: Turn, transfer: Transfer): boolean => {
+  if (transfer.compareUntil === undefined) {
+    transfer.compareUntil = time.now + state.config.settings.fetchTimeoutMs;
+    effects.push({ type: "compare-checkpoints", peers: [...state.peers].filter(([, { reachable }]) => reachable).map(([index]) => index) });
+  } else if (time.now >= transfer.compareUntil) transfer.compared = true;
+  return transfer.compared;
+};
+
+/** All answers are there. */
+export const handleCompared = (turn: Turn): void => {
+  const { transfer } = turn.state;
+  if (transfer?.compareUntil === undefined || transfer.compared) return;
+  transfer.compared = true;
+  aim(turn, transfer);
+};
+
 const aim = (turn: Turn, transfer: Transfer): void => {
   const { state, effects } = turn;
   const target = bestTarget(state);
-  if (target === undefined) return;
+  if (target === undefined || !isCompared(turn, transfer)) return;
   transfer.target = target;
   transfer.begun = false;
   for (const entries of [transfer.wanted, transfer.asked, transfer.gone]) entries.clear();
@@ -165,7 +186,8 @@ const isOutdated = (state: State, transfer: Transfer): boolean => {
 /** When something of the transfer is due; undefined when there is none, or all waits for the shell. */
 export const transferDue = (state: State): number | undefined => {
   const { transfer } = state;
-  if (transfer?.target === undefined || !transfer.begun) return undefined;
+  if (transfer?.target === undefined) return transfer?.compareUntil;
+  if (!transfer.begun) return undefined;
   let due: number | undefined = transfer.gone.size > 0 ? transfer.goneSince + GONE_MS : undefined;
   for (const { ask, restsUntil } of transfer.sources.values()) {
     const at = ask?.deadline ?? (transfer.wanted.size > transfer.asked.size && restsUntil > state.lastNow ? restsUntil : undefined);

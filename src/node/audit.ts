@@ -8,12 +8,15 @@ import type { CertifiedBatch, CommitCertificate, Status, Verified } from "../pro
 import { limits } from "../protocol/limits.ts";
 import type { Network } from "../network/port.ts";
 import { encodeFrame } from "../wire/frames.ts";
+import type { Comparison } from "./comparison.ts";
 import type { History } from "./history.ts";
 
 export interface Audit {
   status(from: ReplicaIndex, status: Status): void;
   /** Verified blocks of a peer, asked for by anybody. True when they were the answer to a question of the audit's own. */
   take(from: ReplicaIndex, blocks: readonly Verified<CertifiedBatch>[]): boolean;
+  /** Our state is another's now, and our log looks like theirs: only the checkpoints of before tell whether it always was. */
+  transferred(): void;
 }
 
 export interface AuditOptions {
@@ -22,6 +25,8 @@ export interface AuditOptions {
   readonly network: Pick<Network, "send">;
   /** blocks that were asked of a peer and did not come yet; the answer takes it out */
   readonly asked: Set<ReplicaIndex>;
+  /** where the blocks do not tell it */
+  readonly comparison: Pick<Comparison, "ask">;
   readonly checkpointInterval: number;
   /** of this replica */
   readonly position: () => { readonly executed: Sequence; readonly stable: Sequence; readonly halted: boolean };
@@ -39,7 +44,7 @@ const ANSWER_MS = 3_000;
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 300_000;
 
-interface Comparison {
+interface Search {
   readonly peer: ReplicaIndex;
   /** the chunk that is compared now, and how far in it: answers may be cut short */
   low: Sequence;
@@ -54,31 +59,46 @@ interface Comparison {
 /** One comparison at a time. */
 export const createAudit = (options: AuditOptions): Audit => {
   const { committee, history, network, asked, now } = options;
-  let current: Comparison | undefined;
+  let current: Search | undefined;
   /** by peer, when it may be asked again; at most one entry for each validator */
   const pauses = new Map<ReplicaIndex, { readonly until: number; readonly pauseMs: number }>();
 
-  const end = ({ peer }: Comparison): void => {
+  /** whose checkpoints were not compared with ours in this life, or since we took over a state */
+  const unsure = new Set<ReplicaIndex>();
+  const doubtAll = (): void => {
+    for (const { index } of committee.validators) unsure.add(index);
+  };
+  doubtAll();
+
+  const pause = (peer: ReplicaIndex): void => {
     const pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * (pauses.get(peer)?.pauseMs ?? FIRST_PAUSE_MS / 2));
     pauses.set(peer, { until: now() + pauseMs, pauseMs });
+  };
+  const end = ({ peer }: Search): void => {
+    pause(peer);
     current = undefined;
   };
-
-  const ask = (comparison: Comparison): void => {
-    const peer = committee.validators[comparison.peer]?.peer;
-    if (peer === undefined) return;
-    comparison.deadline = now() + ANSWER_MS;
-    asked.add(comparison.peer);
-    network.send(peer, "sync", encodeFrame({ kind: "fetch-blocks", from: comparison.next, to: comparison.high }));
+  /** The blocks that are left on both sides are the same, or the other side has none that are left here. */
+  const endInVain = (search: Search): void => {
+    end(search);
+    options.comparison.ask(search.peer);
   };
 
-  const askBelow = (comparison: Comparison, top: number): void => {
-    if (top < comparison.bottom) return end(comparison);
-    comparison.low = Math.max(comparison.bottom, top - comparison.size + 1) as Sequence;
-    comparison.size = Math.min(limits.maxBlocksPerAnswer, 2 * comparison.size);
-    comparison.next = comparison.low;
-    comparison.high = top as Sequence;
-    ask(comparison);
+  const ask = (search: Search): void => {
+    const peer = committee.validators[search.peer]?.peer;
+    if (peer === undefined) return;
+    search.deadline = now() + ANSWER_MS;
+    asked.add(search.peer);
+    network.send(peer, "sync", encodeFrame({ kind: "fetch-blocks", from: search.next, to: search.high }));
+  };
+
+  const askBelow = (search: Search, top: number): void => {
+    if (top < search.bottom) return endInVain(search);
+    search.low = Math.max(search.bottom, top - search.size + 1) as Sequence;
+    search.size = Math.min(limits.maxBlocksPerAnswer, 2 * search.size);
+    search.next = search.low;
+    search.high = top as Sequence;
+    ask(search);
   };
 
   const compare = (block: Verified<CertifiedBatch>): boolean => {
@@ -89,23 +109,32 @@ export const createAudit = (options: AuditOptions): Audit => {
     return true;
   };
 
-  const goOn = (comparison: Comparison, blocks: readonly CertifiedBatch[]): void => {
+  const goOn = (search: Search, blocks: readonly CertifiedBatch[]): void => {
     const last = blocks.at(-1)?.certificate.sequence;
-    if (last === undefined) return end(comparison);
-    if (last >= comparison.high) return askBelow(comparison, comparison.low - 1);
-    comparison.next = (last + 1) as Sequence;
-    ask(comparison);
+    if (last === undefined) return endInVain(search);
+    if (last >= search.high) return askBelow(search, search.low - 1);
+    search.next = (last + 1) as Sequence;
+    ask(search);
+  };
+
+  const comparePast = (peer: ReplicaIndex): void => {
+    pause(peer);
+    options.comparison.ask(peer);
   };
 
   return {
+    transferred: doubtAll,
     status(from, { epoch, executed, logHash }) {
-      if (current !== undefined && now() > current.deadline) end(current);
+      if (unsure.delete(from)) options.comparison.ask(from);
+      if (current !== undefined && now() > current.deadline) endInVain(current);
       if (current !== undefined || epoch !== committee.epoch || executed < 1 || now() < (pauses.get(from)?.until ?? 0)) return;
       const { executed: ours, stable, halted } = options.position();
       // one that stands still never gets to where the others are: it compares what it has
       const top = (halted ? Math.min(executed, ours) : executed) as Sequence;
       const own = history.header(top);
-      if (own === undefined || (top === executed && own.logHash === logHash)) return;
+      // of what is gone here only the checkpoints tell; what is not there yet is compared by those who have it
+      if (own === undefined) return top <= ours ? comparePast(from) : undefined;
+      if (top === executed && own.logHash === logHash) return;
       // logs may be equal again since they went apart; one that stands still has the time to look through all of it
       const bottom = halted ? 1 : Math.max(1, Math.min(top, stable) - 4 * options.checkpointInterval);
       current = { peer: from, low: top, next: top, high: top, bottom: bottom as Sequence, size: FIRST_CHUNK, deadline: 0 };
@@ -113,12 +142,12 @@ export const createAudit = (options: AuditOptions): Audit => {
     },
     take(from, blocks) {
       const differs = blocks.some(compare);
-      const comparison = current;
-      if (comparison === undefined || comparison.peer !== from) return false;
+      const search = current;
+      if (search === undefined || search.peer !== from) return false;
       const first = blocks[0]?.certificate.sequence;
-      if (first !== undefined && first !== comparison.next) return false;
-      if (differs) end(comparison);
-      else goOn(comparison, blocks);
+      if (first !== undefined && first !== search.next) return false;
+      if (differs) end(search);
+      else goOn(search, blocks);
       return true;
     },
   };

@@ -16,6 +16,7 @@ import { encodeFrame } from "../wire/frames.ts";
 import { createAlarm } from "./alarm.ts";
 import { type Audit, createAudit } from "./audit.ts";
 import type { Clock } from "./clock.ts";
+import { type Comparison, createComparison } from "./comparison.ts";
 import type { Counters } from "./counters.ts";
 import { createExecution, type ExecutionOptions } from "./execution.ts";
 import { createFetcher, type Fetcher } from "./fetcher.ts";
@@ -23,6 +24,7 @@ import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import type { History } from "./history.ts";
 import { createInbound, type Inbound } from "./inbound.ts";
 import { createJournal } from "./journal.ts";
+import type { PastCheckpoints } from "./past-checkpoints.ts";
 import { createPerform, type PerformOptions } from "./perform.ts";
 import type { Pruning } from "./pruning.ts";
 import type { Receipts } from "./receipts.ts";
@@ -45,6 +47,9 @@ export interface EngineOptions
   readonly verifier: Verifier;
   readonly clock: Clock;
   readonly history: History;
+  readonly past: PastCheckpoints;
+  /** of sequence 0 */
+  readonly genesisCheckpoint: CheckpointCertificate;
   readonly receipts: Receipts;
   readonly counters: Counters;
   readonly heartbeatMs: number;
@@ -93,12 +98,29 @@ const batchFetcher = ({ replica, history, network, clock }: EngineOptions, step:
     timeoutMs: replica.settings.fetchTimeoutMs,
   });
 
+/** Our past checkpoints against the others'. */
+const comparisonOf = (options: EngineOptions, step: (input: Input) => void, refused: Inbound["refused"]): Comparison =>
+  createComparison({
+    ...options,
+    committee: options.replica.committee,
+    found: (ours, theirs) => step({ type: "conflicting-checkpoints", ours, theirs }),
+    compared: () => step({ type: "compared" }),
+    refused,
+  });
+
 /** What heartbeats say of the others' logs, against ours. */
-const auditOf = (options: EngineOptions, replica: Replica, asked: Set<ReplicaIndex>, step: (input: Input) => void): Audit =>
+const auditOf = (
+  options: EngineOptions,
+  replica: Replica,
+  asked: Set<ReplicaIndex>,
+  comparison: Comparison,
+  step: (input: Input) => void,
+): Audit =>
   createAudit({
     ...options,
     ...options.replica,
     asked,
+    comparison,
     checkpointInterval: options.replica.parameters.checkpointInterval,
     position: () => ({ ...replica.status(), halted: replica.isHalted() }),
     now: options.clock.now,
@@ -123,19 +145,24 @@ const transferringOf = (
   { execution, isSettled, storeFailed, clock }: EngineOptions,
   replica: Replica,
   step: (input: Input) => void,
+  audit: Audit,
   isStopped: () => boolean,
 ): Transferring =>
   createTransferring({
     ledger: execution.ledger,
-    adopted: () => dropAllSettled(replica, isSettled, step),
+    adopted() {
+      audit.transferred();
+      dropAllSettled(replica, isSettled, step);
+    },
     step,
     storeFailed: (error) => isStopped() || storeFailed(error),
     now: clock.now,
   });
 
-const servingOf = ({ history, execution, receipts, network, counters, clock }: EngineOptions, replica: Replica): Serving => {
+const servingOf = (options: EngineOptions, replica: Replica): Serving => {
+  const { execution, receipts, clock } = options;
   const stable = (): CheckpointCertificate => replica.describe().stable;
-  return createServing({ history, stable, part: execution.ledger.part, receipt: receipts.serve, network, counters, now: clock.now });
+  return createServing({ ...options, stable, part: execution.ledger.part, receipt: receipts.serve, now: clock.now });
 };
 
 const presenceOf = (
@@ -198,7 +225,9 @@ export const createEngine = (options: EngineOptions): Engine => {
   const heartbeat = createHeartbeat(status, network, clock, options.heartbeatMs);
   /** blocks that were asked of a peer and did not come yet */
   const asked = new Set<ReplicaIndex>();
-  const transferring = transferringOf(options, replica, give, isStopped);
+  const comparison = comparisonOf(options, give, (from, failure) => inbound.refused(from, failure));
+  const audit = auditOf(options, replica, asked, comparison, give);
+  const transferring = transferringOf(options, replica, give, audit, isStopped);
   const performer = createPerform({
     ...options,
     execution: createExecution(options.execution, journal),
@@ -212,6 +241,7 @@ export const createEngine = (options: EngineOptions): Engine => {
       options.evidence(evidence);
     },
     transferring,
+    comparison,
     passedOver: options.pruning.upTo,
   });
 
@@ -240,7 +270,8 @@ export const createEngine = (options: EngineOptions): Engine => {
     step,
     batchArrived: (digest) => fetcher.arrived(digest),
     blocksArrived: (from) => asked.delete(from),
-    audit: auditOf(options, replica, asked, give),
+    audit,
+    comparison,
     stateArrived: transferring.arrived,
   });
 

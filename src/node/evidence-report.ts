@@ -1,7 +1,7 @@
 /** A proof of misbehaviour as people and programs read it (`GET /v1/evidence`). */
 import { Buffer } from "node:buffer";
 import type { Committee } from "../protocol/committee.ts";
-import { culpritsOf, placeOf, signersOfBoth, type Evidence } from "../protocol/evidence.ts";
+import { culpritsOf, isFork, placeOf, signersOfBoth, type Evidence } from "../protocol/evidence.ts";
 import type { ReplicaIndex } from "../protocol/ids.ts";
 import type { EvidenceRecord } from "./evidence.ts";
 
@@ -20,7 +20,7 @@ export interface EvidenceReport {
   /** the first culprit's peer id; null where the proof names nobody for certain */
   readonly culprit: string | null;
   readonly culprits: readonly NamedValidator[];
-  /** of two commit certificates for one sequence: the at least f+1 whose signatures both bear */
+  /** of two certificates for one sequence: the at least f+1 whose signatures both bear */
   readonly signedBoth?: readonly NamedValidator[];
   readonly epoch: number;
   /** 0 where the kind has none */
@@ -51,6 +51,8 @@ const methodOf = (evidence: Evidence): string => {
       return evidence.first.view === evidence.second.view
         ? "two commit certificates for one sequence: whoever signed both"
         : "two commit certificates for one sequence: whoever signed the first and kept silent about it in the VIEW-CHANGE to the second's view";
+    case "conflicting-stable-checkpoints":
+      return "two certificates for one checkpoint, with different roots: whoever signed both";
   }
 };
 
@@ -65,6 +67,7 @@ const actionOf = ({ kind }: Evidence): string => {
     case "invalid-batch":
       return "refused, and another primary asked for";
     case "conflicting-commits":
+    case "conflicting-stable-checkpoints":
       return "stopped ordering";
   }
 };
@@ -80,7 +83,7 @@ export const evidenceReport = (committee: Committee, { id, detectedAt, evidence,
     kind: evidence.kind,
     culprit: culprits[0]?.peerId ?? null,
     culprits,
-    ...(evidence.kind === "conflicting-commits" ? { signedBoth: named(signersOfBoth(evidence)) } : {}),
+    ...(isFork(evidence) ? { signedBoth: named(signersOfBoth(evidence)) } : {}),
     ...placeOf(evidence),
     detectedAt,
     method: methodOf(evidence),

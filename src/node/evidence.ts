@@ -1,5 +1,5 @@
 /** Proofs of misbehaviour on disk: bounded, each deed once, there again after a restart (PROTOCOL §10, §14). */
-import type { ConflictingCommits, Evidence } from "../protocol/evidence.ts";
+import { type Evidence, type Fork, isFork } from "../protocol/evidence.ts";
 import type { Committee } from "../protocol/committee.ts";
 import type { Digest } from "../protocol/ids.ts";
 import { prefixRange, readNumber, storeKey, tables, writeNumber } from "../storage/keys.ts";
@@ -34,7 +34,7 @@ export interface EvidenceStore {
   list(page: EvidencePage): EvidenceRecord[];
   get(id: Digest): EvidenceRecord | undefined;
   /** agreement was found broken: nothing may be ordered on this data any more */
-  readonly fork: ConflictingCommits | undefined;
+  readonly fork: Fork | undefined;
 }
 
 /** A culprit's share: deeds, and bytes of proofs. The first ones are kept: they are enough. */
@@ -68,7 +68,7 @@ export const decodeEvidenceRecord = (id: Digest, value: Uint8Array): EvidenceRec
 const keyOf = (id: Digest): Uint8Array => storeKey(tables.evidence, fromHex(id));
 
 /** Whose share it counts against; forks of the ledger have one of their own. */
-const shareOf = (evidence: Evidence): string => (evidence.kind === "conflicting-commits" ? evidence.kind : String(evidence.culprit));
+const shareOf = (evidence: Evidence): string => (isFork(evidence) ? evidence.kind : String(evidence.culprit));
 
 /**
  * Reads what is there. Memory: a few dozen bytes for each proof, at most 32 for each validator.
@@ -78,14 +78,14 @@ export const openEvidence = async (store: Store, committee: Committee): Promise<
   const kept: Kept[] = [];
   const known = new Set<Digest>();
   const shares = new Map<string, { deeds: number; bytes: number }>();
-  let fork: ConflictingCommits | undefined;
+  let fork: Fork | undefined;
 
   /** Counts it in; false when its share does not hold it. */
   const admit = (evidence: Evidence, bytes: number): boolean => {
     const share = shares.get(shareOf(evidence)) ?? { deeds: 0, bytes: 0 };
     if (share.deeds >= maxDeeds || share.bytes + bytes > maxProofBytes) return false;
     shares.set(shareOf(evidence), { deeds: share.deeds + 1, bytes: share.bytes + bytes });
-    if (evidence.kind === "conflicting-commits") fork ??= evidence;
+    if (isFork(evidence)) fork ??= evidence;
     return true;
   };
 

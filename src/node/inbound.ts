@@ -18,6 +18,7 @@ import { decodeConsensusFrame, decodeGossip, decodeSyncFrame } from "../wire/fra
 import { detachBatch, detachRequest } from "../wire/requests.ts";
 import type { Audit } from "./audit.ts";
 import type { Clock } from "./clock.ts";
+import type { Comparison } from "./comparison.ts";
 import type { Counters } from "./counters.ts";
 import type { Receipts } from "./receipts.ts";
 import type { Serving } from "./serving.ts";
@@ -43,6 +44,7 @@ export interface InboundOptions {
   /** whether blocks were asked of this peer; the answer ends the fetch */
   readonly blocksArrived: (from: ReplicaIndex) => boolean;
   readonly audit: Audit;
+  readonly comparison: Pick<Comparison, "arrived">;
   /** parts of the state that a peer sends, when it was asked */
   readonly stateArrived: (from: ReplicaIndex, answers: readonly StateAnswer[]) => boolean;
 }
@@ -52,6 +54,8 @@ export interface Inbound extends Pick<Suspects, "opinionOf"> {
   gossip(from: PeerName, bytes: Uint8Array, verdict: (verdict: GossipVerdict) => void): void;
   /** there is proof that this validator cheats, whoever sent it */
   accused(culprit: ReplicaIndex): void;
+  /** what a validator sent in answer to a question did not verify */
+  refused(from: ReplicaIndex, failure: VerificationFailure): void;
 }
 
 /** Verifications under way for one peer; what comes beyond is dropped and counted: repetition brings back what matters. */
@@ -223,6 +227,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
     });
   };
 
+  const unrequested = (): void => counters.count("dropped.unrequested");
   const onStatus = (from: ReplicaIndex, status: Status): void => {
     step({ type: "status", status, from });
     options.audit.status(from, status);
@@ -246,6 +251,10 @@ export const createInbound = (options: InboundOptions): Inbound => {
         return onBatch(from, frame);
       case "blocks":
         return onBlocks(from, index, frame);
+      case "fetch-checkpoint":
+        return serving.checkpoint(from, frame.sequences);
+      case "past-checkpoint":
+        return index !== undefined && options.comparison.arrived(index, frame.certificate) ? undefined : unrequested();
       case "fetch-receipt":
         return serving.receipt(from, frame.sequence);
       case "documents":
@@ -253,9 +262,9 @@ export const createInbound = (options: InboundOptions): Inbound => {
       case "fetch-state":
         return serving.state(from, frame.parts);
       case "state":
-        return index !== undefined && options.stateArrived(index, frame.answers) ? undefined : counters.count("dropped.unrequested");
+        return index !== undefined && options.stateArrived(index, frame.answers) ? undefined : unrequested();
       case "receipt":
-        return index === undefined ? counters.count("dropped.unrequested") : options.receipts.arrived(index, frame);
+        return index === undefined ? unrequested() : options.receipts.arrived(index, frame);
       case "stable-checkpoint": {
         if (frame.certificate.sequence <= replica.status().stable) return counters.count("dropped.untimely");
         const done = verified(from, (certificate: Verified<typeof frame.certificate>) => step({ type: "stable-checkpoint", certificate }));
@@ -270,6 +279,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
       const peer = committee.validators[culprit]?.peer;
       if (peer !== undefined) suspects.blamed(peer);
     },
+    refused: (from, failure) => refused(committee.validators[from]?.peer ?? ("" as PeerName), failure),
     frame(from, channel, bytes) {
       counters.count(`frames.${channel}`);
       if (!suspects.admits(from)) return counters.count("dropped.suspect");

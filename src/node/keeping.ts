@@ -5,6 +5,7 @@ import type { Digest, Sequence } from "../protocol/ids.ts";
 import type { StoreOperation } from "../storage/port.ts";
 import { encodeCheckpointCertificate, encodePreparedCertificate } from "../wire/certificates.ts";
 import type { History } from "./history.ts";
+import type { PastCheckpoints } from "./past-checkpoints.ts";
 import { del, encodeAccepted, encodeViewRecord, keys, put } from "./records.ts";
 
 export interface Keeping {
@@ -17,6 +18,7 @@ export interface Keeping {
 
 export interface KeepingOptions {
   readonly history: Pick<History, "header" | "batch" | "place">;
+  readonly past: Pick<PastCheckpoints, "keep">;
   /** what the store holds: accepted digests and prepared sequences above the stable checkpoint */
   readonly accepted: Iterable<readonly [Sequence, Digest]>;
   readonly prepared: Iterable<Sequence>;
@@ -68,6 +70,7 @@ export const createKeeping = (options: KeepingOptions): Keeping => {
 
   const stable = (certificate: CheckpointCertificate): StoreOperation[] => [
     put(keys.stable, encodeCheckpointCertificate(certificate)),
+    ...options.past.keep(certificate),
     ...forgetSlots(certificate.sequence),
   ];
 

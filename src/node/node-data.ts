@@ -17,6 +17,7 @@ import type { Genesis } from "./genesis.ts";
 import { createHistory, type History } from "./history.ts";
 import { consumeBirth, type Home, readBirth } from "./home.ts";
 import { createKeeping, type Keeping } from "./keeping.ts";
+import { openPastCheckpoints, type PastCheckpoints } from "./past-checkpoints.ts";
 import { createPruning, type Pruning } from "./pruning.ts";
 import { found, isFounded, recover } from "./recovery.ts";
 
@@ -27,6 +28,7 @@ export interface NodeData {
   readonly keeping: Keeping;
   readonly pruning: Pruning;
   readonly evidence: EvidenceStore;
+  readonly past: PastCheckpoints;
   readonly restored: Restored;
   /** the checkpoint of sequence 0, which the genesis vouches for */
   readonly genesisCheckpoint: CheckpointCertificate;
@@ -67,7 +69,7 @@ export interface StoredDataOptions {
 const haltOf = ({ fork }: EvidenceStore): Halt | undefined =>
   fork && {
     reason: "conflicting-commit",
-    detail: `sequence ${fork.second.sequence} has two commit certificates; both are kept as evidence`,
+    detail: `sequence ${fork.second.sequence} has two ${fork.kind === "conflicting-commits" ? "commit" : "checkpoint"} certificates; both are kept as evidence`,
   };
 
 /**
@@ -98,11 +100,12 @@ export const openDataIn = async (store: Store, options: StoredDataOptions): Prom
     executed: { sequence, logHash, timestamp: timeMs, incomplete: ledger.incomplete },
     recentRequests: RECENT_REQUESTS,
   });
-  const keeping = createKeeping({ ...recovered, history });
+  const past = await openPastCheckpoints(store, parameters.checkpointInterval);
+  const keeping = createKeeping({ ...recovered, history, past });
   const evidence = await openEvidence(store, committee);
   const pruning = createPruning({ store, history, retain: options.retain, pruned: recovered.pruned, gap: recovered.gap });
   const restored = { ...recovered.restored, halted: haltOf(evidence) };
-  return { store, ledger, history, keeping, pruning, evidence, restored, genesisCheckpoint };
+  return { store, ledger, history, keeping, pruning, evidence, past, restored, genesisCheckpoint };
 };
 
 /**

@@ -83,6 +83,7 @@ export const createObserve = (logger: Logger, now: () => number): Observe => {
         case "repeat":
         case "relay":
         case "fetch-batch":
+        case "compare-checkpoints":
         case "fetch-state":
         case "send-stable":
         case "execute":

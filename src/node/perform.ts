@@ -15,6 +15,7 @@ import type { Network } from "../network/port.ts";
 import type { Signer } from "../signing/signer.ts";
 import type { Store } from "../storage/port.ts";
 import { encodeFrame, type ConsensusFrame } from "../wire/frames.ts";
+import type { Comparison } from "./comparison.ts";
 import type { Counters } from "./counters.ts";
 import type { Execution } from "./execution.ts";
 import type { Fetcher } from "./fetcher.ts";
@@ -38,6 +39,7 @@ export interface PerformOptions {
   /** blocks that were asked of a peer and did not come yet; filled here, emptied by what arrives */
   readonly asked: Set<ReplicaIndex>;
   readonly transferring: Pick<Transferring, "begin" | "asked">;
+  readonly comparison: Pick<Comparison, "askAll">;
   /** the batches up to this sequence were not executed here */
   readonly passedOver: (sequence: Sequence) => void;
   readonly evidence: (evidence: Evidence) => void;
@@ -146,6 +148,8 @@ export const createPerform = (options: PerformOptions): Performer => {
       case "fetch-blocks":
         options.asked.add(effect.peer);
         return send([effect.peer], "sync", encodeFrame({ kind: "fetch-blocks", from: effect.from, to: effect.to }));
+      case "compare-checkpoints":
+        return options.comparison.askAll(effect.peers);
       case "begin-transfer":
         // what makes us silent, if anything does, is durable before the state is touched
         return journal.after(() => options.transferring.begin(effect.target, effect.fresh));

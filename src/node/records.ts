@@ -38,6 +38,7 @@ export const keys = {
   block: (sequence: Sequence): Uint8Array => storeKey(tables.blocks, sequence),
   results: (sequence: Sequence): Uint8Array => storeKey(tables.results, sequence),
   request: (id: Digest): Uint8Array => storeKey(tables.requests, fromHex(id)),
+  checkpoint: (sequence: Sequence): Uint8Array => storeKey(tables.checkpoints, sequence),
   stable: storeKey(tables.stable),
   view: storeKey(tables.view),
   meta: (name: "genesis" | "voter" | "pruned" | "gap"): Uint8Array => storeKey(tables.meta, Buffer.from(name, "latin1")),

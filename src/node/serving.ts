@@ -8,11 +8,14 @@ import { encodeFrame } from "../wire/frames.ts";
 import { sizeOfStateAnswer } from "../wire/state.ts";
 import type { Counters } from "./counters.ts";
 import type { History } from "./history.ts";
+import type { PastCheckpoints } from "./past-checkpoints.ts";
 
 export interface Serving {
   batch(to: PeerName, digest: Digest): void;
   /** Where the first of them is gone, the answer is the stable checkpoint behind it. */
   blocks(to: PeerName, from: Sequence, last: Sequence): void;
+  /** The latest of these checkpoints that is still kept, or the one of sequence 0. */
+  checkpoint(to: PeerName, sequences: readonly Sequence[]): void;
   receipt(to: PeerName, sequence: Sequence): void;
   /** An answer without any part tells the peer that there is no time for it now. */
   state(to: PeerName, parts: readonly WantedPart[]): void;
@@ -21,6 +24,9 @@ export interface Serving {
 export interface ServingOptions {
   readonly history: History;
   readonly stable: () => CheckpointCertificate;
+  readonly past: Pick<PastCheckpoints, "latestOf">;
+  /** the checkpoint of sequence 0 */
+  readonly genesisCheckpoint: CheckpointCertificate;
   /** this validator's own, and what computing it took, in bytes */
   readonly receipt: (sequence: Sequence) => { readonly receipt: Receipt | undefined; readonly costBytes: number };
   /** a part of the state as of a checkpoint that is kept */
@@ -49,7 +55,8 @@ interface Budget {
   at: number;
 }
 
-export const createServing = ({ history, stable, receipt, part, network, counters, now }: ServingOptions): Serving => {
+export const createServing = (options: ServingOptions): Serving => {
+  const { history, stable, receipt, part, network, counters, now } = options;
   const budgets = new Map<PeerName, Budget>();
   const stateBudget: Budget = { left: STATE_BURST_BYTES, at: now() };
 
@@ -114,6 +121,11 @@ export const createServing = ({ history, stable, receipt, part, network, counter
         // they are gone: what is left is the state that they led to
         if (blocks.length === 0 && certificate.sequence >= from) return encodeFrame({ kind: "stable-checkpoint", certificate });
         return encodeFrame({ kind: "blocks", blocks });
+      }),
+    checkpoint: (to, sequences) =>
+      serve(to, () => {
+        const certificate = options.past.latestOf(sequences) ?? options.genesisCheckpoint;
+        return encodeFrame({ kind: "past-checkpoint", certificate });
       }),
     receipt: (to, sequence) =>
       serve(to, (budget) => {

@@ -5,7 +5,7 @@ import { openLedger, type Ledger } from "../ledger/ledger.ts";
 import { evidenceProblem, type EvidenceTrust } from "../signing/evidence.ts";
 import { settlePlan, verifyCheckpointCertificate, verifyPreparedCertificate } from "../signing/offline.ts";
 import { planNewView, planViewChange } from "../signing/plans.ts";
-import { prefixRange, storeKey, type Table, tables } from "../storage/keys.ts";
+import { prefixRange, readNumber, storeKey, type Table, tables } from "../storage/keys.ts";
 import type { Store, StoreEntry } from "../storage/port.ts";
 import type { Digest } from "../protocol/ids.ts";
 import type { CheckpointCertificate } from "../protocol/messages.ts";
@@ -97,6 +97,16 @@ const checkCheckpoint = ({ store, trust, genesisCheckpoint }: Context, check: Ch
   if (failed !== undefined) check.bad(`its certificate does not hold: ${failed.reason}`);
   if (decoded.value.epochRoot !== genesisCheckpoint.epochRoot) check.bad("it is of other validators than the genesis");
   return decoded.value;
+};
+
+/** What is kept of those before it. */
+const checkPastCheckpoints = async ({ trust, range }: Context, check: Check): Promise<void> => {
+  for await (const { key, value } of range(tables.checkpoints)) {
+    check.seen();
+    const decoded = decodeCheckpointCertificate(value);
+    const failed = decoded.ok ? verifyCheckpointCertificate(trust, decoded.value) : decoded.error;
+    if (failed !== undefined) check.bad(`the certificate of the past checkpoint ${readNumber(key, 1)} does not hold: ${failed.reason}`);
+  }
 };
 
 /** The ledger is read, and nothing executed. */
@@ -206,7 +216,11 @@ export const verifyData = async (data: DataToVerify): Promise<DataReport> => {
   };
 
   await run("records", (check) => checkRecords(context, check));
-  const stable = (await run("checkpoint", (check) => checkCheckpoint(context, check))) ?? context.genesisCheckpoint;
+  const checked = await run("checkpoint", async (check) => {
+    await checkPastCheckpoints(context, check);
+    return checkCheckpoint(context, check);
+  });
+  const stable = checked ?? context.genesisCheckpoint;
   const { logHash: genesisLogHash } = context.genesisCheckpoint;
   const found = (await run("blocks", (check) => checkHistory({ ...context, genesisLogHash, stable, check }))) ?? nothingFound;
   const ledger = await run("state", async (check) => {

@@ -2,6 +2,7 @@
 import type {
   Batch,
   Checkpoint,
+  CheckpointCertificate,
   CommitCertificate,
   PreparedCertificate,
   PrePrepare,
@@ -9,6 +10,7 @@ import type {
   SignedNewView,
   ViewChange,
   Vote,
+  VoteSignature,
 } from "./messages.ts";
 import type { Epoch, ReplicaIndex, Sequence, View } from "./ids.ts";
 
@@ -37,7 +39,8 @@ export type Evidence =
       readonly batch: Batch;
       readonly reason: InvalidBatchReason;
     }
-  | ConflictingCommits;
+  | ConflictingCommits
+  | ConflictingStableCheckpoints;
 
 /** Two quorums committed different batches for one sequence: more than f validators cheated (PROTOCOL §10). */
 export interface ConflictingCommits {
@@ -48,6 +51,20 @@ export interface ConflictingCommits {
   /** that of `second`'s view, where the views differ and it is known: it tells who of those that signed both lied */
   readonly newView?: SignedNewView;
 }
+
+/** Two quorums signed different roots for one sequence: the same, where the batches in which the logs went apart are gone (PROTOCOL §10). */
+export interface ConflictingStableCheckpoints {
+  readonly kind: "conflicting-stable-checkpoints";
+  /** the one of the lower log hash, or else of the lower state root */
+  readonly first: CheckpointCertificate;
+  readonly second: CheckpointCertificate;
+}
+
+/** The ledger is forked: more than f validators cheated. */
+export type Fork = ConflictingCommits | ConflictingStableCheckpoints;
+
+export const isFork = (evidence: Evidence): evidence is Fork =>
+  evidence.kind === "conflicting-commits" || evidence.kind === "conflicting-stable-checkpoints";
 
 export type EvidenceKind = Evidence["kind"];
 
@@ -60,10 +77,25 @@ export const conflictingCommits = (a: CommitCertificate, b: CommitCertificate, n
   return { kind: "conflicting-commits", first, second, ...(tells ? { newView } : {}) };
 };
 
+const rootsText = ({ logHash, stateRoot, epochRoot }: CheckpointCertificate): string => logHash + stateRoot + epochRoot;
+
+/** In their order. */
+export const conflictingStableCheckpoints = (a: CheckpointCertificate, b: CheckpointCertificate): ConflictingStableCheckpoints => {
+  const [first, second] = rootsText(a) < rootsText(b) ? [a, b] : [b, a];
+  return { kind: "conflicting-stable-checkpoints", first, second };
+};
+
+/** Whether they are in the order in which a proof has them, which is not so when they are the same. */
+export const areOrderedRoots = (first: CheckpointCertificate, second: CheckpointCertificate): boolean =>
+  rootsText(first) < rootsText(second);
+
+const signersOf = (certificate: CommitCertificate | CheckpointCertificate): readonly VoteSignature[] =>
+  "commits" in certificate ? certificate.commits : certificate.signatures;
+
 /** Whose signatures both certificates bear: at least f+1 validators, for two quorums share as many. */
-export const signersOfBoth = ({ first, second }: ConflictingCommits): ReplicaIndex[] => {
-  const signed = new Set(first.commits.map(({ replica }) => replica));
-  return second.commits.flatMap(({ replica }) => (signed.has(replica) ? [replica] : []));
+export const signersOfBoth = ({ first, second }: Fork): ReplicaIndex[] => {
+  const signed = new Set(signersOf(first).map(({ replica }) => replica));
+  return signersOf(second).flatMap(({ replica }) => (signed.has(replica) ? [replica] : []));
 };
 
 /** What its sender signed COMMIT for is not in it, though it had to be: nothing at or above that view for a sequence that is not stable yet. */
@@ -82,9 +114,11 @@ const culpritsOfFork = (evidence: ConflictingCommits): ReplicaIndex[] => {
   return viewChanges.flatMap(({ message }) => (signed.has(message.replica) && omits(message, first) ? [message.replica] : []));
 };
 
-/** Whom it proves guilty, ascending. */
-export const culpritsOf = (evidence: Evidence): readonly ReplicaIndex[] =>
-  evidence.kind === "conflicting-commits" ? culpritsOfFork(evidence) : [evidence.culprit];
+/** Whom it proves guilty, ascending. An honest validator signs one CHECKPOINT for a sequence, whatever the view. */
+export const culpritsOf = (evidence: Evidence): readonly ReplicaIndex[] => {
+  if (evidence.kind === "conflicting-commits") return culpritsOfFork(evidence);
+  return evidence.kind === "conflicting-stable-checkpoints" ? signersOfBoth(evidence) : [evidence.culprit];
+};
 
 /** What a piece of evidence is about; `view` and `sequence` are 0 where it has none. */
 export interface EvidencePlace {
@@ -104,6 +138,10 @@ export const placeOf = (evidence: Evidence): EvidencePlace => {
     }
     case "conflicting-checkpoints": {
       const { epoch, sequence } = evidence.first.message;
+      return { epoch, view: noView, sequence };
+    }
+    case "conflicting-stable-checkpoints": {
+      const { epoch, sequence } = evidence.first;
       return { epoch, view: noView, sequence };
     }
     case "conflicting-view-changes": {
@@ -135,5 +173,7 @@ export const sameViewChange = (a: ViewChange, b: ViewChange): boolean =>
   a.prepared.length === b.prepared.length &&
   a.prepared.every((certificate, index) => sameClaim(certificate, b.prepared[index]));
 
-export const sameRoots = (a: Checkpoint, b: Checkpoint): boolean =>
+type Roots = Pick<Checkpoint, "stateRoot" | "logHash" | "epochRoot">;
+
+export const sameRoots = (a: Roots, b: Roots): boolean =>
   a.stateRoot === b.stateRoot && a.logHash === b.logHash && a.epochRoot === b.epochRoot;

@@ -27,6 +27,8 @@ export const limits = {
   /** blocks in one answer to FETCH-BLOCKS, and the bytes after which the answer is cut */
   maxBlocksPerAnswer: 256,
   maxAnswerBytes: 4 * MiB,
+  /** stable checkpoints whose certificates a node keeps: more than there can be before numbers end (`isKept` in src/node/past-checkpoints.ts) */
+  maxPastCheckpoints: 2_048,
   /** the text of a genesis that a node gives to newcomers */
   maxGenesisBytes: 1 * MiB,
   /** parts of the state in one FETCH-STATE */

@@ -221,6 +221,16 @@ export interface StableCheckpoint {
   readonly kind: "stable-checkpoint";
   readonly certificate: CheckpointCertificate;
 }
+/** Asks for the latest of these stable checkpoints that the peer still knows (PROTOCOL §10): ascending, 1 to `limits.maxPastCheckpoints`. */
+export interface FetchCheckpoint {
+  readonly kind: "fetch-checkpoint";
+  readonly sequences: readonly Sequence[];
+}
+/** The latest of those that were asked for; that of sequence 0 when there is none. */
+export interface PastCheckpoint {
+  readonly kind: "past-checkpoint";
+  readonly certificate: CheckpointCertificate;
+}
 /** Asks a validator for its RECEIPT of a sequence, on behalf of a client that wants proof (PROTOCOL §3.6). */
 export interface FetchReceipt {
   readonly kind: "fetch-receipt";
@@ -281,6 +291,8 @@ export type SyncMessage =
   | FetchBlocks
   | Blocks
   | StableCheckpoint
+  | FetchCheckpoint
+  | PastCheckpoint
   | FetchReceipt
   | Receipt
   | FetchState

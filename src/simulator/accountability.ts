@@ -8,7 +8,7 @@ const hasStopped = ({ assembly, data }: SimulatedNode): boolean =>
   assembly?.engine.replica.describe().halted?.reason === "conflicting-commit" && data?.evidence.fork !== undefined;
 
 /**
- * What is wrong with a node's proof. Certificates of one view convict f + 1; those of two views, without the NEW-VIEW between them, tell who signed both, which
+ * What is wrong with a node's proof. Certificates of one view, or of one checkpoint, convict f + 1; those of two views, without the NEW-VIEW between them, tell who signed both, which
  * an honest validator may have been led to.
  */
 const judgeProofs = (world: World): void => {
@@ -18,8 +18,8 @@ const judgeProofs = (world: World): void => {
     if (fork === undefined) continue;
     const [guilty, both] = [culpritsOf(fork), signersOfBoth(fork)];
     if (both.length <= f) world.violate("accountability", `#${index} names ${both.length} that signed both, and ${f + 1} must have`);
-    if (guilty.length <= f && fork.first.view === fork.second.view)
-      world.violate("accountability", `#${index} convicts ${guilty.length} validators, with two certificates of one view`);
+    if (guilty.length <= f && (fork.kind === "conflicting-stable-checkpoints" || fork.first.view === fork.second.view))
+      world.violate("accountability", `#${index} convicts ${guilty.length} validators, with two certificates that leave no doubt`);
     const innocent = guilty.find((each) => world.honest.some((node) => node.index === each));
     if (innocent !== undefined) world.violate("accountability", `#${index} convicts #${innocent}, who is honest`);
   }

@@ -32,8 +32,6 @@ const forgetful = (plan: Plan): Plan => ({
 
 /** Long enough for a side without the primary to change its view. */
 const undisturbed = (plan: Plan): Plan => ({ ...plan, safetyUs: 5_000_000, clients: 4, thinkUs: 30_000 });
-/** The batches are the proof: of those that are let go before the two sides hear of each other, nobody can show that there were others. */
-const remembered = (plan: Plan): Plan => ({ ...undisturbed(plan), retain: plan.retain < 256 ? 0 : plan.retain });
 
 const cuts: readonly FaultKind[] = ["split", "isolate-one", "isolate-primary", "one-way", "ring", "bridge", "swizzle", "flap", "heal"];
 
@@ -68,7 +66,7 @@ export const scenarios = {
     options(seed) {
       const twins = forkScript(seed);
       const staged = { only: accountabilityInvariants, stage: demandProofs };
-      return { calm: true, brief: true, faults: 0, nodes: twins.nodes, twins, adjust: remembered, ...staged };
+      return { calm: true, brief: true, faults: 0, nodes: twins.nodes, twins, adjust: undisturbed, ...staged };
     },
   },
 } as const satisfies Readonly<Record<string, Scenario>>;

@@ -10,6 +10,7 @@
  * | `D` | large values | ledger | sequence u64 ‖ SHA-256(state key)[32] | value bytes |
  * | `E` | evidence | node | id[32] | found at u64, Unix milliseconds ‖ proof |
  * | `F` | forked documents | documents | name (u8 length, ASCII) ‖ author[32] | two operations with one sequence: length u32 ‖ first ‖ second |
+ * | `H` | past stable checkpoints | node | sequence u64 | its certificate |
  * | `I` | executed requests | node | request id[32] | sequence u64 ‖ index u32 |
  * | `K` | blocks | node | sequence u64 | log hash[32] ‖ state root[32] ‖ timestamp u64 ‖ commit certificate |
  * | `L` | ledger head | ledger | – | what was executed last |
@@ -35,6 +36,7 @@ export const tables = {
   values: 0x44,
   evidence: 0x45,
   forks: 0x46,
+  checkpoints: 0x48,
   requests: 0x49,
   blocks: 0x4b,
   ledgerHead: 0x4c,

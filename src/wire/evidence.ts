@@ -5,7 +5,14 @@ import { culpritsOf, placeOf, type Evidence, type InvalidBatchReason } from "../
 import type { Digest } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Commit, PrePrepare, Prepare, Signed } from "../protocol/messages.ts";
-import { readCommitCertificate, sizeOfCommitCertificate, writeCommitCertificate } from "./certificates.ts";
+import {
+  readCheckpointCertificate,
+  readCommitCertificate,
+  sizeOfCheckpointCertificate,
+  sizeOfCommitCertificate,
+  writeCheckpointCertificate,
+  writeCommitCertificate,
+} from "./certificates.ts";
 import { sha256 } from "./digests.ts";
 import { decodeWhole, fail, readU8 } from "./reader.ts";
 import type { Decoded, Reader } from "./reader.ts";
@@ -42,6 +49,7 @@ const tags = {
   "bad-new-view": 0x06,
   "invalid-batch": 0x07,
   "conflicting-commits": 0x08,
+  "conflicting-stable-checkpoints": 0x09,
 } as const;
 
 /** Their position is their code. */
@@ -72,6 +80,8 @@ const sizeOf = (evidence: Evidence): number => {
       return sizeOfSignedNewView(evidence.newView);
     case "invalid-batch":
       return 1 + signedVoteBytes + evidence.batch.bytes.length;
+    case "conflicting-stable-checkpoints":
+      return sizeOfCheckpointCertificate(evidence.first) + sizeOfCheckpointCertificate(evidence.second);
     case "conflicting-commits": {
       const { first, second, newView } = evidence;
       return (
@@ -108,6 +118,9 @@ const write = (writer: Writer, evidence: Evidence): void => {
       return writeBytes(writer, evidence.batch.bytes);
     case "conflicting-commits":
       return writeFork(writer, evidence);
+    case "conflicting-stable-checkpoints":
+      writeCheckpointCertificate(writer, evidence.first);
+      return writeCheckpointCertificate(writer, evidence.second);
   }
 };
 
@@ -156,6 +169,10 @@ const read = (reader: Reader): Evidence | undefined => {
       return readInvalidBatch(reader);
     case tags["conflicting-commits"]:
       return readFork(reader);
+    case tags["conflicting-stable-checkpoints"]: {
+      const [first, second] = [readCheckpointCertificate(reader), readCheckpointCertificate(reader)];
+      return { kind: "conflicting-stable-checkpoints", first, second };
+    }
     default:
       fail(reader, "unknown-tag", "evidence");
       return undefined;

@@ -14,40 +14,8 @@ import type {
 import { decodeWhole, fail, readU8 } from "./reader.ts";
 import type { Decoded, Reader } from "./reader.ts";
 import { readBatch } from "./requests.ts";
-import {
-  digestBytes,
-  fetchBlocksBytes,
-  fetchReceiptBytes,
-  receiptBytes,
-  signedCheckpointBytes,
-  signedPrepareBytes,
-  signedVoteBytes,
-  statusBytes,
-} from "./sizes.ts";
-import { readFetchState, readStateAnswers, sizeOfFetchState, sizeOfStateAnswers, writeFetchState, writeStateAnswers } from "./state.ts";
-import {
-  readBlocks,
-  readDocuments,
-  readFetchBatch,
-  readFetchBlocks,
-  readFetchReceipt,
-  readReceipt,
-  readRelay,
-  readStableCheckpoint,
-  readStatus,
-  sizeOfBlocks,
-  sizeOfRelay,
-  sizeOfStableCheckpoint,
-  writeBlocks,
-  writeDocuments,
-  writeFetchBatch,
-  writeFetchBlocks,
-  writeFetchReceipt,
-  writeReceipt,
-  writeRelay,
-  writeStableCheckpoint,
-  writeStatus,
-} from "./sync.ts";
+import { signedCheckpointBytes, signedPrepareBytes, signedVoteBytes } from "./sizes.ts";
+import { readSync, sizeOfSync, syncTags, writeSync } from "./sync-frames.ts";
 import {
   readSignedNewView,
   readSignedViewChange,
@@ -75,18 +43,7 @@ export const tags = {
   checkpoint: 0x04,
   "view-change": 0x05,
   "new-view": 0x06,
-  status: 0x10,
-  relay: 0x11,
-  "fetch-batch": 0x12,
-  batch: 0x13,
-  "fetch-blocks": 0x14,
-  blocks: 0x15,
-  "stable-checkpoint": 0x16,
-  "fetch-receipt": 0x17,
-  receipt: 0x18,
-  documents: 0x19,
-  "fetch-state": 0x1a,
-  state: 0x1b,
+  ...syncTags,
 } as const;
 
 /** A PRE-PREPARE with its batch: the same bytes on gossip and on a direct stream. */
@@ -125,35 +82,6 @@ const sizeOfConsensus = (frame: ConsensusFrame): number => {
   }
 };
 
-const sizeOfSync = (frame: SyncFrame): number => {
-  switch (frame.kind) {
-    case "status":
-      return statusBytes;
-    case "relay":
-      return sizeOfRelay(frame);
-    case "fetch-batch":
-      return digestBytes;
-    case "batch":
-      return frame.bytes.length;
-    case "fetch-blocks":
-      return fetchBlocksBytes;
-    case "blocks":
-      return sizeOfBlocks(frame);
-    case "stable-checkpoint":
-      return sizeOfStableCheckpoint(frame);
-    case "fetch-receipt":
-      return fetchReceiptBytes;
-    case "receipt":
-      return receiptBytes;
-    case "documents":
-      return 4 + frame.bytes.length;
-    case "fetch-state":
-      return sizeOfFetchState(frame);
-    case "state":
-      return sizeOfStateAnswers(frame);
-  }
-};
-
 const sizeOf = (frame: ConsensusFrame | SyncFrame): number => ("signed" in frame ? sizeOfConsensus(frame) : sizeOfSync(frame));
 
 const writeConsensus = (writer: Writer, frame: ConsensusFrame): void => {
@@ -170,35 +98,6 @@ const writeConsensus = (writer: Writer, frame: ConsensusFrame): void => {
       return writeSignedViewChange(writer, frame.signed);
     case "new-view":
       return writeSignedNewView(writer, frame.signed);
-  }
-};
-
-const writeSync = (writer: Writer, frame: SyncFrame): void => {
-  switch (frame.kind) {
-    case "status":
-      return writeStatus(writer, frame);
-    case "relay":
-      return writeRelay(writer, frame);
-    case "fetch-batch":
-      return writeFetchBatch(writer, frame);
-    case "batch":
-      return writeBytes(writer, frame.bytes);
-    case "fetch-blocks":
-      return writeFetchBlocks(writer, frame);
-    case "blocks":
-      return writeBlocks(writer, frame);
-    case "stable-checkpoint":
-      return writeStableCheckpoint(writer, frame);
-    case "fetch-receipt":
-      return writeFetchReceipt(writer, frame);
-    case "receipt":
-      return writeReceipt(writer, frame);
-    case "documents":
-      return writeDocuments(writer, frame);
-    case "fetch-state":
-      return writeFetchState(writer, frame);
-    case "state":
-      return writeStateAnswers(writer, frame);
   }
 };
 
@@ -243,38 +142,6 @@ const readConsensusFrame = (reader: Reader): ConsensusFrame | undefined => {
   }
 };
 
-const readSyncFrame = (reader: Reader): SyncFrame | undefined => {
-  switch (readU8(reader, "frame")) {
-    case tags.status:
-      return readStatus(reader);
-    case tags.relay:
-      return readRelay(reader);
-    case tags["fetch-batch"]:
-      return readFetchBatch(reader);
-    case tags.batch:
-      return readBatch(reader);
-    case tags["fetch-blocks"]:
-      return readFetchBlocks(reader);
-    case tags.blocks:
-      return readBlocks(reader);
-    case tags["stable-checkpoint"]:
-      return readStableCheckpoint(reader);
-    case tags["fetch-receipt"]:
-      return readFetchReceipt(reader);
-    case tags.receipt:
-      return readReceipt(reader);
-    case tags.documents:
-      return readDocuments(reader);
-    case tags["fetch-state"]:
-      return readFetchState(reader);
-    case tags.state:
-      return readStateAnswers(reader);
-    default:
-      fail(reader, "unknown-tag", "frame");
-      return undefined;
-  }
-};
-
 const readGossip = (reader: Reader): ProposalFrame | undefined => {
   if (readU8(reader, "frame") === tags.proposal) return readProposal(reader);
   fail(reader, "unknown-tag", "frame");
@@ -289,7 +156,7 @@ export const decodeConsensusFrame = (bytes: Uint8Array): Decoded<ConsensusFrame>
 
 /** One frame of the sync channel, at most `limits.maxFrameBytes`. Never throws. Batches and requests are views of `bytes`. */
 export const decodeSyncFrame = (bytes: Uint8Array): Decoded<SyncFrame> =>
-  decodeWhole(bytes, limits.maxFrameBytes, "frame", readSyncFrame) as Decoded<SyncFrame>;
+  decodeWhole(bytes, limits.maxFrameBytes, "frame", readSync) as Decoded<SyncFrame>;
 
 /** One gossip message, at most `limits.maxGossipBytes`: a proposal. Never throws. The batch is a view of `bytes`. */
 export const decodeGossip = (bytes: Uint8Array): Decoded<ProposalFrame> =>

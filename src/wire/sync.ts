@@ -7,7 +7,9 @@ import type {
   DocumentsMessage,
   FetchBatch,
   FetchBlocks,
+  FetchCheckpoint,
   FetchReceipt,
+  PastCheckpoint,
   Receipt,
   Relay,
   Status,
@@ -37,6 +39,8 @@ const blocksRule: CountRule = {
   max: limits.maxBlocksPerAnswer,
   entryBytes: commitCertificateBytes(0) + batchOverheadBytes,
 };
+
+const checkpointsRule: CountRule = { width: 2, min: 1, max: limits.maxPastCheckpoints, entryBytes: 8 };
 
 const requestsRule: CountRule = { width: 2, min: 0, max: limits.maxRequestsPerBatch, entryBytes: 0 };
 
@@ -135,9 +139,33 @@ export const readStableCheckpoint = (reader: Reader): StableCheckpoint => ({
   kind: "stable-checkpoint",
   certificate: readCheckpointCertificate(reader),
 });
-export const writeStableCheckpoint = (writer: Writer, stable: StableCheckpoint): void =>
+export const writeStableCheckpoint = (writer: Writer, stable: StableCheckpoint | PastCheckpoint): void =>
   writeCheckpointCertificate(writer, stable.certificate);
-export const sizeOfStableCheckpoint = (stable: StableCheckpoint): number => sizeOfCheckpointCertificate(stable.certificate);
+export const sizeOfStableCheckpoint = (stable: StableCheckpoint | PastCheckpoint): number =>
+  sizeOfCheckpointCertificate(stable.certificate);
+
+/** count u16 ‖ sequence u64 each, ascending, the first at least 1 */
+export const readFetchCheckpoint = (reader: Reader): FetchCheckpoint => {
+  const count = readCount(reader, checkpointsRule, "fetch-checkpoint.sequences");
+  const sequences: Sequence[] = [];
+  for (let index = 0; index < count && reader.error === undefined; index++) {
+    const sequence = readU64(reader, "fetch-checkpoint.sequences") as Sequence;
+    if (sequence <= (sequences.at(-1) ?? 0)) fail(reader, "not-ascending", "fetch-checkpoint.sequences");
+    sequences.push(sequence);
+  }
+  return { kind: "fetch-checkpoint", sequences };
+};
+export const writeFetchCheckpoint = (writer: Writer, { sequences }: FetchCheckpoint): void => {
+  writeU16(writer, sequences.length);
+  for (const sequence of sequences) writeU64(writer, sequence);
+};
+export const sizeOfFetchCheckpoint = ({ sequences }: FetchCheckpoint): number => 2 + 8 * sequences.length;
+
+/** a checkpoint certificate; that of sequence 0 has no signatures */
+export const readPastCheckpoint = (reader: Reader): PastCheckpoint => ({
+  kind: "past-checkpoint",
+  certificate: readCheckpointCertificate(reader),
+});
 
 /** sequence u64, at least 1 */
 export const readFetchReceipt = (reader: Reader): FetchReceipt => {

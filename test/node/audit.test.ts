@@ -19,13 +19,15 @@ const logHash = (sequence: number): Digest => sha256(text(`log ${sequence}`));
 const createStand = (length: number) => {
   const asked = new Set<ReplicaIndex>();
   const questions: (readonly [peer: PeerName, from: number, to: number])[] = [];
+  /** whose past checkpoints were asked for */
+  const compared: number[] = [];
   const found: (readonly [CommitCertificate, CommitCertificate])[] = [];
-  const stand = { nowMs: 0, halted: false, asked, questions, found };
+  const stand = { nowMs: 0, halted: false, pruned: 0, asked, questions, compared, found };
   const audit = createAudit({
     committee: network.committee,
     history: {
       header: (sequence): BlockHeader | undefined =>
-        sequence > length
+        sequence > length || sequence <= stand.pruned
           ? undefined
           : { certificate: certificateOf(sequence, `a${sequence}`), logHash: logHash(sequence), stateRoot: logHash(0), timestamp: 0 },
     },
@@ -37,6 +39,7 @@ const createStand = (length: number) => {
       },
     },
     asked,
+    comparison: { ask: (peer) => compared.push(peer) > 0 },
     checkpointInterval: 8,
     position: () => ({ executed: length as Sequence, stable: length as Sequence, halted: stand.halted }),
     now: () => stand.nowMs,
@@ -65,7 +68,16 @@ const createStand = (length: number) => {
 };
 
 describe("a heartbeat with our own log hash, or from beyond our log", () => {
-  it("leads to nothing", () => {
+  it("leads to a comparison of checkpoints once, and once more when our state came from others", () => {
+    const { audit, status, compared } = createStand(10);
+    for (let round = 0; round < 3; round += 1) for (const peer of [1, 2]) status(peer, 10, logHash(10));
+    expect(compared).toEqual([1, 2]);
+    audit.transferred();
+    for (let round = 0; round < 3; round += 1) status(1, 10, logHash(10));
+    expect(compared).toEqual([1, 2, 1]);
+  });
+
+  it("leads to nothing else", () => {
     const { status, questions } = createStand(10);
     status(1, 10, logHash(10));
     status(1, 4, logHash(4));
@@ -120,6 +132,34 @@ describe("a heartbeat with another log hash", () => {
     asked.clear();
     status(2, 30, logHash(0));
     expect(questions.at(-1)).toEqual(["peer-2", 15, 30]);
+  });
+});
+
+describe("a heartbeat from where our blocks are gone", () => {
+  it("leads to a comparison of checkpoints, at the same bounded rate", () => {
+    const { status, questions, compared, stand } = createStand(40);
+    status(1, 40, logHash(40));
+    stand.pruned = 30;
+    for (const at of [0, 1_000, 4_000]) {
+      stand.nowMs = at;
+      status(1, 20, logHash(20));
+    }
+    expect([questions, compared]).toEqual([[], [1, 1]]);
+    stand.nowMs = 5_001;
+    status(1, 20, logHash(20));
+    expect(compared).toEqual([1, 1, 1]);
+  });
+
+  it("does so too where the blocks that are left are the same, or where the peer has let them go", () => {
+    const { status, answer, compared, stand } = createStand(20);
+    for (const peer of [1, 2, 3]) status(peer, 20, logHash(20));
+    status(1, 20, logHash(0));
+    for (let round = 0; round < 2; round += 1) answer(1);
+    expect(compared).toEqual([1, 2, 3, 1]);
+    status(2, 20, logHash(0));
+    stand.nowMs = 3_001;
+    status(3, 20, logHash(20));
+    expect(compared).toEqual([1, 2, 3, 1, 2]);
   });
 });
 

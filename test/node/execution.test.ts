@@ -135,6 +135,7 @@ describe("the batches of a checkpoint that became stable", () => {
     const { createKeeping } = await import("../../src/node/keeping.ts");
     const restarted = createKeeping({
       history: rig.history,
+      past: rig.past,
       accepted: [[toSequence(1), block.batch.digest]],
       prepared: [],
     });

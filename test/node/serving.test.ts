@@ -7,7 +7,7 @@ import type { Digest, PeerName } from "../../src/protocol/ids.ts";
 import { toSequence } from "../../src/protocol/ids.ts";
 import type { SyncMessage } from "../../src/protocol/messages.ts";
 import { decodeSyncFrame } from "../../src/wire/frames.ts";
-import { blockAt, createRig } from "./support.ts";
+import { blockAt, createRig, network } from "./support.ts";
 
 const peer = "peer" as PeerName;
 
@@ -36,7 +36,17 @@ const createOn = async (blocks: number) => {
   const receipt = () => ({ receipt: undefined, costBytes: 0 });
   const stable = () =>
     ({ sequence: toSequence(8), signatures: [], epoch: 0, stateRoot: digest, logHash: digest, epochRoot: digest }) as never;
-  const serving = createServing({ history: rig.history, stable, part, receipt, network: { send }, counters, now: () => clock.now });
+  const serving = createServing({
+    history: rig.history,
+    past: rig.past,
+    genesisCheckpoint: network.genesisCheckpoint,
+    stable,
+    part,
+    receipt,
+    network: { send },
+    counters,
+    now: () => clock.now,
+  });
   return { serving, sent, clock, counters };
 };
 

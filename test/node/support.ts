@@ -8,6 +8,7 @@ import { createKeyValueStore } from "../../src/ledger/kv/application.ts";
 import { createHistory, type History } from "../../src/node/history.ts";
 import { createJournal, type Journal, type JournalStats } from "../../src/node/journal.ts";
 import { createKeeping, type Keeping } from "../../src/node/keeping.ts";
+import { openPastCheckpoints, type PastCheckpoints } from "../../src/node/past-checkpoints.ts";
 import { createPruning, type Pruning } from "../../src/node/pruning.ts";
 import { toSequence } from "../../src/protocol/ids.ts";
 import { defaultParameters } from "../../src/protocol/limits.ts";
@@ -62,6 +63,7 @@ export const blockAt = (sequence: number, requests: readonly Request[] = [putReq
 export interface Rig {
   readonly disk: ManualDisk;
   readonly history: History;
+  readonly past: PastCheckpoints;
   readonly keeping: Keeping;
   readonly pruning: Pruning;
   readonly journal: Journal;
@@ -74,11 +76,13 @@ export const createRig = async (options: { readonly retain?: number; readonly ch
   const disk = createManualDisk();
   const history = createHistory(disk.store);
   const stats = { writes: 0, operations: 0 };
+  const past = await openPastCheckpoints(disk.store, options.checkpointInterval ?? 8);
   return {
     disk,
     history,
+    past,
     stats,
-    keeping: createKeeping({ history, accepted: [], prepared: [] }),
+    keeping: createKeeping({ history, past, accepted: [], prepared: [] }),
     pruning: createPruning({ store: disk.store, history, retain: options.retain ?? 0, pruned: toSequence(0), gap: toSequence(0) }),
     journal: createJournal(
       disk.store,

@@ -28,8 +28,9 @@ describe("a replica that is behind", () => {
       const newcomer = createLone({ observer: true, transferring });
       const effects = [0, 2].flatMap((from) => [...newcomer.status(from, { executed: 50 as never, oldest: 30 as never })]);
       expect(effectsOf([...effects, ...newcomer.wait(1_000)], "fetch-blocks")[0]).toMatchObject({ from: 1 });
-      const begun = newcomer.give({ type: "stable-checkpoint", certificate: newcomer.stable(48) as never });
-      expect(effectsOf([...begun, ...newcomer.wait(1_000)], "begin-transfer")).toMatchObject([{ target: { sequence: 48 } }]);
+      newcomer.give({ type: "stable-checkpoint", certificate: newcomer.stable(48) as never });
+      const begun = [...newcomer.wait(1_000), ...newcomer.give({ type: "compared" })];
+      expect(effectsOf(begun, "begin-transfer")).toMatchObject([{ target: { sequence: 48 } }]);
     }
   });
 
@@ -142,6 +143,53 @@ describe("a replica that is behind", () => {
     expect(effectsOf(backup.give(input), "evidence")).toHaveLength(1);
     expect(backup.replica.describe().halted?.reason).toBe("conflicting-commit");
     expect(backup.give(input)).toEqual([]);
+  });
+});
+
+describe("a replica that needs the others' state", () => {
+  /** far behind, with a certified checkpoint to aim at and nobody who still has the batches before it */
+  const needy = () => {
+    const backup = createLone();
+    backup.reach(0, 2, 3);
+    backup.give({ type: "stable-checkpoint", certificate: backup.stable(48) as never });
+    const far = { executed: 50 as never, stable: 48 as never, oldest: 45 as never };
+    const effects = [0, 2, 3].flatMap((from) => backup.status(from, far));
+    return { backup, effects };
+  };
+
+  it("compares past checkpoints first, with everybody it reaches", () => {
+    const { backup, effects } = needy();
+    expect([effectsOf(effects, "compare-checkpoints"), effectsOf(effects, "begin-transfer")]).toEqual([
+      [{ type: "compare-checkpoints", peers: [0, 2, 3] }],
+      [],
+    ]);
+    expect(effectsOf(backup.give({ type: "compared" }), "begin-transfer")).toMatchObject([{ target: { sequence: 48 } }]);
+    expect(backup.give({ type: "compared" })).toEqual([]);
+  });
+
+  it("is not kept waiting by those who do not answer", () => {
+    const { backup } = needy();
+    expect(effectsOf(backup.wait(900), "begin-transfer")).toEqual([]);
+    expect(effectsOf(backup.wait(200), "begin-transfer")).toHaveLength(1);
+  });
+
+  it("keeps its own, and stops, when a checkpoint of the others contradicts one of its own", () => {
+    const { backup } = needy();
+    const [ours, theirs] = [backup.stable(4), backup.stable(4, " of another ledger")];
+    const effects = backup.give({ type: "conflicting-checkpoints", ours, theirs: theirs as never });
+    const [evidence] = effectsOf(effects, "evidence").map((effect) => effect.evidence);
+    expect(evidence?.kind).toBe("conflicting-stable-checkpoints");
+    expect(evidence === undefined ? 0 : culpritsOf(evidence).length).toBeGreaterThan(backup.f);
+    expect(effectsOf(effects, "halt")).toMatchObject([{ reason: "conflicting-commit" }]);
+    expect(effectsOf([...backup.give({ type: "compared" }), ...backup.wait(5_000)], "begin-transfer")).toEqual([]);
+    expect(backup.replica.describe().transfer).toBeUndefined();
+  });
+
+  it("is not stopped by two certificates that say the same, or are of two checkpoints", () => {
+    const { backup } = needy();
+    backup.give({ type: "conflicting-checkpoints", ours: backup.stable(4), theirs: backup.stable(4) as never });
+    backup.give({ type: "conflicting-checkpoints", ours: backup.stable(4), theirs: backup.stable(8) as never });
+    expect(backup.replica.describe().halted).toBeUndefined();
   });
 });
 

@@ -96,6 +96,7 @@ describe("checkpoints", () => {
       ...backup.prePrepare(0, 5, next),
       ...[0, 2, 3].flatMap((from) => [...backup.commit(from, 0, 5, next.digest)]),
       ...backup.give({ type: "tick" }),
+      ...backup.give({ type: "compared" }),
     ];
     expect(effectsOf(said, "broadcast")).toEqual([]);
     expect(effectsOf(said, "execute")).toEqual([]);

@@ -1,6 +1,6 @@
 /** A proof of misbehaviour proves exactly what it says, and nobody can be framed (PROTOCOL §10, §14). */
 import { describe, expect, it } from "vitest";
-import { culpritsOf, conflictingCommits, signersOfBoth, type Evidence } from "../../src/protocol/evidence.ts";
+import { culpritsOf, conflictingCommits, conflictingStableCheckpoints, signersOfBoth, type Evidence } from "../../src/protocol/evidence.ts";
 import type { ReplicaIndex, Sequence } from "../../src/protocol/ids.ts";
 import { defaultParameters } from "../../src/protocol/limits.ts";
 import type { Signed, Vote } from "../../src/protocol/messages.ts";
@@ -167,5 +167,34 @@ describe("two commit certificates for one sequence", () => {
       first: { ...first, sequence: 9 as Sequence, view: 2 },
     } as unknown as Evidence;
     expect(problem(later)).toBe("no-contradiction");
+  });
+});
+
+describe("two certificates for one checkpoint", () => {
+  const certified = (state: string, signers: readonly number[], from = network, sequence = 128) => {
+    const roots = { ...from.stable(sequence), stateRoot: sha256(text(state)) };
+    const signatures = signers.map((replica) => {
+      const message = { kind: "checkpoint", ...roots, replica: replica as ReplicaIndex } as const;
+      return { replica: replica as ReplicaIndex, signature: from.signer(replica).sign(message).signature };
+    });
+    return { ...roots, signatures };
+  };
+
+  it("with different roots prove whoever signed both, in whatever order they were found", () => {
+    const [a, b] = [certified("a", [0, 1, 2]), certified("b", [1, 2, 3])];
+    const evidence = conflictingStableCheckpoints(a, b);
+    expect(evidence).toEqual(conflictingStableCheckpoints(b, a));
+    expect([problem(evidence), culpritsOf(evidence), signersOfBoth(evidence)]).toEqual([undefined, [1, 2], [1, 2]]);
+  });
+
+  it("prove nothing when they say the same, of two sequences, with too few signers, of another network, or in the other order", () => {
+    const a = certified("a", [0, 1, 2]);
+    const fork = (b: ReturnType<typeof certified>): Evidence => conflictingStableCheckpoints(a, b);
+    expect(problem(fork(certified("a", [1, 2, 3])))).toBe("no-contradiction");
+    expect(problem(fork(certified("b", [1, 2, 3], network, 256)))).toBe("no-contradiction");
+    expect(problem(fork(certified("b", [1, 2])))).toBe("wrong-signer-count");
+    expect(problem(fork(certified("b", [1, 2, 3], stranger)))).toBe("bad-certificate-signature");
+    const { first, second } = conflictingStableCheckpoints(a, certified("b", [1, 2, 3]));
+    expect(problem({ kind: "conflicting-stable-checkpoints", first: second, second: first })).toBe("no-contradiction");
   });
 });

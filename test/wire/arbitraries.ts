@@ -136,6 +136,7 @@ export const evidence: fc.Arbitrary<Evidence> = fc.oneof(
     .record({ proposal: signedPrePrepare, batch, reason: fc.constantFrom("empty" as const, "duplicate-request" as const) })
     .map((content): Evidence => ({ kind: "invalid-batch", culprit: content.proposal.message.replica, ...content })),
   pairOf(commitCertificate).map((pair): Evidence => ({ kind: "conflicting-commits", ...pair })),
+  pairOf(checkpointCertificate).map((pair): Evidence => ({ kind: "conflicting-stable-checkpoints", ...pair })),
   fc
     .record({ pair: pairOf(commitCertificate), each: signedNewView })
     .map(({ pair, each }): Evidence => ({ kind: "conflicting-commits", ...pair, newView: each })),
@@ -216,6 +217,10 @@ export const syncFrames: { readonly [K in SyncFrame["kind"]]: fc.Arbitrary<Extra
     .map(([a, b]) => ({ kind: "fetch-blocks" as const, from: Math.max(1, Math.min(a, b)) as Sequence, to: Math.max(1, a, b) as Sequence })),
   blocks,
   "stable-checkpoint": fc.record({ kind: fc.constant("stable-checkpoint" as const), certificate: checkpointCertificate }),
+  "fetch-checkpoint": fc
+    .uniqueArray(fromOne, { minLength: 1, maxLength: 5 })
+    .map((sequences) => ({ kind: "fetch-checkpoint" as const, sequences: sequences.toSorted((a, b) => a - b) })),
+  "past-checkpoint": fc.record({ kind: fc.constant("past-checkpoint" as const), certificate: checkpointCertificate }),
   "fetch-receipt": fc.record({ kind: fc.constant("fetch-receipt" as const), sequence: fromOne }),
   "fetch-state": fc.record({
     kind: fc.constant("fetch-state" as const),

@@ -116,6 +116,8 @@ describe("frames", () => {
       documents: 25,
       "fetch-state": 26,
       state: 27,
+      "fetch-checkpoint": 28,
+      "past-checkpoint": 29,
     });
   });
 

@@ -6,7 +6,7 @@ import type { Replica } from "../../consensus/replica.ts";
 import { keys } from "../../node/records.ts";
 import type { NodeData } from "../../node/node-data.ts";
 import type { Committee } from "../../protocol/committee.ts";
-import { culpritsOf, type ConflictingCommits, type Evidence } from "../../protocol/evidence.ts";
+import { culpritsOf, type ConflictingCommits, type ConflictingStableCheckpoints, type Evidence } from "../../protocol/evidence.ts";
 import type { Digest, Sequence } from "../../protocol/ids.ts";
 import type { Parameters } from "../../protocol/limits.ts";
 import type { RejectionReason } from "../../protocol/rejections.ts";
@@ -56,6 +56,13 @@ const isFork = ({ first, second, newView }: ConflictingCommits, certificates: Ce
   certificates.committed(second) &&
   (newView === undefined || certificates.newView(newView));
 
+const isForkOfStates = ({ first, second }: ConflictingStableCheckpoints, certificates: CertificateJudge): boolean =>
+  first.epoch === second.epoch &&
+  first.sequence === second.sequence &&
+  first.stateRoot + first.logHash !== second.stateRoot + second.logHash &&
+  certificates.stable(first) &&
+  certificates.stable(second);
+
 /** Both messages are the culprit's own and contradict each other; of the kinds that need no protocol state. */
 const isProof = (evidence: Evidence, certificates: CertificateJudge): boolean => {
   if (evidence.kind === "conflicting-votes") {
@@ -73,6 +80,7 @@ const isProof = (evidence: Evidence, certificates: CertificateJudge): boolean =>
   if (evidence.kind === "bad-new-view") return certificates.carried(evidence.newView.message) === undefined;
   if (evidence.kind === "invalid-batch") return true;
   if (evidence.kind === "conflicting-commits") return isFork(evidence, certificates);
+  if (evidence.kind === "conflicting-stable-checkpoints") return isForkOfStates(evidence, certificates);
   const [a, b] = [evidence.first.message, evidence.second.message];
   return a.replica === evidence.culprit && b.replica === evidence.culprit && JSON.stringify(a) !== JSON.stringify(b);
 };

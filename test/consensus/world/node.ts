@@ -274,6 +274,7 @@ export const createNode = (config: ReplicaConfig & { readonly self: ReplicaIndex
       case "execute":
         return execute(effect.certificate, effect.batch);
       // nobody lets history go in this world, and no state is wrong
+      case "compare-checkpoints":
       case "begin-transfer":
       case "fetch-state":
       case "transfer-fault":

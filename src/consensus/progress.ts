@@ -58,16 +58,25 @@ const wantBatch = (turn: Turn, slot: Slot, digest: Digest): void => {
 };
 
 /**
- * What ran here already is proposed again, by a NEW-VIEW or to those who lag: it needs no batch. Another digest is left alone: a later view
- * than this one, whose batches we fetched, may have ordered it.
+ * What ran here already is proposed again, by a NEW-VIEW or to those who lag: it needs no batch, and our vote only where it helps somebody. Up to
+ * two checkpoint intervals of it would stand before the new view's first request otherwise. Another digest is left alone: a later view than this
+ * one, whose batches we fetched, may have ordered it.
  */
 const acceptExecuted = (turn: Turn): void => {
+  if (turn.touched.size === 0) return;
+  const unneeded = executedByAll(turn.state);
   for (const slot of turn.touched) {
-    const { proposal } = slot;
-    const executedDigest = turn.state.executedDigests.get(slot.sequence);
-    if (proposal === undefined || proposal.accepted) continue;
-    if (executedDigest === proposal.digest) accept(turn, slot, proposal, undefined);
+    const { proposal, sequence } = slot;
+    if (proposal === undefined || proposal.accepted || sequence <= unneeded) continue;
+    if (turn.state.executedDigests.get(sequence) === proposal.digest) accept(turn, slot, proposal, undefined);
   }
+};
+
+/** What every validator that we hear says it has executed. Who comes back later fetches the batch with its certificate (`catch-up.ts`). */
+const executedByAll = ({ peers }: State): number => {
+  let least = Number.POSITIVE_INFINITY;
+  for (const { reachable, status } of peers.values()) if (reachable) least = Math.min(least, status?.executed ?? 0);
+  return least;
 };
 
 const refusalOf = (state: State, wall: number, sequence: Sequence, batch: Batch): RejectionReason | undefined => {

@@ -409,13 +409,20 @@ describe("a backup that is sent NEW-VIEW", () => {
     expect(effectsOf(effects, "fetch-batch")[0]?.from).toContain(3);
   });
 
-  it("votes again in the new view for what it has executed", () => {
-    const backup = createLone();
-    const batch = backup.batch(backup.request(1));
-    backup.order(0, 1, batch);
-    const prepared = [backup.prepared(0, 1, batch.digest)];
-    const effects = backup.newView(2, changes(backup, 2, { prepared }), [slot(1, batch.digest)]);
-    expect([said(effects), effectsOf(effects, "execute"), effectsOf(effects, "fetch-batch")]).toEqual([["prepare"], [], []]);
+  it("votes again in the new view for what it has executed, where one that it hears has not, or does not say", () => {
+    const inViewTwo = (...executed: readonly number[]): [string[], unknown[], unknown[]] => {
+      const backup = createLone();
+      const batch = backup.batch(backup.request(1));
+      backup.order(0, 1, batch);
+      executed.forEach((sequence, index) => backup.status([0, 2, 3][index]!, { executed: sequence as Sequence }));
+      const prepared = [backup.prepared(0, 1, batch.digest)];
+      const effects = backup.newView(2, changes(backup, 2, { prepared }), [slot(1, batch.digest)]);
+      return [said(effects), effectsOf(effects, "execute"), effectsOf(effects, "fetch-batch")];
+    };
+    expect(inViewTwo()).toEqual([["prepare"], [], []]);
+    expect(inViewTwo(1, 1)).toEqual([["prepare"], [], []]);
+    expect(inViewTwo(1, 0, 1)).toEqual([["prepare"], [], []]);
+    expect(inViewTwo(1, 1, 1)).toEqual([[], [], []]);
   });
 
   it("fills a gap with the empty batch without asking anybody for it", () => {

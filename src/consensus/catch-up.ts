@@ -31,12 +31,14 @@ export const handleStatus = (turn: Turn, input: Extract<Input, { type: "status" 
 export const handleReachable = (turn: Turn, input: Extract<Input, { type: "reachable" }>): void => {
   const { state, time } = turn;
   const reachable = new Set(input.peers);
+  state.reach = [];
   for (const [index, peer] of state.peers) {
     if (peer.reachable && !reachable.has(index)) {
       peer.unreachableSince = time.now;
       peer.status = undefined;
     }
     peer.reachable = reachable.has(index);
+    if (peer.reachable) state.reach.push(index);
   }
   const own = state.config.self === undefined ? 0 : 1;
   const quorum = reachable.size + own >= state.config.committee.quorum;
@@ -97,9 +99,14 @@ const offersNext = (state: State, peer: Peer): boolean =>
  */
 const batchesAreGone = (state: State): boolean => {
   const { f } = state.config.committee;
-  const ahead = [...state.peers.values()].filter((peer) => isAhead(state, peer));
-  const offering = ahead.filter((peer) => offersNext(state, peer));
-  return ahead.length - offering.length > f && offering.length <= f && offering.every(({ failedAt }) => failedAt >= state.progressAt);
+  let [lacking, offering, untried] = [0, 0, 0];
+  for (const peer of state.peers.values()) {
+    if (!isAhead(state, peer)) continue;
+    if (!offersNext(state, peer)) lacking += 1;
+    else if (peer.failedAt >= state.progressAt) offering += 1;
+    else untried += 1;
+  }
+  return lacking > f && offering <= f && untried === 0;
 };
 
 /** The state is needed, and no checkpoint is known that it could be of: whoever is asked for batches that are gone answers with the one he has. */

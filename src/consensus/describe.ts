@@ -52,7 +52,8 @@ const viewChangeOf = (state: State): ReplicaSummary["viewChange"] => {
 
 /** What f+1 of the others say that they have executed, so that one honest one has: nobody is behind because of a boast. */
 const executedByOthers = (state: State): number => {
-  const executed = [...state.peers.values()].flatMap(({ status }) => (status === undefined ? [] : [status.executed as number]));
+  const executed: number[] = [];
+  for (const { status } of state.peers.values()) if (status !== undefined) executed.push(status.executed);
   return executed.sort((a, b) => b - a)[state.config.committee.f] ?? 0;
 };
 

@@ -7,7 +7,7 @@
  * 3. the first input is `start`; `tick` is given whenever `deadline()` has come;
  * 4. `time.now` never goes back.
  */
-import type { Digest, Epoch, ReplicaIndex, Sequence, View } from "../protocol/ids.ts";
+import type { Digest, Epoch, Sequence, View } from "../protocol/ids.ts";
 import type { Request, Status } from "../protocol/messages.ts";
 import { handleBlocks, handleReachable, handleStatus } from "./catch-up.ts";
 import { handleCheckpoint, handleStableCheckpoint } from "./checkpoints.ts";
@@ -183,7 +183,5 @@ const statusOf = (state: State): Status => ({
   // all that it ever executed, unless the shell knows better
   oldest: 1 as Sequence,
   logHash: state.logHash,
-  reach: reachOf(state),
+  reach: state.reach,
 });
-
-const reachOf = (state: State): ReplicaIndex[] => [...state.peers].filter(([, peer]) => peer.reachable).map(([index]) => index);

@@ -134,6 +134,8 @@ export interface State {
   readonly recent: Set<Digest>;
 
   readonly peers: ReadonlyMap<ReplicaIndex, Peer>;
+  /** those of them that are reachable; not changed, but replaced */
+  reach: ReplicaIndex[];
   quorumReachable: boolean;
   /** messages of views we have not entered; per sender, bounded by EARLY_PER_SENDER */
   readonly early: Map<ReplicaIndex, Input[]>;
@@ -227,6 +229,7 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
     inFlight: new Map(),
     recent: new Set(restored.executedRequests),
     peers,
+    reach: [],
     quorumReachable: committee.quorum <= 1,
     early: new Map(),
     patience: createPatience(settings),

@@ -16,10 +16,14 @@ const REPEATED_SLOTS = 16;
 /** Monotonic milliseconds at which `tick` is next due; undefined when nothing is waited for. */
 export const nextDeadline = (state: State): number | undefined => {
   if (state.halted !== undefined) return undefined;
-  const due = [batchDue(state), fetchDue(state), transferDue(state)];
-  if (state.quorumReachable) due.push(overdueAt(state), nextRelay(state), repeatDue(state));
-  const known = due.filter((at) => at !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
+  const due = sooner(sooner(batchDue(state), fetchDue(state)), transferDue(state));
+  if (!state.quorumReachable) return due;
+  return sooner(sooner(due, overdueAt(state)), sooner(nextRelay(state), repeatDue(state)));
+};
+
+const sooner = (a: number | undefined, b: number | undefined): number | undefined => {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a < b ? a : b;
 };
 
 export const handleTick = (turn: Turn): void => {

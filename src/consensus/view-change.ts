@@ -59,7 +59,11 @@ export const followDemands = (turn: Turn): void => {
   const { state } = turn;
   const { committee } = state.config;
   if (!mayVote(state)) return;
-  const wanted = committee.validators.map(({ index }) => wantedView(state, index)).filter((view) => view > state.view);
+  const wanted: number[] = [];
+  for (const { index } of committee.validators) {
+    const view = wantedView(state, index);
+    if (view > state.view) wanted.push(view);
+  }
   if (wanted.length > committee.f) leaveView(turn, Math.min(...wanted) as View);
   startNewViewTimer(turn);
 };

@@ -281,7 +281,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
     },
     refused: (from, failure) => refused(committee.validators[from]?.peer ?? ("" as PeerName), failure),
     frame(from, channel, bytes) {
-      counters.count(`frames.${channel}`);
+      counters.count(channel === "sync" ? "frames.sync" : "frames.consensus");
       if (!suspects.admits(from)) return counters.count("dropped.suspect");
       if (channel === "sync") return onSync(from, bytes);
       const decoded = decodeConsensusFrame(bytes);

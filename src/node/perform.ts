@@ -16,7 +16,7 @@ import type { Signer } from "../signing/signer.ts";
 import type { Store } from "../storage/port.ts";
 import { encodeFrame, type ConsensusFrame } from "../wire/frames.ts";
 import type { Comparison } from "./comparison.ts";
-import type { Counters } from "./counters.ts";
+import { type Counters, createNames } from "./counters.ts";
 import type { Execution } from "./execution.ts";
 import type { Fetcher } from "./fetcher.ts";
 import type { Journal } from "./journal.ts";
@@ -171,7 +171,7 @@ export const createPerform = (options: PerformOptions): Performer => {
       case "evidence":
         return options.evidence(effect.evidence);
       case "reject":
-        return counters.count(`rejected.${effect.input}.${effect.rejection.reason}`);
+        return counters.count(rejectedName(effect.input, effect.rejection.reason));
       case "refuse-request":
         return options.refused(effect.id, effect.reason);
       case "halt":
@@ -191,6 +191,8 @@ export const createPerform = (options: PerformOptions): Performer => {
     },
   };
 };
+
+const rejectedName = createNames((input, reason) => `rejected.${input}.${reason}`);
 
 const peerAt = (committee: Committee, index: ReplicaIndex): PeerName | undefined => committee.validators[index]?.peer;
 

@@ -32,41 +32,39 @@ export const createCheckRunner = ({ pool, seenEntries = defaultSeenEntries, seen
     for (const settle of settles) settle(verdict);
   };
 
-  /** The name under which the pool must be asked; undefined when the verdict is known or comes with that of another call. */
-  const begin = (check: SignatureCheck, settle: Settle): string | undefined => {
-    const name = isPlausible(check.publicKey, check.signature) ? seen.keyOf(check) : undefined;
-    const waiting = name === undefined ? undefined : underWay.get(name);
-    if (name === undefined) settle(false);
-    else if (seen.has(name)) settle(true);
-    else if (waiting !== undefined) waiting.push(settle);
-    else {
-      underWay.set(name, [settle]);
-      return name;
-    }
-    return undefined;
+  /** Waits for the verdict on a name. @returns whether the pool must be asked: nobody waits for it yet */
+  const waitFor = (name: string, settle: Settle): boolean => {
+    const waiting = underWay.get(name);
+    if (waiting === undefined) underWay.set(name, [settle]);
+    else waiting.push(settle);
+    return waiting === undefined;
   };
 
   return {
     run: (checks, urgency, done) => {
-      const verdicts = checks.map(() => false);
-      let open = checks.length;
-      if (open === 0) return done(verdicts);
+      const verdicts: boolean[] = [];
       const fresh: SignatureCheck[] = [];
       const names: string[] = [];
-      for (const [index, check] of checks.entries()) {
+      let open = 0;
+      for (const check of checks) {
+        const name = isPlausible(check.publicKey, check.signature) ? seen.keyOf(check) : undefined;
+        const index = verdicts.push(name !== undefined && seen.has(name)) - 1;
+        if (name === undefined || verdicts[index] === true) continue;
+        open += 1;
         const settle: Settle = (verdict) => {
           verdicts[index] = verdict;
           open -= 1;
           if (open === 0) done(verdicts);
         };
-        const name = begin(check, settle);
-        if (name !== undefined) {
-          fresh.push(check);
-          names.push(name);
-        }
+        if (!waitFor(name, settle)) continue;
+        fresh.push(check);
+        names.push(name);
       }
+      if (open === 0) return done(verdicts);
       if (fresh.length === 0) return;
-      pool.verify(fresh, urgency, (results) => names.forEach((name, index) => finish(name, results[index] === true)));
+      pool.verify(fresh, urgency, (results) => {
+        for (let index = 0; index < names.length; index += 1) finish(names[index] as string, results[index] === true);
+      });
     },
     get pending() {
       return underWay.size;

@@ -10,7 +10,7 @@ import type { Plan, Trust, ViewTrust } from "./plans.ts";
 /** Checks the signatures that a plan lists, here and now; undefined when all is well. */
 export const settlePlan = (plan: Plan): VerificationFailure | undefined => {
   if ("failure" in plan) return plan.failure;
-  const bad = plan.checks.find(({ check }) => !checkSignature(ed25519, check));
+  const bad = plan.checks.find((check) => !checkSignature(ed25519, check));
   return bad && failure(bad.reason);
 };
 

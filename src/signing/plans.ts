@@ -40,8 +40,7 @@ export interface ViewTrust extends Trust {
 }
 
 /** A signature to check, and what its failure means. */
-export interface PlannedCheck {
-  readonly check: SignatureCheck;
+export interface PlannedCheck extends SignatureCheck {
   readonly reason: VerificationReason;
 }
 
@@ -68,10 +67,7 @@ const planned = (
   message: Uint8Array,
   signature: Signature,
   reason: VerificationReason,
-): PlannedCheck => ({
-  check: { publicKey: keyOf(committee, replica), message, signature, keyIsGood: true },
-  reason,
-});
+): PlannedCheck => ({ publicKey: keyOf(committee, replica), message, signature, keyIsGood: true, reason });
 
 /** PRE-PREPARE, PREPARE and COMMIT (PROTOCOL §3). A PREPARE's copy of the primary's signature is checked too. */
 export const planVote = (trust: Trust, signed: Signed<PrePrepare | Prepare | Commit>): Plan => {
@@ -223,7 +219,7 @@ const planViewChanges = (trust: ViewTrust, signed: SignedNewView, committee: Com
     last = message.replica;
     const plan = planViewChange(trust, viewChange);
     if ("failure" in plan) return plan;
-    plans.push({ checks: plan.checks.map(({ check }) => ({ check, reason: "bad-certificate-signature" })) });
+    plans.push({ checks: plan.checks.map((check) => ({ ...check, reason: "bad-certificate-signature" })) });
   }
   return join(plans);
 };

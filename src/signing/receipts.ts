@@ -24,7 +24,7 @@ export const verifyReceiptCertificate = (
   const problem = signersProblem(certificate.signatures, { committee, count: count ?? committee.f + 1 });
   if (problem !== undefined) return failure(problem);
   const checks = plannedSigners(committee, trust.signBytes.ofReceipt(certificate), certificate.signatures);
-  const bad = checks.find(({ check }) => !checkSignature(ed25519, check));
+  const bad = checks.find((check) => !checkSignature(ed25519, check));
   return bad && failure(bad.reason);
 };
 

@@ -97,15 +97,11 @@ export const createVerifier = (options: VerifierOptions): Verifier => {
   const runPlan = (plan: Plan, urgency: Urgency, done: (refused: VerificationFailure | undefined) => void): void => {
     if ("failure" in plan) return done(plan.failure);
     const run = (checks: typeof plan.checks, then: () => void): void =>
-      runner.run(
-        checks.map(({ check }) => check),
-        urgency,
-        (verdicts) => {
-          const bad = checks[verdicts.indexOf(false)];
-          if (bad === undefined) then();
-          else done(failure(bad.reason));
-        },
-      );
+      runner.run(checks, urgency, (verdicts) => {
+        const bad = checks[verdicts.indexOf(false)];
+        if (bad === undefined) then();
+        else done(failure(bad.reason));
+      });
     const finish = (): void => done(undefined);
     if (plan.checks.length <= stagedAbove) run(plan.checks, finish);
     else run(plan.checks.slice(0, 1), () => run(plan.checks.slice(1), finish));
@@ -178,9 +174,11 @@ export const createVerifier = (options: VerifierOptions): Verifier => {
 
   return {
     verifyVote: (signed, done) => {
-      const { message, signature } = signed;
+      const { message } = signed;
       const plan =
-        message.kind === "checkpoint" ? planCheckpoint(options, { message, signature }) : planVote(options, { message, signature });
+        message.kind === "checkpoint"
+          ? planCheckpoint(options, signed as Signed<Checkpoint>)
+          : planVote(options, signed as Signed<Exclude<VerifiableVote, Checkpoint>>);
       settle(signed, plan, "urgent", done);
     },
     verifyRequests: (requests, done) =>

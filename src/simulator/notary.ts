@@ -39,12 +39,14 @@ const noting = (key: KeyPair, requested: Set<Digest>): KeyPair => ({
 });
 
 interface Issued {
-  readonly publicKey: string;
+  readonly publicKey: Uint8Array;
   readonly message: Uint8Array;
   readonly token: Uint8Array;
 }
 
 const PLACE_BYTES = 4;
+const placeOf = (token: Uint8Array): number =>
+  (token[0] as number) * 0x100_0000 + ((token[1] as number) << 16) + ((token[2] as number) << 8) + (token[3] as number);
 
 /**
  * Tokens instead of signatures: each is a line in a ledger of what was signed, with 480 random bits that only the ledger knows. The same key and
@@ -55,7 +57,7 @@ export const createTokenNotary = (seed: bigint): Notary => {
   const issued: Issued[] = [];
   const requested = new Set<Digest>();
 
-  const issue = (publicKey: string, message: Uint8Array): Issued => {
+  const issue = (publicKey: Uint8Array, message: Uint8Array): Issued => {
     const token = new Uint8Array(64);
     const words = new DataView(token.buffer);
     words.setUint32(0, issued.length);
@@ -64,12 +66,12 @@ export const createTokenNotary = (seed: bigint): Notary => {
     issued.push(line);
     return line;
   };
-  const signing = (publicKey: string): KeyPair["sign"] => {
+  const signing = (publicKey: Uint8Array): KeyPair["sign"] => {
     const before = new Map<string, Issued>();
     return (message) => {
       const text = asBuffer(message).toString("latin1");
-      const line = before.get(text) ?? issue(publicKey, message);
-      before.set(text, line);
+      let line = before.get(text);
+      if (line === undefined) before.set(text, (line = issue(publicKey, message)));
       return new Uint8Array(line.token) as Signature;
     };
   };
@@ -81,13 +83,12 @@ export const createTokenNotary = (seed: bigint): Notary => {
       const exportSeed = (): Uint8Array => {
         throw new Error("a simulated key has no seed to export");
       };
-      return noting({ publicKey, publicKeyBytes, sign: signing(publicKey), exportSeed }, requested);
+      return noting({ publicKey, publicKeyBytes, sign: signing(publicKeyBytes), exportSeed }, requested);
     },
     isValid({ publicKey, message, signature }) {
       if (signature.length !== 64) return false;
-      const place = asBuffer(signature).readUInt32BE(0);
-      const line = issued[place];
-      return line !== undefined && same(line.token, signature) && same(line.message, message) && line.publicKey === toHex(publicKey);
+      const line = issued[placeOf(signature)];
+      return line !== undefined && same(line.token, signature) && same(line.message, message) && same(line.publicKey, publicKey);
     },
     wasRequested: (id) => requested.has(id),
   };

@@ -33,7 +33,9 @@ export interface SignedFields {
   readonly digest: Digest;
 }
 
-/** The sign-bytes of one network. Everything returned is fresh memory of at most 106 bytes. */
+/**
+ * The sign-bytes of one network, at most 106 bytes. Not to be changed: all votes of one kind for one slot sign the same, and are given the same.
+ */
 export interface SignBytes {
   readonly genesisHash: Digest;
   of(kind: SignedKind, fields: SignedFields): Uint8Array;
@@ -66,6 +68,28 @@ const withPrefix = (prefix: Uint8Array, fields: SignedFields): Uint8Array =>
     writeHex32(writer, fields.digest);
   });
 
+/** slots whose sign-bytes are remembered for each kind, a power of two: a pipeline's, and those that are repeated */
+const REMEMBERED = 16;
+
+interface Remembered extends SignedFields {
+  readonly bytes: Uint8Array;
+}
+
+/** Of one kind: each sender's vote for a slot, and each certificate, comes to the same bytes again. */
+const createMemory = (prefix: Uint8Array): ((fields: SignedFields) => Uint8Array) => {
+  const known: (Remembered | undefined)[] = Array.from({ length: REMEMBERED }, () => undefined);
+  return (fields) => {
+    const { epoch, view, sequence, digest } = fields;
+    const place = sequence % REMEMBERED;
+    const last = known[place];
+    if (last !== undefined && last.sequence === sequence && last.view === view && last.epoch === epoch && last.digest === digest)
+      return last.bytes;
+    const bytes = withPrefix(prefix, fields);
+    known[place] = { epoch, view, sequence, digest, bytes };
+    return bytes;
+  };
+};
+
 const fieldsOf = (message: ConsensusMessage): SignedFields => {
   switch (message.kind) {
     case "pre-prepare":
@@ -83,17 +107,16 @@ const fieldsOf = (message: ConsensusMessage): SignedFields => {
 
 /** Sign-bytes of the network with this genesis. */
 export const createSignBytes = (genesisHash: Digest): SignBytes => {
-  const prefixes = Object.fromEntries(signedKinds.map((kind) => [kind, prefixOf(kind, genesisHash)])) as unknown as Record<
+  const of = Object.fromEntries(signedKinds.map((kind) => [kind, createMemory(prefixOf(kind, genesisHash))])) as unknown as Record<
     SignedKind,
-    Buffer
+    (fields: SignedFields) => Uint8Array
   >;
   return {
     genesisHash,
-    of: (kind, fields) => withPrefix(prefixes[kind], fields),
-    ofMessage: (message) => withPrefix(prefixes[message.kind], fieldsOf(message)),
-    ofRequest: ({ sequence, id }) => withPrefix(prefixes.request, { epoch: 0, view: 0, sequence, digest: id }),
-    ofReceipt: (roots) =>
-      withPrefix(prefixes.receipt, { epoch: roots.epoch, view: 0, sequence: roots.sequence, digest: receiptDigest(roots) }),
+    of: (kind, fields) => of[kind](fields),
+    ofMessage: (message) => of[message.kind](fieldsOf(message)),
+    ofRequest: ({ sequence, id }) => of.request({ epoch: 0, view: 0, sequence, digest: id }),
+    ofReceipt: (roots) => of.receipt({ epoch: roots.epoch, view: 0, sequence: roots.sequence, digest: receiptDigest(roots) }),
   };
 };
 

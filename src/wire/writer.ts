@@ -32,13 +32,16 @@ export const writeBytes = (writer: Writer, bytes: Uint8Array): void => {
 };
 
 /**
+ * What is written is bytes of its own, often in memory that small encodings share: an array buffer for each costs more than all the rest.
+ *
  * @param size bytes that `write` will fill, to the last one
  * @throws RangeError if it fills fewer or more: a digest or signature of the wrong length, or a bug
  */
 export const encodeSized = (size: number, write: (writer: Writer) => void): Uint8Array => {
-  const memory = new ArrayBuffer(size);
-  const writer: Writer = { buffer: Buffer.from(memory), offset: 0 };
+  const buffer = Buffer.allocUnsafe(size);
+  const writer: Writer = { buffer, offset: 0 };
   write(writer);
   if (writer.offset !== size) throw new RangeError(`encoded ${writer.offset} bytes where the layout has ${size}`);
-  return new Uint8Array(memory);
+  // no Buffer, whose `slice` is another
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, size);
 };

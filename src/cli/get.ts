@@ -11,7 +11,15 @@ import { writeProofFile } from "./proof-file.ts";
 import type { Session } from "./session.ts";
 import { keyBytes } from "./submit.ts";
 import { valueMembers, valueText } from "./value.ts";
-import { genesisAtHand, type GenesisFlag, genesisOption, readingClient, sayUnverified, verifyingClient } from "./verified.ts";
+import {
+  genesisAtHand,
+  type GenesisFlag,
+  genesisOption,
+  localIsOneNodes,
+  readingClient,
+  sayUnverified,
+  verifyingClient,
+} from "./verified.ts";
 
 interface GetOptions extends GenesisFlag {
   readonly consistency?: Consistency;
@@ -133,6 +141,6 @@ export const getCommand = defineCommand<GetOptions>({
     if (consistency === "certified") return getCertified(session, genesis, key, options);
     if (consistency === "linearizable" && genesis !== undefined) return getProven(session, genesis, key, options);
     await getUnverified(session, key, consistency, options.raw);
-    sayUnverified(session, consistency === "local" ? "local reads are what one node has" : undefined);
+    sayUnverified(session, consistency === "local" ? localIsOneNodes : undefined);
   },
 });

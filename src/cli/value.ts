@@ -10,3 +10,9 @@ export const valueMembers = (value: Uint8Array): { readonly value: string; reado
 
 export const valueText = ({ value, encoding }: { readonly value: string; readonly encoding: ValueEncoding }): string =>
   encoding === "utf8" ? value : `base64:${value}`;
+
+/** Likewise a key. */
+export const keyMembers = (key: Uint8Array): { readonly key: string; readonly keyEncoding?: "base64" } => {
+  const { value, encoding } = valueMembers(key);
+  return encoding === "utf8" ? { key: value } : { key: value, keyEncoding: "base64" };
+};

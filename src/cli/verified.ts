@@ -24,6 +24,9 @@ export const genesisAtHand = (session: Session, { genesis }: GenesisFlag): Genes
   return existsSync(own) ? loadGenesis(own) : undefined;
 };
 
+/** why a local read is unverified */
+export const localIsOneNodes = "local reads are what one node has";
+
 /** Says that an answer is only a node's word. */
 export const sayUnverified = (session: Session, why = "there is no genesis at hand; name one with --genesis"): void =>
   session.note(`unverified, the word of the node alone: ${why}`);

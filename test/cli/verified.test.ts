@@ -9,6 +9,7 @@ import type { Answers, Ran } from "./harness.ts";
 
 const net = createPaperNetwork(4);
 const entries = { k: { value: "v", version: 2, sequence: 3 } };
+const listed = { "a/1": { value: "one", version: 1, sequence: 3 }, "a/2": { value: "two", version: 2, sequence: 4 } };
 
 let folder: ReturnType<typeof temporaryFolder>;
 let stops: (() => Promise<void>)[];
@@ -82,6 +83,33 @@ describe("with a genesis at hand", () => {
       ["get", "k", "--raw"],
     ])
       expect(await byz(await ledger([found], lie), ...args)).toMatchObject({ status: 6, stdout: "" });
+  });
+
+  it("a certified list is proven entry by entry, and whole where f+1 nodes say so", async () => {
+    const page = (keys: readonly string[], spoil: (item: object) => object = (item) => item): Promise<string> =>
+      node({
+        "GET /v1/kv": () => {
+          const reads = keys.map((key) => net.certified(listed, key));
+          const items = reads.map(({ proof: own, asOf: _asOf, consistency: _consistency, ...entry }) =>
+            spoil({ ...entry, path: own?.path }),
+          );
+          const { asOf, consistency, proof } = net.certified(listed, "a/1");
+          return { json: { items, asOf, consistency, checkpoint: proof?.checkpoint } };
+        },
+      });
+    const list = (...urls: string[]): Promise<Ran> => byz(urls.join(","), "list", "a/", "--consistency", "certified", "--json");
+    const keysOf = ({ stdout }: Ran): string[] => (JSON.parse(stdout) as { items: { key: string }[] }).items.map(({ key }) => key);
+    const [whole, other, short] = [await page(["a/1", "a/2"]), await page(["a/1", "a/2"]), await page(["a/2"])];
+    const forger = await page(["a/1", "a/2"], (item) => ({ ...item, value: "forged" }));
+
+    const one = await list(short);
+    expect([keysOf(one), one.status]).toEqual([["a/2"], 0]);
+    expect(JSON.parse(one.stdout)).toMatchObject({ verified: true, complete: false });
+    expect(one.stderr).toMatch(/that none is left out is the word of fewer than 2 nodes/);
+    const several = await list(short, forger, whole, other);
+    expect(JSON.parse(several.stdout)).toMatchObject({ verified: true, complete: true, consistency: "certified" });
+    expect(keysOf(several)).toEqual(["a/1", "a/2"]);
+    expect(await list(forger)).toMatchObject({ status: 6 });
   });
 
   it("writes and transactions through a lying node exit with 6", async () => {

@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** What takes minutes and is run by hand, on networks of real processes: `npm run soak:partitions`. */
+/** What takes minutes and is run by hand, on networks of real processes: `npm run soak:partitions`, `soak:join`, `soak:catch-up`. */
 export default defineConfig({
   test: {
     include: ["test/soak/**/*.test.ts"],

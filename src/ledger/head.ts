@@ -88,7 +88,7 @@ export const answersHashAfter = (previous: Digest, sequence: number, resultsRoot
 
 /* ------------------------------------------------------------------ the record in the store */
 
-const headVersion = 1;
+const headVersion = 2;
 /** checkpoints kept at once: the stable one and those of the window above it */
 export const maxCheckpoints = 3;
 const rootsBytes = 72;
@@ -112,7 +112,7 @@ const readRoots = (reader: Reader): CheckpointRoots => ({
   logHash: readDigest(reader, "logHash"),
 });
 
-/** version u8 (1) ‖ genesisLogHash[32] ‖ sequence u64 ‖ stateRoot[32] ‖ logHash[32] ‖ count u8 ‖ checkpoints, each as the three fields before */
+/** version u8 (2) ‖ genesisLogHash[32] ‖ sequence u64 ‖ stateRoot[32] ‖ logHash[32] ‖ count u8 ‖ checkpoints, each as the three fields before */
 export const encodeHead = (head: Head): Uint8Array =>
   encodeSized(1 + 32 + rootsBytes + 1 + head.checkpoints.length * rootsBytes, (writer) => {
     writeU8(writer, headVersion);

@@ -1,5 +1,5 @@
 /** The state of one ledger made into another's, part by part: complete, exact, resumable, and proof against every answer that is not true. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { CheckpointRoots } from "../../src/ledger/head.ts";
 import type { KvOperation } from "../../src/ledger/kv/operations.ts";
 import type { Ledger } from "../../src/ledger/ledger.ts";
@@ -232,6 +232,15 @@ describe("answers", () => {
     });
     expect(kinds.get("page")).toBeGreaterThan(1);
     expect(kinds.get("entries")).toBeGreaterThan(20);
+  });
+
+  it("show a page without reading the large values below it", async () => {
+    const from = await filled(40);
+    const read = vi.spyOn(from.store, "get");
+    expect(from.ledger.part({ path: "", hash: newest(from).stateRoot, whole: false }).answer.type).toBe("page");
+    const readFrom = new Set(read.mock.calls.map(([key]) => key[0]));
+    expect(readFrom).toContain(tables.state);
+    expect(readFrom).not.toContain(tables.values);
   });
 
   it("that are not true are told apart, each by itself, and change nothing", async () => {

@@ -6,12 +6,12 @@
  */
 import { StoreError } from "../../storage/port.ts";
 import type { Records } from "../records.ts";
-import { hashBytes, hashKey, isLeafOf } from "./hashing.ts";
+import { hashBytes, hashKey } from "./hashing.ts";
 import type { RawHash } from "./hashing.ts";
 import { decodeStateRecord, modifiedBy, pageRecordKey, readPage, stateRecordKey, undoRecordKey } from "./layout.ts";
 import type { Page } from "./page.ts";
 import type { StateProof } from "./proof.ts";
-import { readEntry } from "./state-map.ts";
+import { isLeafOf, readEntry } from "./state-map.ts";
 import { walkLeaves, walkTree } from "./tree.ts";
 import type { PagePath } from "./tree.ts";
 
@@ -23,6 +23,8 @@ export interface StateItem {
 
 export interface CheckpointView {
   get(key: string): Uint8Array | undefined;
+  /** SHA-256 of the value under a key; reads no large value. @throws StoreError `corrupt` if there is none */
+  valueHash(key: string): RawHash;
   page(path: PagePath): Page | undefined;
   /** @throws StoreError `corrupt` */
   prove(key: string): StateProof;
@@ -46,8 +48,9 @@ export const createCheckpointView = (records: Pick<Records, "get">, checkpoint: 
     }
     return undefined;
   };
+  const recordOf = (key: string): Uint8Array | undefined => read(stateRecordKey(key));
   const get = (key: string): Uint8Array | undefined => {
-    const record = read(stateRecordKey(key));
+    const record = recordOf(key);
     return record === undefined ? undefined : readEntry(decodeStateRecord(record), key, records);
   };
   const page = (path: PagePath): Page | undefined => {
@@ -60,20 +63,28 @@ export const createCheckpointView = (records: Pick<Records, "get">, checkpoint: 
     return value;
   };
 
+  const valueHash = (key: string): RawHash => {
+    const record = recordOf(key);
+    if (record === undefined) throw new StoreError("corrupt", "the state's tree has a leaf without an entry");
+    const entry = decodeStateRecord(record);
+    return entry.outside ? entry.valueHash : hashBytes(entry.value);
+  };
+
   return {
     get,
+    valueHash,
     page,
     prove: (key) => {
       const { siblings, end } = walkTree(hashKey(key), page);
       if (end === undefined) return { siblings, present: false };
       if (end.key === key) return { siblings, present: true };
-      return { siblings, present: false, other: { keyHash: hashKey(end.key), valueHash: hashBytes(valueAt(end.key)) } };
+      return { siblings, present: false, other: { keyHash: hashKey(end.key), valueHash: valueHash(end.key) } };
     },
     items: function* (root) {
       for (const { key } of walkLeaves(page, root)) yield { key, value: valueAt(key) };
     },
     check: function* (root) {
-      for (const { key, hash } of walkLeaves(page, root)) yield isLeafOf(hash, key, get(key));
+      for (const { key, hash } of walkLeaves(page, root)) yield isLeafOf(hash, key, recordOf(key), records);
     },
   };
 };

@@ -28,9 +28,6 @@ const hashPair = (tag: number, left: RawHash, right: RawHash): RawHash => {
 
 /** H(0x00 ‖ SHA-256(key) ‖ SHA-256(value)) */
 export const leafHash = (keyHash: RawHash, valueHash: RawHash): RawHash => hashPair(leafTag, keyHash, valueHash);
-/** Whether this leaf is made of this entry. */
-export const isLeafOf = (leaf: RawHash, key: string, value: Uint8Array | undefined): boolean =>
-  value !== undefined && leafHash(hashKey(key), hashBytes(value)) === leaf;
 /** H(0x01 ‖ left ‖ right) */
 export const nodeHash = (left: RawHash, right: RawHash): RawHash => hashPair(nodeTag, left, right);
 

@@ -7,7 +7,8 @@
 import { Buffer } from "node:buffer";
 import { readNumber, storeKey, tables, writeNumber } from "../../storage/keys.ts";
 import { StoreError } from "../../storage/port.ts";
-import { hashBytes, keyToBytes } from "./hashing.ts";
+import { bytesToKey, hashBytes, keyToBytes } from "./hashing.ts";
+import type { RawHash } from "./hashing.ts";
 import { decodePage, encodePage, pageBytes } from "./page.ts";
 import type { Page } from "./page.ts";
 import type { PagePath } from "./tree.ts";
@@ -19,6 +20,8 @@ const outside = 1;
 export const maxInlineBytes = 2560;
 /** the beginning of a large value that stands in its `S` record, bytes */
 export const headBytes = 32;
+/** length, head and hash of a large value */
+const outsideBytes = 4 + headBytes + 32;
 
 export const stateRecordKey = (key: string): Uint8Array => {
   const bytes = Buffer.allocUnsafe(1 + key.length);
@@ -51,15 +54,17 @@ export const undoPrefixBytes = 1 + sequenceBytes;
 /** The sequence that wrote a record of the tables `S` or `T`. */
 export const modifiedBy = (record: Uint8Array): number => readNumber(record, 0);
 
-export const encodeStateRecord = (sequence: number, value: Uint8Array): Uint8Array => {
+/** @param valueHash SHA-256(value): a large value's stands in its record, so that nobody has to read the value for it */
+export const encodeStateRecord = (sequence: number, value: Uint8Array, valueHash: RawHash): Uint8Array => {
   const small = value.length <= maxInlineBytes;
-  const record = Buffer.allocUnsafe(sequenceBytes + 1 + (small ? value.length : 4 + headBytes));
+  const record = Buffer.allocUnsafe(sequenceBytes + 1 + (small ? value.length : outsideBytes));
   writeNumber(record, sequence, 0);
   record[sequenceBytes] = small ? inline : outside;
   if (small) record.set(value, sequenceBytes + 1);
   else {
     record.writeUInt32BE(value.length, sequenceBytes + 1);
     record.set(value.subarray(0, headBytes), sequenceBytes + 5);
+    record.write(valueHash, sequenceBytes + 5 + headBytes, "latin1");
   }
   return record;
 };
@@ -67,7 +72,7 @@ export const encodeStateRecord = (sequence: number, value: Uint8Array): Uint8Arr
 /** A state record's value: here, or of this length under `valueRecordKey(modified, key)`. */
 export type StateEntry =
   | { readonly outside: false; readonly modified: number; readonly length: number; readonly value: Uint8Array }
-  | { readonly outside: true; readonly modified: number; readonly length: number; readonly head: Uint8Array };
+  | { readonly outside: true; readonly modified: number; readonly length: number; readonly head: Uint8Array; readonly valueHash: RawHash };
 
 const malformed = (): StoreError => new StoreError("corrupt", "a record of the state is malformed");
 
@@ -78,9 +83,10 @@ export const decodeStateRecord = (record: Uint8Array): StateEntry => {
   const rest = record.subarray(sequenceBytes + 1);
   if (!Number.isSafeInteger(modified)) throw malformed();
   if (kind === inline) return { outside: false, modified, length: rest.length, value: rest };
-  if (kind !== outside || rest.length !== 4 + headBytes) throw malformed();
+  if (kind !== outside || rest.length !== outsideBytes) throw malformed();
   const length = new DataView(rest.buffer, rest.byteOffset, 4).getUint32(0);
-  return { outside: true, modified, length, head: rest.subarray(4) };
+  const hashAt = 4 + headBytes;
+  return { outside: true, modified, length, head: rest.subarray(4, hashAt), valueHash: bytesToKey(rest.subarray(hashAt)) as RawHash };
 };
 
 /** Of the page as it is now, under its `recorded` sequence. */

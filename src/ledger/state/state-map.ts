@@ -9,7 +9,7 @@ import { StoreError } from "../../storage/port.ts";
 import type { StoreOperation } from "../../storage/port.ts";
 import type { ValueHead } from "../application.ts";
 import type { Records } from "../records.ts";
-import { emptyHash, hashBytes, hashKey, isLeafOf, leafHash } from "./hashing.ts";
+import { emptyHash, hashBytes, hashKey, leafHash } from "./hashing.ts";
 import type { RawHash } from "./hashing.ts";
 import {
   changedKeysKey,
@@ -68,8 +68,21 @@ export const readEntry = (entry: StateEntry, key: string, records: Pick<Records,
   return value;
 };
 
+/** Whether this leaf, and what the entry's record says of its value, are what the value is. @throws StoreError `corrupt` */
+export const isLeafOf = (leaf: RawHash, key: string, record: Uint8Array | undefined, records: Pick<Records, "get">): boolean => {
+  if (record === undefined) return false;
+  const entry = decodeStateRecord(record);
+  const valueHash = hashBytes(readEntry(entry, key, records));
+  return leafHash(hashKey(key), valueHash) === leaf && (!entry.outside || entry.valueHash === valueHash);
+};
+
 interface Change {
   readonly value: Uint8Array | undefined;
+}
+/** What a key has from now on. */
+interface NewValue {
+  readonly value: Uint8Array;
+  readonly hash: RawHash;
 }
 
 /** Records of one batch, and those they replace. */
@@ -86,16 +99,17 @@ const createBatchWriter = (sequence: number, checkpoint: number | undefined) => 
 
   return {
     operations,
-    replaceEntry: (key: string, old: Uint8Array | undefined, value: Uint8Array | undefined): void => {
+    replaceEntry: (key: string, old: Uint8Array | undefined, next: NewValue | undefined): void => {
       const recordKey = stateRecordKey(key);
       const entry = old === undefined ? undefined : decodeStateRecord(old);
       const kept = entry !== undefined && keep(entry.modified, recordKey, () => old as Uint8Array);
       if (!kept && entry?.outside === true) del(valueRecordKey(entry.modified, key));
-      if (value === undefined) {
+      if (next === undefined) {
         if (entry !== undefined) del(recordKey);
         return;
       }
-      put(recordKey, encodeStateRecord(sequence, value));
+      const { value, hash } = next;
+      put(recordKey, encodeStateRecord(sequence, value, hash));
       if (value.length > maxInlineBytes) put(valueRecordKey(sequence, key), value);
     },
   };
@@ -114,9 +128,9 @@ export const createStateMap = (records: Pick<Records, "get">, pageBytes: number)
     const record = readRecord(key);
     return record === undefined ? undefined : readEntry(decodeStateRecord(record), key, records);
   };
-  const changeOf = (key: string, value: Uint8Array | undefined): LeafChange => {
+  const changeOf = (key: string, valueHash: RawHash | undefined): LeafChange => {
     const path = hashKey(key);
-    return { path, key, leaf: value === undefined ? undefined : leafHash(path, hashBytes(value)) };
+    return { path, key, leaf: valueHash && leafHash(path, valueHash) };
   };
   const rootOf = (): RawHash => {
     const top = pages.read("");
@@ -154,9 +168,10 @@ export const createStateMap = (records: Pick<Records, "get">, pageBytes: number)
       for (const [key, { value }] of changes) {
         const old = replaced.get(key);
         if (old === undefined && value === undefined) continue;
-        leaves.push(changeOf(key, value));
+        const hash = value && hashBytes(value);
+        leaves.push(changeOf(key, hash));
         changedKeys.push(key);
-        writer.replaceEntry(key, old, value);
+        writer.replaceEntry(key, old, value && hash && { value, hash });
       }
       return { root: update(leaves), operations: writer.operations };
     };
@@ -202,10 +217,15 @@ export const createStateMap = (records: Pick<Records, "get">, pageBytes: number)
     writeTree,
     catchUp: (sequence, keys) => {
       behind.push(sequence);
-      update([...new Set(keys)].map((key) => changeOf(key, get(key))));
+      update(
+        [...new Set(keys)].map((key) => {
+          const value = get(key);
+          return changeOf(key, value && hashBytes(value));
+        }),
+      );
     },
     check: function* () {
-      for (const { key, hash } of walkLeaves(pages.read, rootOf())) yield isLeafOf(hash, key, get(key));
+      for (const { key, hash } of walkLeaves(pages.read, rootOf())) yield isLeafOf(hash, key, readRecord(key), records);
     },
     root: rootOf,
     reset: pages.reset,

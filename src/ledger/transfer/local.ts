@@ -59,8 +59,8 @@ export const createLocalState = (store: Pick<Store, "get">, sequence: number): L
     if (entry.outside) operations.push({ type: "del", key: valueRecordKey(entry.modified, key) });
     return operations;
   };
-  const putEntry = ({ key, value }: PlacedEntry): StoreOperation[] => {
-    const operations: StoreOperation[] = [{ type: "put", key: stateRecordKey(key), value: encodeStateRecord(sequence, value) }];
+  const putEntry = ({ key, value, valueHash }: PlacedEntry): StoreOperation[] => {
+    const operations: StoreOperation[] = [{ type: "put", key: stateRecordKey(key), value: encodeStateRecord(sequence, value, valueHash) }];
     if (value.length > maxInlineBytes) operations.push({ type: "put", key: valueRecordKey(sequence, key), value });
     return operations;
   };

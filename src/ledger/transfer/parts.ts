@@ -118,6 +118,7 @@ export const decodePart = (bytes: Uint8Array, path: PagePath, expected: RawHash)
 
 export interface PlacedEntry extends PlacedLeaf {
   readonly value: Uint8Array;
+  readonly valueHash: RawHash;
 }
 
 /** The entries as leaves, or undefined if they are not exactly those of the subtree with this root. Never throws. */
@@ -127,7 +128,8 @@ export const placeEntries = (entries: readonly StateEntry[], path: PagePath, exp
     const key = bytesToKey(bytes);
     const keyHash = hashKey(key);
     if (!leadsThrough(keyHash, path) || keyHash <= (placed.at(-1)?.path ?? "")) return undefined;
-    placed.push({ key, path: keyHash, hash: leafHash(keyHash, hashBytes(value)), value });
+    const valueHash = hashBytes(value);
+    placed.push({ key, path: keyHash, hash: leafHash(keyHash, valueHash), value, valueHash });
   }
   return hashLeaves(placed, path.length * 4) === expected ? placed : undefined;
 };

@@ -3,7 +3,7 @@ import { limits } from "../../protocol/limits.ts";
 import type { StateAnswer, StateEntry, WantedPart } from "../../protocol/messages.ts";
 import { StoreError } from "../../storage/port.ts";
 import type { CheckpointView } from "../state/checkpoint-view.ts";
-import { digestToRaw, hashBytes, hashKey, keyToBytes } from "../state/hashing.ts";
+import { digestToRaw, hashKey, keyToBytes } from "../state/hashing.ts";
 import type { RawHash } from "../state/hashing.ts";
 import { hashLeaves, hashPage, placeLeaf } from "../state/page.ts";
 import type { Leaf, Page } from "../state/page.ts";
@@ -75,13 +75,7 @@ const serveFound = (view: CheckpointView, path: PagePath, found: Subtree, { hash
   else if (whole) collect(view, path, found.page, collected);
   if ("leaves" in found || (whole && !isOver(collected)))
     return { answer: { type: "entries", hash, entries: collected.entries }, costBytes: collected.bytes };
-  let costBytes = collected.bytes;
-  const page = encodePart(found.page, (key) => {
-    const value = valueAt(view, key);
-    costBytes += value.length;
-    return hashBytes(value);
-  });
-  return { answer: { type: "page", hash, page }, costBytes };
+  return { answer: { type: "page", hash, page: encodePart(found.page, view.valueHash) }, costBytes: collected.bytes };
 };
 
 /** @param views checkpoints, the likeliest first. @throws StoreError */

@@ -1,16 +1,25 @@
 import { describe, expect, it } from "vitest";
 import { decodeStateRecord, encodeStateRecord, headBytes, maxInlineBytes } from "../../../src/ledger/state/layout.ts";
+import { hashBytes } from "../../../src/ledger/state/hashing.ts";
 import { isSession, recordNumber } from "../../../src/ledger/sessions.ts";
 
 describe("a record of the state", () => {
   it("gives back what was written, a large value by its place", () => {
-    expect(decodeStateRecord(encodeStateRecord(7, Uint8Array.of(1, 2)))).toMatchObject({ outside: false, modified: 7, length: 2 });
+    const small = Uint8Array.of(1, 2);
+    expect(decodeStateRecord(encodeStateRecord(7, small, hashBytes(small)))).toMatchObject({ outside: false, modified: 7, length: 2 });
     const large = new Uint8Array(maxInlineBytes + 1).fill(9);
-    expect(decodeStateRecord(encodeStateRecord(8, large))).toMatchObject({ outside: true, modified: 8, length: large.length });
+    const valueHash = hashBytes(large);
+    expect(decodeStateRecord(encodeStateRecord(8, large, valueHash))).toMatchObject({
+      outside: true,
+      modified: 8,
+      length: large.length,
+      valueHash,
+    });
   });
 
   it("that is damaged is an error of the store, whatever it says", () => {
-    const outside = encodeStateRecord(8, new Uint8Array(maxInlineBytes + 1));
+    const large = new Uint8Array(maxInlineBytes + 1);
+    const outside = encodeStateRecord(8, large, hashBytes(large));
     const changed = (at: number, byte: number): Uint8Array => {
       const copy = new Uint8Array(outside);
       copy[at] = byte;

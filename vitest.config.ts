@@ -1,6 +1,15 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-/** Projects run one group after the other: a network of real processes needs the machine for itself. */
+/** one process a core; vitest itself would leave a core to its main process, which has little to do */
+const maxWorkers = availableParallelism();
+
+/** Networks that need the machine for themselves: of seven nodes, or with promises in seconds under load. The others run two at a time. */
+const alone = ["cheats", "crashes", "kills", "namespaces", "partitions", "seven"].map((name) => `test/end-to-end/${name}.test.ts`);
+
+const endToEnd = { globalSetup: "test/end-to-end.setup.ts", testTimeout: 120_000, hookTimeout: 120_000 };
+
+/** Projects run one group after the other. */
 export default defineConfig({
   test: {
     passWithNoTests: true,
@@ -13,7 +22,8 @@ export default defineConfig({
           exclude: ["test/simulation/**", "test/end-to-end/**", "test/soak/**"],
           testTimeout: 20_000,
           hookTimeout: 20_000,
-          sequence: { groupOrder: 0 },
+          maxWorkers,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -21,18 +31,27 @@ export default defineConfig({
           name: "simulation",
           include: ["test/simulation/**/*.test.ts"],
           testTimeout: 120_000,
-          sequence: { groupOrder: 1 },
+          maxWorkers,
+          sequence: { groupOrder: 2 },
         },
       },
       {
         test: {
+          ...endToEnd,
           name: "end-to-end",
           include: ["test/end-to-end/**/*.test.ts"],
-          globalSetup: "test/end-to-end.setup.ts",
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          exclude: alone,
+          maxWorkers: 2,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          ...endToEnd,
+          name: "end-to-end-alone",
+          include: alone,
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],

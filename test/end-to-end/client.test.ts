@@ -85,7 +85,7 @@ const recorded = async (url: string, ofGenesis: Genesis): Promise<Answered> => {
 };
 
 const clientOf = (urls: readonly string[], distrusted: Distrust[] = []): Client =>
-  createClient({ genesis, urls, patienceMs: 400, distrusted: (distrust) => distrusted.push(distrust) });
+  createClient({ genesis, urls, patienceMs: 100, distrusted: (distrust) => distrusted.push(distrust) });
 const codeOf = (call: Promise<unknown>): Promise<string> =>
   call.then(
     () => "believed",

@@ -1,10 +1,16 @@
 /** Clients that ask over libp2p: a stranger's place, one question a stream, and nothing else expected of them. */
+import { multiaddr } from "@multiformats/multiaddr";
 import { afterEach, describe, expect, test } from "vitest";
+import { protocolNames } from "../../src/network/libp2p/assemble.ts";
+import { readFrame, writeFrame } from "../../src/network/libp2p/exchange-stream.ts";
+import { createHost } from "../../src/network/libp2p/host.ts";
 import { createVisitor, addressProblem } from "../../src/network/libp2p/visitor.ts";
 import type { Visitor } from "../../src/network/libp2p/visitor.ts";
 import type { Libp2pNetwork } from "../../src/network/libp2p/create-network.ts";
 import { createLibp2pNetwork } from "../../src/network/libp2p/create-network.ts";
+import { defaultNetworkLimits } from "../../src/network/options.ts";
 import type { NetworkLimits } from "../../src/network/options.ts";
+import { toLibp2pKey } from "../../src/network/peer-name.ts";
 import { toDigest } from "../../src/protocol/ids.ts";
 import { createRecorder, genesisHash, loopback, names, nodeKey, until } from "./support.ts";
 
@@ -77,6 +83,23 @@ describe("a client", () => {
     expect((await Promise.all(first)).map(text)).toEqual(["1", "2"]);
   });
 
+  test("that was cut off and did not hear of it yet is answered on a new connection, each question once; one that stays cut off is told so", async () => {
+    const { network, address } = await startNode();
+    const heard: string[] = [];
+    network.serveClients(async (_from, question) => (heard.push(text(question)), question));
+    const visitor = await startVisitor();
+    await visitor.ask(address, bytes("first"), soon());
+    const cut = (): void => network.setCut(network.peers().map(({ peer }) => peer));
+    // in one turn: the end of the connection is on its way while the next question is asked
+    cut();
+    network.setCut([]);
+    expect(text(await visitor.ask(address, bytes("second"), soon()))).toBe("second");
+    expect(heard).toEqual(["first", "second"]);
+    cut();
+    await expect(visitor.ask(address, bytes("third"), AbortSignal.timeout(3_000))).rejects.toMatchObject({ code: "ECONNREFUSED" });
+    expect(heard).toHaveLength(2);
+  });
+
   test("that sends more than a question may have is blamed, and not answered", async () => {
     const { network, address } = await startNode();
     network.serveClients(async (_from, question) => question);
@@ -98,5 +121,81 @@ describe("a client", () => {
   test("is told what is wrong with an address", () => {
     expect(addressProblem("/ip4/127.0.0.1/tcp/1")).toMatch(/does not end with \/p2p\/PEER/);
     expect(addressProblem("/ip4/127.0.0.1/udp/1")).toMatch(/is not an address/);
+  });
+});
+
+describe("a node that is still busy with the handshake", () => {
+  const { maxClientStreamsPerPeer } = defaultNetworkLimits;
+  /** about, of a connection until it has streams */
+  const handshakeBytes = 400;
+  /** less than what opening a stream takes: its name and the frames around it */
+  const openingBytes = 150;
+  const protocol = protocolNames(genesisHash).client;
+
+  /** It goes on with an incoming connection only once so many streams came over it. */
+  const startSlow = async (early: number): Promise<string> => {
+    const enough = Promise.withResolvers<void>();
+    let came = 0;
+    const slow = await createHost({
+      key: await toLibp2pKey(nodeKey(0)),
+      listen: [loopback],
+      announce: [],
+      limits: defaultNetworkLimits,
+      kadProtocol: "/test/kad",
+      topic: "test",
+      refuses: () => false,
+      gater: {
+        denyInboundConnection: (connection) => {
+          connection.addEventListener("message", ({ data }) => {
+            came += data.byteLength;
+            if (came > handshakeBytes + early * openingBytes) enough.resolve();
+          });
+          connection.addEventListener("close", () => enough.resolve());
+          return false;
+        },
+        denyInboundUpgradedConnection: async () => {
+          await enough.promise;
+          return false;
+        },
+      },
+    });
+    const echo = { maxInboundStreams: 64 };
+    await slow.handle(protocol, async (stream) => writeFrame(stream, await readFrame(stream, 100, soon()), soon()), echo);
+    await slow.start();
+    stops.push(async () => slow.stop());
+    return slow.getMultiaddrs()[0]?.toString() ?? "";
+  };
+
+  test("answers a client that asks all it may at once", async () => {
+    const address = await startSlow(maxClientStreamsPerPeer);
+    const visitor = await startVisitor();
+    const asked = Array.from({ length: maxClientStreamsPerPeer }, () => visitor.ask(address, bytes("all at once"), soon()));
+    for (const answer of await Promise.all(asked)) expect(text(answer)).toBe("all at once");
+  });
+
+  test("bears with no more than that", async () => {
+    const streams = maxClientStreamsPerPeer + 16;
+    const address = await startSlow(streams);
+    const client = await createHost({
+      key: await toLibp2pKey(nodeKey(1)),
+      listen: [],
+      announce: [],
+      gater: { denyDialMultiaddr: () => false },
+      limits: defaultNetworkLimits,
+      kadProtocol: "/test/kad",
+      topic: "test",
+      refuses: () => false,
+    });
+    await client.start();
+    stops.push(async () => client.stop());
+    const connection = await client.dial(multiaddr(address), { signal: soon() });
+    const ask = async (): Promise<Uint8Array> => {
+      const stream = await connection.newStream(protocol, { maxOutboundStreams: 64, signal: soon() });
+      const answer = readFrame(stream, 100, soon());
+      await Promise.all([writeFrame(stream, bytes("too much"), soon()), answer]);
+      return answer;
+    };
+    const ended = await Promise.allSettled(Array.from({ length: streams }, ask));
+    expect(ended.map(({ status }) => status)).toEqual(ended.map(() => "rejected"));
   });
 });

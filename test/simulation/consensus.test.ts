@@ -7,7 +7,7 @@ import { env } from "node:process";
 import { describe, expect, it } from "vitest";
 import { describeFailure, runScenario } from "../consensus/world/scenario.ts";
 
-const seeds = Number(env["BYZ_SEEDS"] ?? 300);
+const seeds = Number(env["BYZ_SEEDS"] ?? 150);
 const first = Number(env["BYZ_FIRST_SEED"] ?? 1);
 const chunk = 50;
 

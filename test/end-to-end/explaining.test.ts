@@ -60,14 +60,19 @@ const tinyDisk = (index: number): { fill(): void; makeRoom(): void; remove(): vo
   if (!mounted) return undefined;
   cpSync(copy, data, { recursive: true });
   const makeRoom = (): void => {
-    for (; parts > 0; parts -= 1) rmSync(filler(parts - 1));
+    for (; parts > 0; parts -= 1) rmSync(filler(parts), { force: true });
   };
   return {
     fill() {
-      // to the last page: what is free is asked again after each write
-      for (; statfsSync(data).bavail > 0; parts += 1) {
+      // to the last page: what is free is asked again after each write, of which the node may take some meanwhile
+      while (statfsSync(data).bavail > 0) {
         const { bavail, bsize } = statfsSync(data);
-        writeFileSync(filler(parts), Buffer.alloc(bavail * bsize));
+        parts += 1;
+        try {
+          writeFileSync(filler(parts), Buffer.alloc(bavail * bsize));
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+        }
       }
     },
     makeRoom,

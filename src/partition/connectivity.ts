@@ -49,101 +49,127 @@ export interface Connectivity {
 
 export const MAX_BROKEN_LINKS = 256;
 
-type Graph = readonly ReadonlySet<number>[];
+/** Whether what `from` sends arrives at `to`, at `from · n + to`; nothing is known of whom we do not hear. */
+type Arrivals = Int8Array;
+const [NO, YES, UNKNOWN] = [0, 1, -1];
 
-/** Whether what `from` sends arrives at `to`; undefined where nothing is known. */
-const arrives = ({ self, hears, reports, deaf }: Knowledge, from: number, to: number): boolean | undefined => {
-  if (to === self) return hears.has(from as ReplicaIndex);
-  if (!hears.has(to as ReplicaIndex)) return undefined;
-  if (from === self) return !deaf.has(to as ReplicaIndex);
-  return (reports.get(to as ReplicaIndex) ?? hears).has(from as ReplicaIndex);
+const arrivalsIn = ({ n, self, hears, reports, deaf }: Knowledge): Arrivals => {
+  const arrivals = new Int8Array(n * n).fill(UNKNOWN);
+  for (let to = 0; to < n; to += 1) {
+    const peer = to as ReplicaIndex;
+    if (to !== self && !hears.has(peer)) continue;
+    const heard = to === self ? hears : (reports.get(peer) ?? hears);
+    for (let from = 0; from < n; from += 1) {
+      const arrives = from === self && to !== self ? !deaf.has(peer) : heard.has(from as ReplicaIndex);
+      arrivals[from * n + to] = arrives ? YES : NO;
+    }
+  }
+  return arrivals;
 };
 
-/** Validators that nobody whom we hear hears: they may be one side, or many. */
-const lostIn = (knowledge: Knowledge, all: readonly number[]): ReadonlySet<number> =>
-  new Set(
-    all.filter((index) => {
-      if (index === knowledge.self || knowledge.hears.has(index as ReplicaIndex)) return false;
-      return ![...knowledge.hears].some((peer) => arrives(knowledge, index, peer) === true);
-    }),
-  );
+/** Whether nobody whom we hear hears it: those of whom this is true may be one side, or many. */
+const lostIn = ({ n, self, hears }: Knowledge, arrivals: Arrivals): Uint8Array => {
+  const lost = new Uint8Array(n);
+  for (let index = 0; index < n; index += 1) {
+    if (index === self || hears.has(index as ReplicaIndex)) continue;
+    lost[index] = YES;
+    for (const peer of hears) if (arrivals[index * n + peer] === YES) lost[index] = NO;
+  }
+  return lost;
+};
 
-const linksIn = (knowledge: Knowledge, all: readonly number[]): Graph => {
-  const lost = lostIn(knowledge, all);
-  const linked = (a: number, b: number): boolean => {
-    const there = arrives(knowledge, a, b);
-    const back = arrives(knowledge, b, a);
-    // of two whom we do not hear: not across the edge of what can be seen from here, else the benefit of the doubt
-    if (there === undefined && back === undefined) return lost.has(a) === lost.has(b);
-    return there !== false && back !== false;
-  };
-  return all.map((a) => new Set(all.filter((b) => b !== a && linked(a, b))));
+/** Who is linked with whom in both directions, at `a · n + b`. */
+type Graph = Uint8Array;
+
+const linksIn = (knowledge: Knowledge, arrivals: Arrivals): Graph => {
+  const { n } = knowledge;
+  const lost = lostIn(knowledge, arrivals);
+  const links = new Uint8Array(n * n);
+  for (let a = 0; a < n; a += 1) {
+    for (let b = 0; b < a; b += 1) {
+      const there = arrivals[a * n + b];
+      const back = arrivals[b * n + a];
+      // of two whom we do not hear: not across the edge of what can be seen from here, else the benefit of the doubt
+      const unseen = there === UNKNOWN && back === UNKNOWN;
+      const linked = unseen ? lost[a] === lost[b] : there !== NO && back !== NO;
+      links[a * n + b] = links[b * n + a] = linked ? YES : NO;
+    }
+  }
+  return links;
 };
 
 /** The largest set in which everybody is linked to a quorum of it, itself included. There is at most one: two quorums meet. */
-const coreOf = (graph: Graph, quorum: number): ReadonlySet<number> => {
-  const core = new Set(graph.keys());
-  for (let before = -1; before !== core.size;) {
-    before = core.size;
-    for (const index of core) {
-      const links = [...(graph[index] ?? [])].filter((other) => core.has(other)).length;
-      if (links + 1 < quorum) core.delete(index);
+const coreOf = (graph: Graph, n: number, quorum: number): Uint8Array => {
+  const core = new Uint8Array(n).fill(YES);
+  for (let changed = true; changed;) {
+    changed = false;
+    for (let index = 0; index < n; index += 1) {
+      if (core[index] === NO) continue;
+      let members = 1;
+      for (let other = 0; other < n; other += 1) if (graph[index * n + other] === YES && core[other] === YES) members += 1;
+      if (members >= quorum) continue;
+      core[index] = NO;
+      changed = true;
     }
   }
   return core;
 };
 
-const componentsOf = (graph: Graph): number[][] => {
-  const seen = new Set<number>();
+const componentsOf = (graph: Graph, n: number): number[][] => {
+  const seen = new Uint8Array(n);
   const components: number[][] = [];
-  for (const start of graph.keys()) {
-    if (seen.has(start)) continue;
-    seen.add(start);
+  for (let start = 0; start < n; start += 1) {
+    if (seen[start] === YES) continue;
+    seen[start] = YES;
     const component = [start];
     for (const index of component) {
-      for (const other of graph[index] ?? []) {
-        if (seen.has(other)) continue;
-        seen.add(other);
+      for (let other = 0; other < n; other += 1) {
+        if (seen[other] === YES || graph[index * n + other] === NO) continue;
+        seen[other] = YES;
         component.push(other);
       }
     }
-    components.push(component.toSorted((a, b) => a - b));
+    components.push(component.sort((a, b) => a - b));
   }
   return components;
 };
 
-const brokenIn = (knowledge: Knowledge, sides: readonly (readonly number[])[]): BrokenLink[] => {
-  const sideOf = new Map(sides.flatMap((side, position) => side.map((index) => [index, position] as const)));
+const brokenIn = (arrivals: Arrivals, n: number, sides: readonly (readonly number[])[]): BrokenLink[] => {
+  const sideOf = new Uint8Array(n);
+  for (const [position, side] of sides.entries()) for (const index of side) sideOf[index] = position;
+  const order = sides.flat();
   const broken: BrokenLink[] = [];
-  for (const from of sideOf.keys()) {
-    for (const to of sideOf.keys()) {
-      if (from === to || arrives(knowledge, from, to) !== false) continue;
-      const shown = sideOf.get(from) !== sideOf.get(to) && arrives(knowledge, to, from) !== true;
+  for (const from of order) {
+    for (const to of order) {
+      if (from === to || arrivals[from * n + to] !== NO) continue;
+      const shown = sideOf[from] !== sideOf[to] && arrivals[to * n + from] !== YES;
       if (!shown && broken.length < MAX_BROKEN_LINKS) broken.push({ from: from as ReplicaIndex, to: to as ReplicaIndex });
     }
   }
-  return broken.toSorted((a, b) => a.from - b.from || a.to - b.to);
+  return broken.sort((a, b) => a.from - b.from || a.to - b.to);
 };
 
 export const connectivityOf = (knowledge: Knowledge): Connectivity => {
   const { n, quorum, self, hears, deaf } = knowledge;
-  const all = Array.from({ length: n }, (_, index) => index);
-  const graph = linksIn(knowledge, all);
-  const core = coreOf(graph, quorum);
+  const arrivals = arrivalsIn(knowledge);
+  const graph = linksIn(knowledge, arrivals);
+  const core = coreOf(graph, n, quorum);
+  const coreSize = core.reduce((sum, each) => sum + each, 0);
   // an observer's own side is the one of which it hears the most
   const nearness = (side: readonly number[]): number =>
     side.filter((index) => (self === undefined ? hears.has(index as ReplicaIndex) : index === self)).length;
-  const sides = componentsOf(graph).toSorted((a, b) => nearness(b) - nearness(a) || b.length - a.length || (a[0] ?? 0) - (b[0] ?? 0));
-  const broken = brokenIn(knowledge, sides);
-  const reached = all.filter((index) => index === self || (hears.has(index as ReplicaIndex) && !deaf.has(index as ReplicaIndex)));
-  const inCore = self === undefined ? [...hears].filter((index) => core.has(index)).length >= quorum : core.has(self);
-  const everything = core.size === n && broken.length === 0 && (self !== undefined || hears.size === n);
+  const sides = componentsOf(graph, n).sort((a, b) => nearness(b) - nearness(a) || b.length - a.length || (a[0] ?? 0) - (b[0] ?? 0));
+  const broken = brokenIn(arrivals, n, sides);
+  const isReached = (index: ReplicaIndex): boolean => index === self || (hears.has(index) && !deaf.has(index));
+  const reached = Array.from({ length: n }, (_, index) => index as ReplicaIndex).filter(isReached);
+  const inCore = self === undefined ? [...hears].filter((index) => core[index] === YES).length >= quorum : core[self] === YES;
+  const everything = coreSize === n && broken.length === 0 && (self !== undefined || hears.size === n);
   const able = everything ? "whole" : "degraded";
-  const unable = core.size > 0 ? "minority" : "split";
+  const unable = coreSize > 0 ? "minority" : "split";
   return {
     state: inCore ? able : unable,
     sides: sides as ReplicaIndex[][],
-    reached: reached as ReplicaIndex[],
+    reached,
     broken,
   };
 };

@@ -4,6 +4,7 @@
  */
 import type { RangeOptions, Store, StoreEntry, StoreErrorCode, StoreOperation } from "../storage/port.ts";
 import { StoreError } from "../storage/port.ts";
+import { asBuffer, copyOf } from "../wire/bytes.ts";
 import type { Random } from "./random.ts";
 
 export interface DiskOptions {
@@ -46,7 +47,7 @@ interface Group {
   readonly changes: readonly Change[];
 }
 
-const textOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+const textOf = (key: Uint8Array): string => asBuffer(key).toString("latin1");
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"));
 
 interface Change {
@@ -55,13 +56,10 @@ interface Change {
   readonly value: Uint8Array | undefined;
 }
 
-/** In pooled memory, where copies cost little; nothing outside sees it but through `bare`. */
 const copied = (operation: StoreOperation): Change => ({
   key: textOf(operation.key),
-  value: operation.type === "put" ? bare(Buffer.from(operation.value)) : undefined,
+  value: operation.type === "put" ? copyOf(operation.value) : undefined,
 });
-/** No Buffer, whose `slice` is another. */
-const bare = (bytes: Buffer): Uint8Array => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 
 const within = (options: RangeOptions): ((key: string) => boolean) => {
   const [gte, gt, lt, lte] = [options.gte, options.gt, options.lt, options.lte].map((bound) =>
@@ -140,7 +138,7 @@ export const createDisk = (options: DiskOptions): Disk => {
   const read = (key: string): Uint8Array | undefined => {
     if (medium.bad.has(key)) throw new StoreError("corrupt", "a record's checksum does not match");
     const value = medium.values.get(key);
-    return value === undefined ? undefined : bare(Buffer.from(value));
+    return value === undefined ? undefined : copyOf(value);
   };
 
   const createStore = (own: number): Store => {
@@ -150,7 +148,8 @@ export const createDisk = (options: DiskOptions): Disk => {
       if (closed || own !== life) throw new StoreError("closed", "the store is closed");
     };
     const finish = (group: Group, durable: boolean, done: (error?: StoreError) => void): void => {
-      underWay = underWay.filter((each) => each !== group);
+      const place = underWay.indexOf(group);
+      if (place !== -1) underWay.splice(place, 1);
       if (durable && failure !== undefined) {
         broken ??= new StoreError(failure, failure === "full" ? "no space left" : "the sync failed");
         // nobody knows what a failed sync left behind: a power cut decides

@@ -8,7 +8,7 @@ import { ed25519 } from "../signing/ed25519.ts";
 import { type KeyPair, keyFromSeed } from "../signing/keys.ts";
 import type { SignatureCheck } from "../signing/check.ts";
 import type { Digest, PublicKey, Signature } from "../protocol/ids.ts";
-import { asBuffer, toHex } from "../wire/bytes.ts";
+import { asBuffer, copyOf, toHex } from "../wire/bytes.ts";
 import { createRandom } from "./random.ts";
 
 export interface Notary {
@@ -62,7 +62,7 @@ export const createTokenNotary = (seed: bigint): Notary => {
     const words = new DataView(token.buffer);
     words.setUint32(0, issued.length);
     for (let at = PLACE_BYTES; at < 64; at += 4) words.setUint32(at, random.int(0x1_0000_0000));
-    const line = { publicKey, message: Uint8Array.prototype.slice.call(message), token };
+    const line = { publicKey, message: copyOf(message), token };
     issued.push(line);
     return line;
   };

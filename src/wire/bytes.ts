@@ -7,6 +7,13 @@ export const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer,
 /** Lowercase hex, two characters a byte. */
 export const toHex = (bytes: Uint8Array): string => asBuffer(bytes).toString("hex");
 
+/** In memory that small copies share, where they cost little: not for what stays for long. No Buffer, whose `slice` is another. */
+export const copyOf = (bytes: Uint8Array): Uint8Array => {
+  const copy = Buffer.allocUnsafe(bytes.length);
+  copy.set(bytes);
+  return new Uint8Array(copy.buffer, copy.byteOffset, bytes.length);
+};
+
 const wellFormedHex = /^(?:[0-9a-f]{2})*$/;
 
 /**

@@ -6,7 +6,7 @@ import type { ReplicaSettings } from "../../consensus/config.ts";
 import type { Effect } from "../../consensus/effect.ts";
 import type { Input } from "../../consensus/input.ts";
 import type { Replica } from "../../consensus/replica.ts";
-import type { Parameters } from "../../protocol/limits.ts";
+import { limits, type Parameters } from "../../protocol/limits.ts";
 import type { Violate } from "./violation.ts";
 
 /** A replica in one of its lives. */
@@ -38,8 +38,15 @@ interface Life {
   view: number;
   /** views that it entered on a NEW-VIEW */
   readonly entered: Set<number>;
-  /** by place and sender, what was taken up first */
-  readonly heard: Map<string, string>;
+  /** by `placeOf`, what was taken up first */
+  readonly heard: Map<number, Claim>;
+}
+
+/** What one sender says at one place; another content in the same view contradicts it. */
+interface Claim {
+  /** none for a checkpoint */
+  readonly view: number | undefined;
+  readonly content: string;
 }
 
 /** messages of views not entered yet that one sender may have kept for it */
@@ -51,23 +58,19 @@ const LOOK_EVERY = 64;
 /** places that are remembered; beyond it the memory begins anew: a contradiction comes soon or not at all */
 const MOST_HEARD = 4_096;
 
-/** Where two words of one sender contradict each other if they differ, and what they say there. */
-const claimOf = (input: Input): { readonly place: string; readonly view: number | undefined; readonly content: string } | undefined => {
-  switch (input.type) {
-    case "pre-prepare":
-    case "prepare":
-    case "commit": {
-      const { replica, view, sequence, digest } = input.signed.message;
-      return { place: `${input.type}/${view}/${sequence}/${replica}`, view, content: digest };
-    }
-    case "checkpoint": {
-      const { replica, sequence, stateRoot, logHash } = input.signed.message;
-      return { place: `checkpoint/${sequence}/${replica}`, view: undefined, content: stateRoot + logHash };
-    }
-    default:
-      return undefined;
-  }
+type ClaimInput = Extract<Input, { type: "pre-prepare" | "prepare" | "commit" | "checkpoint" }>;
+const claimKinds: readonly string[] = ["pre-prepare", "prepare", "commit", "checkpoint"];
+const isClaim = (input: Input): input is ClaimInput => claimKinds.includes(input.type);
+
+const claimOf = (input: ClaimInput): Claim => {
+  if (input.type !== "checkpoint") return { view: input.signed.message.view, content: input.signed.message.digest };
+  const { stateRoot, logHash } = input.signed.message;
+  return { view: undefined, content: stateRoot + logHash };
 };
+
+/** Kind, sequence and sender in one number: of the views there is only ever the present one to look at. */
+const placeOf = ({ type, signed: { message } }: ClaimInput): number =>
+  (message.sequence * limits.maxValidators + message.replica) * claimKinds.length + claimKinds.indexOf(type);
 
 /** Most entries for each container, from the protocol's window and the configuration alone. */
 const boundsOf = ({ n, parameters, settings }: StepsOptions): Readonly<Record<keyof ReturnType<Replica["sizes"]>, number>> => {
@@ -103,18 +106,22 @@ export const createStepsJudge = (options: StepsOptions): StepsJudge => {
 
   /** What contradicts something taken up before is proof, unless its view or window is over. */
   const judgeClaim = (node: Living, own: Life, input: Input, effects: readonly Effect[], replica: Replica): void => {
+    if (!isClaim(input)) return;
     const claim = claimOf(input);
-    if (claim === undefined) return;
     const { view, active } = replica.status();
     // what is kept for a later view, or concludes one, is judged when it is taken up
     if (claim.view !== undefined && (claim.view !== view || !active)) return;
     if (effects.some((effect) => effect.type === "evidence" || effect.type === "reject")) return;
-    const before = own.heard.get(claim.place);
-    if (before === undefined) {
+    const place = placeOf(input);
+    const before = own.heard.get(place);
+    if (before === undefined || before.view !== claim.view) {
       if (own.heard.size >= MOST_HEARD) own.heard.clear();
-      own.heard.set(claim.place, claim.content);
-    } else if (before !== claim.content)
-      violate("detection-completeness", `#${node.index} takes up two different ${claim.place}, and keeps no proof of it`);
+      own.heard.set(place, claim);
+    } else if (before.content !== claim.content) {
+      const { sequence, replica } = input.signed.message;
+      const what = `${input.type}s of #${replica} at ${sequence}`;
+      violate("detection-completeness", `#${node.index} takes up two different ${what}, and keeps no proof of it`);
+    }
   };
 
   const lookAtSizes = (node: Living, replica: Replica): void => {

@@ -10,7 +10,7 @@ import type { Answer } from "./answers.ts";
 import type { Application, State } from "./application.ts";
 import { LedgerError } from "./errors.ts";
 import { stateKeys } from "./head.ts";
-import { highestNumberAt, judgeNumber, recordNumber } from "./sessions.ts";
+import { highestNumberAt, judgeNumber } from "./sessions.ts";
 import type { SessionChanges } from "./session-table.ts";
 import type { StateChanges } from "./state/state-map.ts";
 
@@ -23,7 +23,6 @@ export interface ExecutionContext {
   readonly timeMs: number;
   /** as it was before this batch */
   readonly floor: number;
-  readonly sessionWindow: number;
   readonly application: Application;
   readonly committee: Committee;
 }
@@ -93,8 +92,8 @@ export const executeRequests = (
   };
 
   return requests.map((request, index): Answer => {
-    const session = sessions.get(request.client);
-    const judgement = judgeNumber(session, request.sequence, floor, highest);
+    const { client, sequence: number } = request;
+    const judgement = judgeNumber(sessions.get(client), number, floor, highest);
     if (judgement !== undefined) return { id: request.id, outcome: judgement, results: [] };
     let results: Uint8Array[];
     try {
@@ -105,7 +104,7 @@ export const executeRequests = (
         cause: error,
       });
     }
-    sessions.set(request.client, recordNumber(session, request.sequence, { sequence, index }, { window: context.sessionWindow, floor }));
+    sessions.record({ client, number, index });
     return { id: request.id, outcome: { status: "executed" }, results };
   });
 };

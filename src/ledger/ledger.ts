@@ -11,7 +11,7 @@ import type { Committee } from "../protocol/committee.ts";
 import type { Digest, PublicKey, Sequence } from "../protocol/ids.ts";
 import type { Parameters } from "../protocol/limits.ts";
 import type { Store, StoreOperation } from "../storage/port.ts";
-import { prefixRange, storeKey, tables } from "../storage/keys.ts";
+import { storeKey, tables } from "../storage/keys.ts";
 import { logHashAfter } from "../wire/digests.ts";
 import { resultsRootOf } from "./answers.ts";
 import type { Answer, Outcome } from "./answers.ts";
@@ -20,17 +20,15 @@ import { createCheckpoints, readReleased } from "./checkpoints.ts";
 import { LedgerError } from "./errors.ts";
 import { executeRequests } from "./executor.ts";
 import type { OrderedRequest } from "./executor.ts";
-import { answersHashAfter, decodeClock, decodeHead, encodeClock, encodeHead, initialClock, stateKeys } from "./head.ts";
+import { answersHashAfter, decodeHead, encodeClock, encodeHead, initialClock, readClock, stateKeys } from "./head.ts";
 import type { CheckpointRoots, Clock, Head } from "./head.ts";
+import { openState, replaySessions } from "./open-state.ts";
 import { createRecords } from "./records.ts";
 import { createLedgerReader } from "./reader.ts";
 import type { LedgerReader } from "./reader.ts";
-import { createSessionTable, loadSessionOrder } from "./session-table.ts";
+import { createSessionTable, encodeUses, loadSessionOrder } from "./session-table.ts";
 import { createSessionOrder, highestNumberAt, judgeNumber } from "./sessions.ts";
 import { emptyStateRoot, rawToDigest } from "./state/hashing.ts";
-import { changedKeysSequence, decodeKeys } from "./state/layout.ts";
-import { createStateMap } from "./state/state-map.ts";
-import type { StateMap } from "./state/state-map.ts";
 import { clearState } from "./restore.ts";
 import { createStateReceiver } from "./transfer/receiver.ts";
 import type { StateReceiver } from "./transfer/receiver.ts";
@@ -83,6 +81,11 @@ export interface Ledger extends LedgerReader {
   /** what was executed last */
   position(): LedgerPosition;
   /**
+   * Of the state after what was executed last, or while that can not be read after the last checkpoint. Takes some of the hashing that the next checkpoint would.
+   * @throws StoreError
+   */
+  root(): Digest;
+  /**
    * Runs the next batch. Checkpoints are taken by itself at multiples of `checkpointInterval`; at most three are kept.
    * @throws LedgerError `wrong-sequence`, `backlog` (nothing happened); `application-failed`, StoreError (final: `failed` from then on)
    */
@@ -120,7 +123,7 @@ const readHead = (store: Store, genesisLogHash: Digest): Head => {
   const record = store.get(headKey);
   if (record === undefined) {
     const genesis = { sequence: 0 as Sequence, stateRoot: emptyStateRoot, logHash: genesisLogHash };
-    return { genesisLogHash, ...genesis, checkpoints: [genesis] };
+    return { genesisLogHash, ...genesis, clock: initialClock, tree: { root: emptyStateRoot, floor: 0 }, checkpoints: [genesis] };
   }
   const head = decodeHead(record);
   if (head === undefined) throw new LedgerError("wrong-ledger", "the ledger in the store has a layout that this version does not know");
@@ -135,44 +138,50 @@ const writeDurably = (store: Store, operations: readonly StoreOperation[]): Prom
     store.write(operations, { durable: true }, (error) => (error === undefined ? resolve() : reject(error)));
   });
 
-const readClock = (state: StateMap): Clock => {
-  const entry = state.get(stateKeys.clock);
-  const clock = entry === undefined ? initialClock : decodeClock(entry);
-  if (clock === undefined) throw new LedgerError("wrong-ledger", "the ledger's own entry in the state is malformed");
-  return clock;
-};
+/** sessions that changed and are not in the state yet, bytes: beyond it they are written early, with the tree's pages */
+const maxSessionBytes = 8 * MiB;
 
 /**
  * Opens the ledger as it was last written; an empty store is the genesis state. Time and memory grow with the number of sessions, not with the state.
- * @throws LedgerError `wrong-ledger`; StoreError
+ * @throws LedgerError `wrong-ledger`, `wrong-root`; StoreError
  */
 export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
   const { store, application, committee, parameters, genesisLogHash } = options;
   const maxUnwritten = options.maxUnwritten ?? 256;
   const records = createRecords(store);
-  const state = createStateMap(records, options.cacheBytes ?? 48 * MiB);
   let head = readHead(store, genesisLogHash);
   let incomplete = store.get(transferKey) !== undefined;
-  let clock = incomplete ? initialClock : readClock(state);
+  const { state, notes } = await openState(store, records, options.cacheBytes ?? 48 * MiB, incomplete ? undefined : head);
+  let { clock } = head;
   let writtenUpTo: number = head.sequence;
   let failure: LedgerError | undefined;
-  for await (const { key, value } of store.range(prefixRange(storeKey(tables.changedKeys))))
-    state.catchUp(changedKeysSequence(key), decodeKeys(value));
-  if (!incomplete && rawToDigest(state.root()) !== head.stateRoot)
-    throw new LedgerError("wrong-root", "the state in the store does not have the root that was written with it");
   const checkpoints = createCheckpoints(store, head.checkpoints, readReleased(store));
-  const loadSessions = async () =>
-    createSessionTable(state, incomplete ? createSessionOrder([]) : await loadSessionOrder(store, records), parameters.maxSessions);
+  const loadSessions = async () => {
+    const order = incomplete ? createSessionOrder([]) : await loadSessionOrder(store, records);
+    return createSessionTable({ state, order, maxSessions: parameters.maxSessions, window: parameters.sessionWindow });
+  };
   let sessions = await loadSessions();
+  if (!incomplete) replaySessions(sessions, notes, head.tree.floor);
 
   const assertWorking = (): void => {
     if (failure !== undefined) throw failure;
     if (incomplete) throw new LedgerError("incomplete", "the state is being fetched from other nodes");
   };
 
+  /** Gives the state the entries that are not written with their batch. */
+  const settle = (): void => {
+    sessions.settle();
+    if (clock.sequence > 0) state.defer(stateKeys.clock, encodeClock(clock));
+  };
+  const writeTree = (sequence: Sequence) => {
+    settle();
+    const tree = { root: rawToDigest(state.root()), floor: clock.floor };
+    return { tree, operations: state.writeTree(sequence, checkpoints.newest()?.sequence) };
+  };
+
   const receive = async (target: CheckpointRoots, fresh: boolean): Promise<StateReceiver> => {
     // from the same write on, the pages in the store show what is in it
-    const pages = incomplete ? [] : state.writeTree(head.sequence, checkpoints.newest()?.sequence, true);
+    const pages = incomplete ? [] : writeTree(head.sequence).operations;
     incomplete = true;
     state.reset();
     await writeDurably(store, [...pages, { type: "put", key: transferKey, value: new Uint8Array(0) }]);
@@ -183,16 +192,16 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
   const adopt = async (target: CheckpointRoots): Promise<void> => {
     const { sequence, stateRoot, logHash } = target;
     const roots = { sequence, stateRoot, logHash };
-    const adopted = { genesisLogHash, ...roots, checkpoints: [roots] };
+    state.reset();
+    clock = readClock(state);
+    const adopted = { genesisLogHash, ...roots, clock, tree: { root: stateRoot, floor: clock.floor }, checkpoints: [roots] };
     await writeDurably(store, [
       { type: "put", key: headKey, value: encodeHead(adopted) },
       { type: "del", key: transferKey },
     ]);
-    state.reset();
     checkpoints.begin(roots);
     incomplete = false;
     sessions = await loadSessions();
-    clock = readClock(state);
     head = adopted;
     writtenUpTo = sequence;
   };
@@ -201,27 +210,14 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
   const applyBatch = (batch: OrderedBatch) => {
     const timeMs = Math.max(clock.timeMs, batch.timestamp);
     const changes = state.begin(batch.sequence, checkpoints.newest()?.sequence);
-    const sessionChanges = sessions.begin(changes);
-    const context = {
-      sequence: batch.sequence,
-      timeMs,
-      floor: clock.floor,
-      sessionWindow: parameters.sessionWindow,
-      application,
-      committee,
-    };
+    const sessionChanges = sessions.begin(batch.sequence, clock.floor);
+    const context = { sequence: batch.sequence, timeMs, floor: clock.floor, application, committee };
     const answers = executeRequests(batch.requests, context, changes, sessionChanges);
     const resultsRoot = resultsRootOf(answers);
-    const floor = Math.max(clock.floor, sessionChanges.commit());
-    const next: Clock = {
-      timeMs,
-      sequence: batch.sequence,
-      floor,
-      answersHash: answersHashAfter(clock.answersHash, batch.sequence, resultsRoot),
-    };
-    changes.put(stateKeys.clock, encodeClock(next));
-    const { root, operations } = changes.commit();
-    return { answers, resultsRoot, next, stateRoot: rawToDigest(root), operations };
+    const { floor, uses } = sessionChanges.commit();
+    const answersHash = answersHashAfter(clock.answersHash, batch.sequence, resultsRoot);
+    const next: Clock = { timeMs, sequence: batch.sequence, floor: Math.max(clock.floor, floor), answersHash };
+    return { answers, resultsRoot, next, operations: changes.commit(), uses };
   };
 
   const executeNext = (batch: OrderedBatch): Execution => {
@@ -229,20 +225,23 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
     const applied =
       batch.requests.length > 0
         ? applyBatch(batch)
-        : { answers: [], resultsRoot: resultsRootOf([]), next: clock, stateRoot: head.stateRoot, operations: [] };
-    const roots = { sequence, stateRoot: applied.stateRoot, logHash: logHashAfter(head.logHash, batch.digest) };
-    const checkpoint = sequence % parameters.checkpointInterval === 0;
-    const tree = state.writeTree(sequence, checkpoints.newest()?.sequence, checkpoint);
-    if (checkpoint) checkpoints.add(roots);
-    head = { genesisLogHash, ...roots, checkpoints: checkpoints.list() };
+        : { answers: [], resultsRoot: resultsRootOf([]), next: clock, operations: [], uses: [] };
     clock = applied.next;
-    const writes: StoreOperation[] = [...applied.operations, ...tree, { type: "put", key: headKey, value: encodeHead(head) }];
+    const checkpoint = sequence % parameters.checkpointInterval === 0;
+    const pages = checkpoint || state.isFull || sessions.changedBytes > maxSessionBytes;
+    const { tree, operations } = pages
+      ? writeTree(sequence)
+      : { tree: head.tree, operations: state.writeChanges(sequence, encodeUses(applied.uses)) };
+    const roots = { sequence, stateRoot: checkpoint ? tree.root : head.stateRoot, logHash: logHashAfter(head.logHash, batch.digest) };
+    if (checkpoint) checkpoints.add(roots);
+    head = { genesisLogHash, ...roots, clock, tree, checkpoints: checkpoints.list() };
+    const writes: StoreOperation[] = [...applied.operations, ...operations, { type: "put", key: headKey, value: encodeHead(head) }];
     records.add(sequence, writes);
     return { ...roots, answers: applied.answers, resultsRoot: applied.resultsRoot, timeMs: clock.timeMs, checkpoint, writes };
   };
 
   return {
-    ...createLedgerReader({ store, records, state, checkpoints, written: () => writtenUpTo, assertWorking }),
+    ...createLedgerReader({ store, records, state, settle, checkpoints, written: () => writtenUpTo, assertWorking }),
     position: () => ({
       sequence: head.sequence,
       stateRoot: head.stateRoot,
@@ -250,6 +249,11 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
       timeMs: clock.timeMs,
       answersHash: clock.answersHash,
     }),
+    root: () => {
+      if (incomplete || failure !== undefined) return head.stateRoot;
+      settle();
+      return rawToDigest(state.root());
+    },
     execute: (batch) => {
       assertWorking();
       if (batch.sequence !== head.sequence + 1)

@@ -100,6 +100,8 @@ interface ReaderParts {
   readonly store: Store;
   readonly records: Records;
   readonly state: StateMap;
+  /** gives the state the entries that are not written with their batch */
+  readonly settle: () => void;
   readonly checkpoints: Checkpoints;
   readonly written: () => number;
   readonly assertWorking: () => void;
@@ -124,7 +126,7 @@ const readChunks = async function* (view: CheckpointView, { stateRoot }: Checkpo
   if (chunk.length > 0) yield chunk;
 };
 
-export const createLedgerReader = ({ store, records, state, checkpoints, written, assertWorking }: ReaderParts): LedgerReader => {
+export const createLedgerReader = ({ store, records, state, settle, checkpoints, written, assertWorking }: ReaderParts): LedgerReader => {
   const viewAt = (checkpoint: number): CheckpointView => {
     checkpoints.find(checkpoint);
     return createCheckpointView(records, checkpoint, () => checkpoints.from(checkpoint));
@@ -176,6 +178,7 @@ export const createLedgerReader = ({ store, records, state, checkpoints, written
     },
     check: (checkpoint) => {
       assertWorking();
+      if (checkpoint === undefined) settle();
       return checkpoint === undefined ? state.check() : viewAt(checkpoint).check(digestToRaw(checkpoints.find(checkpoint).stateRoot));
     },
     snapshot: (checkpoint) => {

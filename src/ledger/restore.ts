@@ -4,10 +4,10 @@ import type { Store, StoreOperation } from "../storage/port.ts";
 import { prefixRange, storeKey, tables } from "../storage/keys.ts";
 import type { Table } from "../storage/keys.ts";
 import { LedgerError } from "./errors.ts";
-import { encodeHead } from "./head.ts";
+import { encodeHead, readClock } from "./head.ts";
 import type { CheckpointRoots } from "./head.ts";
 import type { SnapshotChunk } from "./reader.ts";
-import { bytesToKey, emptyStateRoot, rawToDigest } from "./state/hashing.ts";
+import { bytesToKey, rawToDigest } from "./state/hashing.ts";
 import { createStateMap } from "./state/state-map.ts";
 
 const cacheBytes = 8 * 1024 * 1024;
@@ -57,18 +57,18 @@ export const restoreLedger = async (options: RestoreOptions, chunks: AsyncIterab
   const { store, genesisLogHash, checkpoint } = options;
   await clearLedger(store);
   const state = createStateMap(store, cacheBytes);
-  let root: Digest = emptyStateRoot;
   for await (const chunk of chunks) {
     const changes = state.begin(checkpoint.sequence, undefined);
     for (const { key, value } of chunk) changes.put(bytesToKey(key), value);
-    const committed = changes.commit();
-    root = rawToDigest(committed.root);
-    await write(store, [...committed.operations, ...state.writeTree(checkpoint.sequence, undefined, true)], false);
+    const operations = changes.commit();
+    await write(store, [...operations, ...state.writeTree(checkpoint.sequence, undefined)], false);
   }
+  const root = rawToDigest(state.root());
   if (root !== checkpoint.stateRoot) {
     await clearLedger(store);
     throw new LedgerError("wrong-root", `the restored state has the root ${root}, not ${checkpoint.stateRoot}`);
   }
-  const head = encodeHead({ genesisLogHash, ...checkpoint, checkpoints: [checkpoint] });
+  const clock = readClock(state);
+  const head = encodeHead({ genesisLogHash, ...checkpoint, clock, tree: { root, floor: clock.floor }, checkpoints: [checkpoint] });
   await write(store, [{ type: "put", key: storeKey(tables.ledgerHead), value: head }], true);
 };

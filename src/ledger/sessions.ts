@@ -18,37 +18,63 @@ const dayMs = 86_400_000;
 /** client numbers a millisecond of ledger time is worth: a client may number by time and still have many in one */
 const numbersPerMs = 1024;
 
-/** One session's bytes. */
-export type Session = Uint8Array;
+/** One client's session, changed in place by `recordNumber`. */
+export interface Session {
+  /** ledger sequence of the last request that was executed */
+  lastUsed: number;
+  /** numbers up to this one can not be told from repeats */
+  forgotten: number;
+  /** remembered, ascending */
+  readonly numbers: number[];
+  /** where each was executed */
+  readonly sequences: number[];
+  readonly indexes: number[];
+}
 
 /** The highest client number that may be used at this ledger time: no farther ahead than a day. It bounds what an eviction can lift the floor to. */
 export const highestNumberAt = (ledgerTimeMs: number): number => Math.min((ledgerTimeMs + dayMs) * numbersPerMs, Number.MAX_SAFE_INTEGER);
 
-const countOf = (session: Session): number => (session.length - headerBytes) / entryBytes;
-const numberAt = (session: Session, index: number): number => readNumber(session, headerBytes + index * entryBytes);
-const placeAt = (session: Session, index: number): { readonly sequence: Sequence; readonly index: number } => {
-  const buffer = Buffer.from(session.buffer, session.byteOffset, session.byteLength);
-  const at = headerBytes + index * entryBytes + 8;
-  return { sequence: buffer.readUIntBE(at, 6) as Sequence, index: buffer.readUInt16BE(at + 6) };
+/** The highest number that was executed. */
+export const highestNumber = ({ numbers, forgotten }: Session): number => numbers.at(-1) ?? forgotten;
+
+/* ------------------------------------------------------------------ bytes */
+
+export const encodeSession = ({ lastUsed, forgotten, numbers, sequences, indexes }: Session): Uint8Array => {
+  const bytes = Buffer.from(new ArrayBuffer(headerBytes + numbers.length * entryBytes));
+  writeNumber(bytes, lastUsed, 0);
+  writeNumber(bytes, forgotten, 8);
+  for (let entry = 0, at = headerBytes; entry < numbers.length; entry++, at += entryBytes) {
+    writeNumber(bytes, numbers[entry] as number, at);
+    bytes.writeUIntBE(sequences[entry] as number, at + 8, 6);
+    bytes.writeUInt16BE(indexes[entry] as number, at + 14);
+  }
+  return bytes;
 };
 
-/** Whether bytes have the form of a session: a header, and whole entries. */
-export const isSession = (bytes: Uint8Array): boolean => bytes.length >= headerBytes && (bytes.length - headerBytes) % entryBytes === 0;
-/** Ledger sequence of the last request that was executed. */
-export const lastUsed = (session: Session): number => readNumber(session, 0);
-/** Numbers up to this one can not be told from repeats. */
-export const forgottenUpTo = (session: Session): number => readNumber(session, 8);
-/** The highest number that was executed. */
-export const highestNumber = (session: Session): number =>
-  countOf(session) === 0 ? forgottenUpTo(session) : numberAt(session, countOf(session) - 1);
+/** Undefined unless the bytes have the form of a session: a header, and whole entries. */
+export const decodeSession = (bytes: Uint8Array): Session | undefined => {
+  if (bytes.length < headerBytes || (bytes.length - headerBytes) % entryBytes !== 0) return undefined;
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const session: Session = { lastUsed: readNumber(bytes, 0), forgotten: readNumber(bytes, 8), numbers: [], sequences: [], indexes: [] };
+  for (let at = headerBytes; at < bytes.length; at += entryBytes) {
+    session.numbers.push(readNumber(bytes, at));
+    session.sequences.push(buffer.readUIntBE(at + 8, 6));
+    session.indexes.push(buffer.readUInt16BE(at + 14));
+  }
+  return session;
+};
+
+/* ------------------------------------------------------------------ rules */
 
 /** Position of the first remembered number that is not below `number`. */
-const positionOf = (session: Session, number: number): number => {
+const positionOf = (numbers: readonly number[], number: number): number => {
   let low = 0;
-  let high = countOf(session);
+  let high = numbers.length;
+  // most come in order
+  if (high === 0 || (numbers[high - 1] as number) < number) return high;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (numberAt(session, middle) < number) low = middle + 1;
+    if ((numbers[middle] as number) < number) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -64,16 +90,16 @@ export const judgeNumber = (session: Session | undefined, number: number, floor:
   if (session === undefined) {
     if (number <= floor) return { status: "refused", reason: "session-expired", floor };
   } else {
-    const position = positionOf(session, number);
-    if (position < countOf(session) && numberAt(session, position) === number)
-      return { status: "duplicate", ...placeAt(session, position) };
-    if (number <= forgottenUpTo(session)) return { status: "refused", reason: "stale" };
+    const position = positionOf(session.numbers, number);
+    if (session.numbers[position] === number)
+      return { status: "duplicate", sequence: session.sequences[position] as Sequence, index: session.indexes[position] as number };
+    if (number <= session.forgotten) return { status: "refused", reason: "stale" };
   }
   return number > highest ? { status: "refused", reason: "sequence-too-far" } : undefined;
 };
 
 /**
- * The session after `number`, which is new to it, was executed at (sequence, index).
+ * Notes that `number`, which is new to the session, was executed at (sequence, index); gives the session, which is the same object unless it is new.
  * @param session absent for a client's first request
  * @param floor what a new session counts as forgotten: an evicted session of this client may have had it
  */
@@ -83,29 +109,26 @@ export const recordNumber = (
   place: { readonly sequence: number; readonly index: number },
   { window, floor }: { readonly window: number; readonly floor: number },
 ): Session => {
-  const old = session ?? emptySession(floor);
-  const position = positionOf(old, number);
-  const split = headerBytes + position * entryBytes;
-  const grown = Buffer.allocUnsafe(old.length + entryBytes);
-  grown.set(old.subarray(0, split));
-  writeNumber(grown, number, split);
-  grown.writeUIntBE(place.sequence, split + 8, 6);
-  grown.writeUInt16BE(place.index, split + 14);
-  grown.set(old.subarray(split), split + entryBytes);
-  writeNumber(grown, place.sequence, 0);
-  if (countOf(grown) <= window) return grown;
-  // the lowest number makes room
-  const forgotten = numberAt(grown, 0);
-  const kept = grown.subarray(entryBytes);
-  writeNumber(kept, place.sequence, 0);
-  writeNumber(kept, forgotten, 8);
-  return kept;
-};
-
-const emptySession = (floor: number): Session => {
-  const session = new Uint8Array(headerBytes);
-  writeNumber(session, floor, 8);
-  return session;
+  const recorded = session ?? { lastUsed: 0, forgotten: floor, numbers: [], sequences: [], indexes: [] };
+  const { numbers, sequences, indexes } = recorded;
+  const position = positionOf(numbers, number);
+  if (position === numbers.length) {
+    numbers.push(number);
+    sequences.push(place.sequence);
+    indexes.push(place.index);
+  } else {
+    numbers.splice(position, 0, number);
+    sequences.splice(position, 0, place.sequence);
+    indexes.splice(position, 0, place.index);
+  }
+  recorded.lastUsed = place.sequence;
+  if (numbers.length > window) {
+    // the lowest number makes room
+    recorded.forgotten = numbers.shift() as number;
+    sequences.shift();
+    indexes.shift();
+  }
+  return recorded;
 };
 
 /** Clients by last use: who goes first when the table is full. The least recently used is first; among those of one batch, the lowest key. */

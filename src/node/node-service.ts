@@ -70,7 +70,7 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
       primary: committee.validators[summary.primary]?.peer ?? "",
       sequence: { committed: summary.committed, executed: summary.executed, stable: summary.stable.sequence },
       logHash: summary.logHash,
-      stateRoot: history.header(summary.executed)?.stateRoot ?? ledger.position().stateRoot,
+      stateRoot: ledger.root(),
       quorum: { n: committee.n, f: committee.f, size: committee.quorum, reachable: standing.reachable },
       connectivity: standing.connectivity,
       sides: standing.sides,

@@ -222,7 +222,10 @@ export const verifyData = async (data: DataToVerify): Promise<DataReport> => {
   });
   const stable = checked ?? context.genesisCheckpoint;
   const { logHash: genesisLogHash } = context.genesisCheckpoint;
-  const found = (await run("blocks", (check) => checkHistory({ ...context, genesisLogHash, stable, check }))) ?? nothingFound;
+  const found =
+    (await run("blocks", (check) =>
+      checkHistory({ ...context, genesisLogHash, checkpointInterval: data.genesis.parameters.checkpointInterval, stable, check }),
+    )) ?? nothingFound;
   const ledger = await run("state", async (check) => {
     const opened = await checkState(context, found, stable, check);
     checkAnswers(opened, found, check);
@@ -239,6 +242,6 @@ export const verifyData = async (data: DataToVerify): Promise<DataReport> => {
     sequence: { first: found.first ?? 0, executed: position.sequence, stable: stable.sequence },
     gaps: found.gaps,
     logHash: position.logHash,
-    stateRoot: position.stateRoot,
+    stateRoot: ledger?.root() ?? position.stateRoot,
   };
 };

@@ -1,6 +1,7 @@
 /** Executed blocks on disk: each against its certificate, its batch, its answers and the block before it (PROTOCOL §3, §4). */
 import { answersHashAfter, initialClock } from "../ledger/head.ts";
 import { type Answer, decodeAnswers, resultsRootOf } from "../ledger/answers.ts";
+import { emptyStateRoot } from "../ledger/state/hashing.ts";
 import type { Digest, Sequence } from "../protocol/ids.ts";
 import type { Batch, CheckpointCertificate } from "../protocol/messages.ts";
 import { verifyCommitCertificate } from "../signing/offline.ts";
@@ -32,23 +33,22 @@ export interface HistoryToCheck {
   readonly store: Store;
   readonly trust: Trust;
   readonly genesisLogHash: Digest;
+  readonly checkpointInterval: number;
   readonly stable: CheckpointCertificate;
   readonly check: Check;
 }
 
 interface Previous {
   readonly sequence: number;
-  readonly header: Pick<BlockHeader, "logHash" | "timestamp"> & { readonly stateRoot: Digest | undefined };
+  readonly header: Pick<BlockHeader, "logHash" | "timestamp" | "stateRoot">;
 }
 
 /** What executing it must have done to what is known of the block before. */
-const chainProblem = (header: BlockHeader, batch: Batch, previous: Previous["header"]): string | undefined => {
+const chainProblem = (header: BlockHeader, batch: Batch, previous: Previous["header"], isCheckpoint: boolean): string | undefined => {
   if (header.logHash !== logHashAfter(previous.logHash, header.certificate.digest))
     return "its log hash does not follow from the block before";
-  const empty = batch.requests.length === 0;
-  if (empty && previous.stateRoot !== undefined && header.stateRoot !== previous.stateRoot)
-    return "it has another state root, and no request";
-  const time = empty ? previous.timestamp : Math.max(previous.timestamp, batch.timestamp);
+  if (!isCheckpoint && header.stateRoot !== previous.stateRoot) return "it has another state root, and is no checkpoint";
+  const time = batch.requests.length === 0 ? previous.timestamp : Math.max(previous.timestamp, batch.timestamp);
   return header.timestamp === time ? undefined : "its time does not follow from the block before";
 };
 
@@ -81,13 +81,20 @@ const answersOf = (history: History, sequence: number, batch: Batch): readonly A
 };
 
 /** Reads every block once, ascending. Memory: one block. @throws StoreError, RecordError at what can not be read */
-export const checkHistory = async ({ store, trust, genesisLogHash, stable, check }: HistoryToCheck): Promise<HistoryFound> => {
+export const checkHistory = async ({
+  store,
+  trust,
+  genesisLogHash,
+  checkpointInterval,
+  stable,
+  check,
+}: HistoryToCheck): Promise<HistoryFound> => {
   const history = createHistory(store);
   const gaps: (readonly [number, number])[] = [];
   let first: number | undefined;
   let last: HistoryFound["last"];
   let answersHash: Digest | undefined = initialClock.answersHash;
-  let previous: Previous | undefined = { sequence: 0, header: { logHash: genesisLogHash, timestamp: 0, stateRoot: undefined } };
+  let previous: Previous | undefined = { sequence: 0, header: { logHash: genesisLogHash, timestamp: 0, stateRoot: emptyStateRoot } };
 
   const step = (sequence: number, header: BlockHeader): string | undefined => {
     const wrong = contentProblem(history, trust, sequence, header);
@@ -98,7 +105,7 @@ export const checkHistory = async ({ store, trust, genesisLogHash, stable, check
     const answers = answersOf(history, sequence, batch);
     if (typeof answers === "string") return answers;
     if (answersHash !== undefined && answers.length > 0) answersHash = answersHashAfter(answersHash, sequence, resultsRootOf(answers));
-    return previous === undefined ? undefined : chainProblem(header, batch, previous.header);
+    return previous === undefined ? undefined : chainProblem(header, batch, previous.header, sequence % checkpointInterval === 0);
   };
 
   for await (const { key, value } of store.range(prefixRange(storeKey(tables.blocks)))) {

@@ -112,7 +112,7 @@ export interface ExecutionRoots {
   readonly sequence: Sequence;
   /** in its batch, 0 to `limits.maxRequestsPerBatch`: with it an answer's Merkle path gives its index away */
   readonly requests: number;
-  /** Merkle root of the batch's answers */
+  /** Merkle root of the batch's answers; `stateRoot` is that of the last checkpoint up to `sequence` */
   readonly resultsRoot: Digest;
   readonly stateRoot: Digest;
   readonly logHash: Digest;

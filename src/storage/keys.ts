@@ -23,7 +23,7 @@
  * | `S` | state | ledger | state key | modified u64 ‖ entry |
  * | `T` | tree pages | ledger | depth u8 ‖ path | modified u64 ‖ page |
  * | `U` | undo | ledger | checkpoint u64 ‖ key of an `S` or `T` record | that record as it was at the checkpoint |
- * | `W` | changed keys | ledger | sequence u64 | state keys whose change the tree's pages do not show yet |
+ * | `W` | changes | ledger | sequence u64 | what that batch changed and the tree's pages do not show yet |
  * | `V` | view | node | – | the view entered, or the VIEW-CHANGE sent |
  * | `X` | state transfer | ledger | – | empty: the state is on its way to another one |
  */

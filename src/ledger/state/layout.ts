@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import { readNumber, storeKey, tables, writeNumber } from "../../storage/keys.ts";
 import { StoreError } from "../../storage/port.ts";
-import { bytesToKey, hashBytes, keyToBytes } from "./hashing.ts";
+import { bytesToKey, emptyHash, hashBytes, keyToBytes } from "./hashing.ts";
 import type { RawHash } from "./hashing.ts";
 import { decodePage, encodePage, pageBytes } from "./page.ts";
 import type { Page } from "./page.ts";
@@ -105,30 +105,57 @@ export const readPage = (record: Uint8Array): Page => {
   return page;
 };
 
-/* ------------------------------------------------------------------ changed keys */
+/* ------------------------------------------------------------------ what a batch changed */
 
-/** Where the keys are that the batch `sequence` changed, while pages above them are not written. */
+/** Where it is kept what the batch `sequence` changed, while pages above it are not written. */
 export const changedKeysKey = (sequence: number): Uint8Array => storeKey(tables.changedKeys, sequence);
 /** The batch of such a record. */
 export const changedKeysSequence = (key: Uint8Array): number => readNumber(key, 1);
 
-/** length u16 ‖ state key, of each */
-export const encodeKeys = (keys: Iterable<string>): Uint8Array => {
+/** An entry that changed; without a hash it was deleted. */
+export interface ChangedKey {
+  readonly key: string;
+  /** SHA-256 of its value */
+  readonly valueHash: RawHash | undefined;
+}
+
+/** What one batch changed. */
+export interface BatchChanges {
+  readonly keys: readonly ChangedKey[];
+  /** of entries that are written with the pages: what it takes to find them again, in the words of who owns them */
+  readonly note: Uint8Array;
+}
+
+/** bytes of the keys u32 ‖ for each: length u16 ‖ state key ‖ SHA-256(value)[32], zero when deleted ‖ the note */
+export const encodeChanges = ({ keys, note }: BatchChanges): Uint8Array => {
   let text = "";
-  for (const key of keys) text += String.fromCharCode(key.length >>> 8, key.length & 0xff) + key;
-  return Buffer.from(text, "latin1");
+  for (const { key, valueHash } of keys) text += String.fromCharCode(key.length >>> 8, key.length & 0xff) + key + (valueHash ?? emptyHash);
+  const record = Buffer.allocUnsafe(4 + text.length + note.length);
+  record.writeUInt32BE(text.length, 0);
+  record.write(text, 4, "latin1");
+  record.set(note, 4 + text.length);
+  return record;
 };
 
-/** @throws StoreError `corrupt` if the record is no list of keys */
-export const decodeKeys = (record: Uint8Array): string[] => {
+const malformedChanges = (): StoreError => new StoreError("corrupt", "a record of what a batch changed is malformed");
+
+/** @throws StoreError `corrupt` if the record is none */
+export const decodeChanges = (record: Uint8Array): BatchChanges => {
   const text = Buffer.from(record.buffer, record.byteOffset, record.byteLength).toString("latin1");
-  const keys: string[] = [];
-  for (let at = 0; at < text.length;) {
-    const end = at + 2 + ((text.charCodeAt(at) << 8) | text.charCodeAt(at + 1));
-    // NaN, from a length that is cut off, compares as false too
-    if (!(end <= text.length)) throw new StoreError("corrupt", "a record of changed keys is malformed");
-    keys.push(text.slice(at + 2, end));
-    at = end;
+  const end = 4 + readLength(text);
+  if (!(end <= text.length)) throw malformedChanges();
+  const keys: ChangedKey[] = [];
+  let at = 4;
+  while (at < end) {
+    const hashAt = at + 2 + ((text.charCodeAt(at) << 8) | text.charCodeAt(at + 1));
+    const key = text.slice(at + 2, hashAt);
+    at = hashAt + 32;
+    const valueHash = text.slice(hashAt, at) as RawHash;
+    keys.push({ key, valueHash: valueHash === emptyHash ? undefined : valueHash });
   }
-  return keys;
+  if (at !== end) throw malformedChanges();
+  return { keys, note: record.subarray(end) };
 };
+
+const readLength = (text: string): number =>
+  ((text.charCodeAt(0) << 24) | (text.charCodeAt(1) << 16) | (text.charCodeAt(2) << 8) | text.charCodeAt(3)) >>> 0;

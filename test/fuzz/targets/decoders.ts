@@ -4,6 +4,12 @@ import { decodeAnswers, encodeAnswers } from "../../../src/ledger/answers.ts";
 import type { Answer, Outcome } from "../../../src/ledger/answers.ts";
 import { decodeClock, decodeHead, encodeClock, encodeHead } from "../../../src/ledger/head.ts";
 import { decodeOperation, decodeResult, encodeOperation, encodeResult } from "../../../src/ledger/kv/encoding.ts";
+import { decodeUses, encodeUses } from "../../../src/ledger/session-table.ts";
+import type { SessionUse } from "../../../src/ledger/session-table.ts";
+import { bytesToKey } from "../../../src/ledger/state/hashing.ts";
+import { decodeChanges, encodeChanges } from "../../../src/ledger/state/layout.ts";
+import type { BatchChanges } from "../../../src/ledger/state/layout.ts";
+import { StoreError } from "../../../src/storage/port.ts";
 import { bytesToRaw, decodeTreePage, encodeTreePage, samplePages } from "./pages.ts";
 import { decodeStateProof, encodeStateProof } from "../../../src/ledger/state/proof.ts";
 import { decodeClientAnswer, decodeQuestion, encodeClientAnswer, encodeQuestion } from "../../../src/wire/exchanges.ts";
@@ -62,13 +68,13 @@ const plain = <T>(decode: (bytes: Uint8Array) => T | undefined): ((bytes: Uint8A
     return value === undefined ? { ok: false, error: { reason: "truncated", field: "" } } : { ok: true, value };
   };
 };
-/** For decoders of the store's records, whose one exception is a RecordError. */
+/** For decoders of the store's records, whose exceptions are the RecordError and the StoreError `corrupt`. */
 const record = <T>(decode: (bytes: Uint8Array) => T): ((bytes: Uint8Array) => Decoded<T>) =>
   plain((bytes) => {
     try {
       return decode(bytes);
     } catch (error) {
-      if (error instanceof RecordError) return undefined;
+      if (error instanceof RecordError || (error instanceof StoreError && error.code === "corrupt")) return undefined;
       throw error;
     }
   });
@@ -147,26 +153,36 @@ const stateProof: fc.Arbitrary<StateProof> = fc
   })
   .map(({ siblings, present, other }) => ({ siblings, present, ...(present || other === null ? {} : { other }) }));
 const roots = { sequence: arbitrary.sequence, stateRoot: arbitrary.digest, logHash: arbitrary.digest };
+const clock = fc.record({ timeMs: arbitrary.u64, sequence: arbitrary.u64, floor: arbitrary.u64, answersHash: arbitrary.digest });
+const use: fc.Arbitrary<SessionUse> = fc.record({ client: arbitrary.publicKey, number: arbitrary.u64, index: fc.nat(1023) });
+const batchChanges: fc.Arbitrary<BatchChanges> = fc.record({
+  keys: fc.array(fc.record({ key: fc.uint8Array({ maxLength: 40 }).map(bytesToKey), valueHash: fc.option(rawHash, { nil: undefined }) }), {
+    maxLength: 5,
+  }),
+  note: fc.uint8Array({ maxLength: 50 }),
+});
 
 const ledger = (seed: number): Decoder[] => [
   of(seed, "operation", anyOperation, encodeOperation, plain(decodeOperation)),
   of(seed, "result", anyResult, encodeResult, plain(decodeResult)),
   of(seed, "answers", fc.array(answer, { maxLength: 6 }), encodeAnswers, plain(decodeAnswers)),
   of(seed, "state proof", stateProof, encodeStateProof, plain(decodeStateProof)),
-  of(
-    seed,
-    "ledger clock",
-    fc.record({ timeMs: arbitrary.u64, sequence: arbitrary.u64, floor: arbitrary.u64, answersHash: arbitrary.digest }),
-    encodeClock,
-    plain(decodeClock),
-  ),
+  of(seed, "ledger clock", clock, encodeClock, plain(decodeClock)),
   of(
     seed,
     "ledger head",
-    fc.record({ genesisLogHash: arbitrary.digest, ...roots, checkpoints: fc.array(fc.record(roots), { maxLength: 3 }) }),
+    fc.record({
+      genesisLogHash: arbitrary.digest,
+      ...roots,
+      clock,
+      tree: fc.record({ root: arbitrary.digest, floor: arbitrary.u64 }),
+      checkpoints: fc.array(fc.record(roots), { maxLength: 3 }),
+    }),
     encodeHead,
     plain(decodeHead),
   ),
+  of(seed, "session uses", fc.array(use, { maxLength: 5 }), encodeUses, record(decodeUses)),
+  of(seed, "batch changes", batchChanges, encodeChanges, record(decodeChanges)),
   {
     name: "tree page",
     samples: samplePages(seed, samplesPerDecoder).map(encodeTreePage),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { decodeStateRecord, encodeStateRecord, headBytes, maxInlineBytes } from "../../../src/ledger/state/layout.ts";
 import { hashBytes } from "../../../src/ledger/state/hashing.ts";
-import { isSession, recordNumber } from "../../../src/ledger/sessions.ts";
+import { decodeSession, encodeSession, recordNumber } from "../../../src/ledger/sessions.ts";
 
 describe("a record of the state", () => {
   it("gives back what was written, a large value by its place", () => {
@@ -40,8 +40,9 @@ describe("a record of the state", () => {
 
 describe("a session", () => {
   it("has a header and whole entries", () => {
-    const session = recordNumber(undefined, 5, { sequence: 1, index: 0 }, { window: 4, floor: 0 });
-    expect(isSession(session)).toBe(true);
-    for (const length of [0, 15, 17, session.length - 1]) expect(isSession(session.subarray(0, length))).toBe(false);
+    const session = recordNumber(undefined, 5, { sequence: 1, index: 0 }, { window: 4, floor: 3 });
+    const bytes = encodeSession(session);
+    expect(decodeSession(bytes)).toEqual({ lastUsed: 1, forgotten: 3, numbers: [5], sequences: [1], indexes: [0] });
+    for (const length of [0, 15, 17, bytes.length - 1]) expect(decodeSession(bytes.subarray(0, length))).toBeUndefined();
   });
 });

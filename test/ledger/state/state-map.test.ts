@@ -4,7 +4,7 @@ import { createRecords } from "../../../src/ledger/records.ts";
 import { createCheckpointView } from "../../../src/ledger/state/checkpoint-view.ts";
 import { bytesToKey, hashKey, keyToBytes, rawToDigest } from "../../../src/ledger/state/hashing.ts";
 import { decodeStateProof, encodeStateProof, verifyStateProof } from "../../../src/ledger/state/proof.ts";
-import { changedKeysSequence, decodeKeys } from "../../../src/ledger/state/layout.ts";
+import { changedKeysSequence, decodeChanges } from "../../../src/ledger/state/layout.ts";
 import { createStateMap } from "../../../src/ledger/state/state-map.ts";
 import type { Digest } from "../../../src/protocol/ids.ts";
 import { tables } from "../../../src/storage/keys.ts";
@@ -32,15 +32,16 @@ const createMap = (cacheBytes = 1024 * 1024) => {
         model.set(key, value);
       }
     }
-    const committed = batch.commit();
-    root = rawToDigest(committed.root);
-    store.write([...committed.operations, ...map.writeTree(sequence, checkpoint, pages)], { durable: false }, () => undefined);
+    const operations = batch.commit();
+    operations.push(...(pages ? map.writeTree(sequence, checkpoint) : map.writeChanges(sequence, new Uint8Array())));
+    store.write(operations, { durable: false }, () => undefined);
+    root = rawToDigest(map.root());
   };
   /** Forgets all that is in memory, as a crash does. */
   const reopen = (): void => {
     map = createStateMap(records, cacheBytes);
     const lists = store.entries().filter(({ key }) => key[0] === tables.changedKeys);
-    for (const { key, value } of lists) map.catchUp(changedKeysSequence(key), decodeKeys(value));
+    expect(map.catchUp(lists.map(({ key, value }) => ({ sequence: changedKeysSequence(key), changes: decodeChanges(value) })))).toBe(true);
   };
   const entries = () => [...model].map(([key, value]) => [keyToBytes(key), value] as const);
   return {
@@ -249,7 +250,7 @@ describe("the cost of a batch", () => {
       const apply = (names: readonly string[]) => {
         const batch = map.begin(++sequence, undefined);
         for (const name of names) batch.put(name, bytes(`value of ${name} at ${sequence}`));
-        const operations = [...batch.commit().operations, ...map.writeTree(sequence, undefined, true)];
+        const operations = [...batch.commit(), ...map.writeTree(sequence, undefined)];
         store.write(operations, { durable: false }, () => undefined);
         return operations.length;
       };

@@ -26,7 +26,7 @@ import { handleStart, restoreSlots } from "./restart.ts";
 import { createState, inWindow, type State, type Turn } from "./state.ts";
 import { handleCompared, handleState, handleTransferBegun, handleTransferred } from "./transfer.ts";
 import { handleTick, nextDeadline, startRepetition } from "./timers.ts";
-import { followDemands, handleViewChange } from "./view-change.ts";
+import { followDemands, handleViewChange, highestViewInReach } from "./view-change.ts";
 import { handleCommit, handlePrepare } from "./votes.ts";
 import { forgivePause } from "./waiting.ts";
 
@@ -59,6 +59,8 @@ export interface Replica {
   knowsProposal(slot: SlotName): boolean;
   /** this very proposal is known here, and its batch at hand or executed: another copy is of no use */
   hasBatch(slot: SlotName): boolean;
+  /** some honest validator may have asked for this view, as far as is known here */
+  isWithinReach(view: View): boolean;
   /** a NEW-VIEW for this view could be entered */
   wantsView(view: View): boolean;
 }
@@ -89,6 +91,7 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
     knowsProposal: (slot) => knowsProposal(state, slot),
     hasBatch: (slot) =>
       state.executedDigests.get(slot.sequence) === slot.digest || (knowsProposal(state, slot) && state.batches.has(slot.digest)),
+    isWithinReach: (view) => view <= highestViewInReach(state),
     wantsView: (view) => view > state.view || (view === state.view && !state.active),
   };
 };

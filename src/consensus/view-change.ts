@@ -1,6 +1,6 @@
 /** Leaving a view: who wants to, when enough do, and the VIEW-CHANGE that binds (PROTOCOL §5). */
 import { sameViewChange } from "../protocol/evidence.ts";
-import type { ReplicaIndex, View } from "../protocol/ids.ts";
+import { nextView, type ReplicaIndex, type View } from "../protocol/ids.ts";
 import type { Signed, ViewChange } from "../protocol/messages.ts";
 import { repeatTo } from "./helping.ts";
 import type { Input } from "./input.ts";
@@ -52,6 +52,16 @@ const wantedView = (state: State, replica: ReplicaIndex): View => {
   const announced = state.viewChanges.get(replica)?.message.view ?? 0;
   const demanded = replica === state.config.self ? state.demand : (state.peers.get(replica)?.status?.demand ?? 0);
   return Math.max(announced, demanded) as View;
+};
+
+/**
+ * Who is honest asks for the next view on its own, and for a higher one only where f+1 want it: what lies further up than one above the highest
+ * that f+1 want is a lie, or ahead of what was heard here.
+ */
+export const highestViewInReach = (state: State): View => {
+  const { validators, f } = state.config.committee;
+  const wanted = validators.map(({ index }) => wantedView(state, index)).sort((a, b) => b - a);
+  return nextView(Math.max(state.view, wanted[f] ?? 0) as View);
 };
 
 /** f+1 validators want a higher view: at least one honest one does, so it is joined, at the smallest they ask for. */

@@ -56,6 +56,8 @@ export interface NetworkCounters {
   gossipUndecided: number;
   blames: number;
   bans: number;
+  /** peers refused because the node asked for it */
+  isolations: number;
   handlerErrors: number;
 }
 
@@ -100,5 +102,6 @@ export const createCounters = (): NetworkCounters => ({
   gossipUndecided: 0,
   blames: 0,
   bans: 0,
+  isolations: 0,
   handlerErrors: 0,
 });

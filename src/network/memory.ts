@@ -53,10 +53,13 @@ const maxFrameBytes: Record<Channel, number> = {
 export const createMemoryHub = ({ schedule = microtask, queueBytes }: MemoryHubOptions = {}): MemoryHub => {
   const members = new Map<PeerName, Member>();
   let sideByPeer = new Map<PeerName, number>();
+  /** by who refuses whom; one for each pair at most */
+  const isolated = new Map<string, NodeJS.Timeout>();
 
   const isCut = (one: PeerName, other: PeerName): boolean => {
     const [first, second] = [sideByPeer.get(one), sideByPeer.get(other)];
-    return first !== undefined && second !== undefined && first !== second;
+    if (first !== undefined && second !== undefined && first !== second) return true;
+    return isolated.size > 0 && (isolated.has(`${one} ${other}`) || isolated.has(`${other} ${one}`));
   };
   const isLinked = (one: Member, other: Member): boolean =>
     one !== other && one.handlers !== undefined && other.handlers !== undefined && !isCut(one.self, other.self);
@@ -182,6 +185,17 @@ export const createMemoryHub = ({ schedule = microtask, queueBytes }: MemoryHubO
       },
       blame() {
         member.counters.blames += 1;
+      },
+      isolate(peer, ms) {
+        const key = `${self} ${peer}`;
+        member.counters.isolations += 1;
+        clearTimeout(isolated.get(key));
+        const back = setTimeout(() => {
+          isolated.delete(key);
+          refresh();
+        }, ms);
+        isolated.set(key, back.unref());
+        refresh();
       },
       start(handlers) {
         if (members.get(self)?.handlers !== undefined) return Promise.reject(new Error(`${self} is already on the hub`));

@@ -60,6 +60,8 @@ export interface Network {
   setValidators(peers: readonly PeerName[]): void;
   /** Something a peer sent was invalid beyond doubt: counted against it. */
   blame(peer: PeerName, reason: string): void;
+  /** Drops what comes from this peer, a validator or not, and refuses its connections for so long, milliseconds; then it may come back. */
+  isolate(peer: PeerName, ms: number): void;
   start(handlers: NetworkHandlers): Promise<void>;
   /** Bounded by 300 ms. */
   stop(): Promise<void>;

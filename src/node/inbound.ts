@@ -8,13 +8,12 @@ import type { Committee } from "../protocol/committee.ts";
 import type { Digest, PeerName, PublicKey, ReplicaIndex } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Batch, Blocks, Prepare, Relay, Signed, StateAnswer, Status, Verified } from "../protocol/messages.ts";
-import { createTokenBucket, type TokenBucket } from "../network/libp2p/token-bucket.ts";
 import type { Channel, GossipVerdict, Network } from "../network/port.ts";
 import { carriedProposal } from "../signing/carried-proposal.ts";
 import type { VerificationFailure } from "../signing/failures.ts";
 import type { Outcome, Verifier } from "../signing/verifier.ts";
 import type { ConsensusFrame, ProposalFrame } from "../wire/frames.ts";
-import { decodeConsensusFrame, decodeGossip, decodeSyncFrame } from "../wire/frames.ts";
+import { decodeConsensusFrame, decodeGossip, decodeSyncFrame, tags } from "../wire/frames.ts";
 import { detachBatch, detachRequest } from "../wire/requests.ts";
 import type { Audit } from "./audit.ts";
 import type { Clock } from "./clock.ts";
@@ -22,13 +21,14 @@ import type { Comparison } from "./comparison.ts";
 import type { Counters } from "./counters.ts";
 import type { Receipts } from "./receipts.ts";
 import type { Serving } from "./serving.ts";
+import { createDemands } from "./demands.ts";
 import { createSuspects, type Suspects } from "./suspects.ts";
 
 export interface InboundOptions {
   readonly committee: Committee;
   readonly replica: Replica;
   readonly verifier: Verifier;
-  readonly network: Pick<Network, "blame">;
+  readonly network: Pick<Network, "blame" | "isolate">;
   readonly clock: Pick<Clock, "now">;
   readonly serving: Serving;
   readonly counters: Counters;
@@ -61,29 +61,12 @@ export interface Inbound extends Pick<Suspects, "opinionOf"> {
 /** Verifications under way for one peer; what comes beyond is dropped and counted: repetition brings back what matters. */
 const MAX_PENDING_PER_PEER = 4_096;
 
-/** VIEW-CHANGEs of one peer that are looked at in a second, and at once: each has certificates to check, and an honest one repeats itself ever more slowly. */
-const VIEW_CHANGES_PER_SECOND = 10;
-const VIEW_CHANGES_AT_ONCE = 20;
-
-/** One for each peer that ever sent a VIEW-CHANGE: validators, as nobody else may. */
-const createDemands = (now: () => number) => {
-  const buckets = new Map<PeerName, TokenBucket>();
-  return {
-    of(peer: PeerName): TokenBucket {
-      const bucket = buckets.get(peer) ?? createTokenBucket(VIEW_CHANGES_PER_SECOND, VIEW_CHANGES_AT_ONCE, now);
-      buckets.set(peer, bucket);
-      return bucket;
-    },
-  };
-};
-
 export const createInbound = (options: InboundOptions): Inbound => {
   const { committee, replica, verifier, network, serving, counters, step } = options;
   const indexes = new Map<PeerName, ReplicaIndex>(committee.validators.map(({ peer, index }) => [peer, index]));
   const pending = new Map<PeerName, number>();
-  const demands = createDemands(options.clock.now);
   // of those who sent what is invalid little more is looked at
-  const suspects = createSuspects({ now: options.clock.now, most: committee.f });
+  const suspects = createSuspects({ now: options.clock.now, most: committee.f, isolate: network.isolate });
   const blame = (from: PeerName, reason: string): void => {
     // of strangers the network has a stricter opinion itself
     if (indexes.has(from)) suspects.blamed(from);
@@ -93,6 +76,10 @@ export const createInbound = (options: InboundOptions): Inbound => {
     counters.count(`refused.${failure.reason}`);
     if (failure.action === "blame") blame(from, failure.reason);
   };
+  const demands = createDemands(options.clock.now, (from) => {
+    counters.count("dropped.view-change-rate");
+    if (indexes.has(from)) suspects.exceeded(from);
+  });
   const malformed = (from: PeerName, reason: string): void => {
     counters.count(`malformed.${reason}`);
     blame(from, `malformed: ${reason}`);
@@ -179,7 +166,9 @@ export const createInbound = (options: InboundOptions): Inbound => {
         return done === undefined ? undefined : verifier.verifyVote(frame.signed, done);
       }
       case "view-change": {
-        if (!demands.of(from).take(1)) return counters.count("dropped.view-change-rate");
+        // who is not trusted moves nobody to another view: those who are honest ask for themselves
+        if (suspects.isSuspect(from)) return counters.count("dropped.suspect");
+        if (!replica.isWithinReach(frame.signed.message.view) && !demands.wasFarFetched(from)) return;
         const done = verified(from, (signed: Verified<typeof frame.signed>) => step({ type: "view-change", signed }));
         return done === undefined ? undefined : verifier.verifyViewChange(frame.signed, done);
       }
@@ -228,9 +217,9 @@ export const createInbound = (options: InboundOptions): Inbound => {
   };
 
   const unrequested = (): void => counters.count("dropped.unrequested");
-  const onStatus = (from: ReplicaIndex, status: Status): void => {
-    step({ type: "status", status, from });
-    options.audit.status(from, status);
+  const onStatus = (from: PeerName, index: ReplicaIndex, status: Status): void => {
+    step({ type: "status", status: suspects.isSuspect(from) ? { ...status, demand: status.view } : status, from: index });
+    options.audit.status(index, status);
   };
 
   const onSync = (from: PeerName, bytes: Uint8Array): void => {
@@ -240,7 +229,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
     const index = indexes.get(from);
     switch (frame.kind) {
       case "status":
-        return index === undefined ? undefined : onStatus(index, frame);
+        return index === undefined ? undefined : onStatus(from, index, frame);
       case "relay":
         return onRelay(from, frame);
       case "fetch-batch":
@@ -284,6 +273,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
       counters.count(channel === "sync" ? "frames.sync" : "frames.consensus");
       if (!suspects.admits(from)) return counters.count("dropped.suspect");
       if (channel === "sync") return onSync(from, bytes);
+      if (bytes[0] === tags["view-change"] && !demands.came(from)) return;
       const decoded = decodeConsensusFrame(bytes);
       if (decoded.ok) onConsensus(from, decoded.value);
       else malformed(from, decoded.error.reason);

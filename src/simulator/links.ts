@@ -230,6 +230,8 @@ export const createLinks = (options: LinksOptions, initial: LinkQuality): Links 
       isUp: (peer) => endpoint.up.has(peer),
       setValidators: () => undefined,
       blame: (peer, reason) => watch.blamed(endpoint.number, peer, reason),
+      // links are the plan's alone; who was blamed wrongly is found before this
+      isolate: () => undefined,
       start(handlers) {
         endpoint.handlers = handlers;
         noticeAll();

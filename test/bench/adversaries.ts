@@ -32,7 +32,9 @@ const { values, positionals } = parseArgs({
 const seconds = Number(values.seconds);
 const rounds = Number(values.rounds);
 const clients = Number(values.clients);
-const wanted = positionals.length > 0 ? positionals : actNames.filter((name) => name !== "honest" && !name.includes("="));
+// `flood` last: nobody talks to those for a while after it
+const all = [...actNames.filter((name) => name !== "honest" && name !== "flood" && !name.includes("=")), "flood"];
+const wanted = positionals.length > 0 ? positionals : all;
 
 /** neighbours: when one loses the primary's seat, the other one gets it */
 const cheats = [1, 2];

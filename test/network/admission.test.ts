@@ -48,6 +48,22 @@ const connectionOf = (peer: PeerName, ip: string): Connection =>
 const isDenied = (admission: Admission, peer: PeerName, ip = "192.0.2.1"): boolean =>
   admission.gater.denyInboundEncryptedConnection?.(peerIdFromString(peer), socket(ip).connection) === true;
 
+describe("a peer that the node isolates", () => {
+  test.each([1, 10])("is refused in both directions for that time, validator or not (%i)", (index) => {
+    const { admission, time } = create();
+    admission.isolate(at(index), 5_000);
+    expect([admission.refuses(at(index)), isDenied(admission, at(index))]).toEqual([true, true]);
+    expect(admission.opened(connectionOf(at(index), "192.0.2.1"))).toBe(false);
+    expect(admission.gater.denyDialPeer?.(peerIdFromString(at(index)))).toBe(true);
+    expect(admission.refuses(at(2))).toBe(false);
+    admission.isolate(at(index), 1_000);
+    time.now = 4_999;
+    expect(admission.refuses(at(index))).toBe(true);
+    time.now = 5_001;
+    expect([admission.refuses(at(index)), isDenied(admission, at(index))]).toEqual([false, false]);
+  });
+});
+
 describe("places", () => {
   test("for strangers run out, in all and by address; those for validators do not", () => {
     const { admission, counters } = create({ maxStrangers: 5, maxStrangersPerIp: 2 });

@@ -150,6 +150,21 @@ export const describeNetwork = (implementation: string, createFixture: (cleanup:
       expect(b.recorder.gossip.map(({ data }) => data.byteLength)).toEqual([3]);
     });
 
+    test("isolates a peer, a validator too, for the time that it is told, and then has it back", async () => {
+      const { members, all } = await group(3);
+      const [a, b, c] = members as [Member, Member, Member];
+      const isUp = (): boolean[] => [a.network.isUp(b.network.self), b.network.isUp(a.network.self)];
+      const began = performance.now();
+      a.network.isolate(b.network.self, 1_500);
+      await until(() => !isUp().includes(true), limitMs, "down at both ends");
+      expect(a.network.send(b.network.self, "consensus", Uint8Array.of(1))).toBe(false);
+      await until(() => isUp().every(Boolean), limitMs, "up again at both ends");
+      expect(performance.now() - began).toBeGreaterThan(1_400);
+      // nobody else felt it
+      expect(c.recorder.peers.every(({ up }) => up)).toBe(true);
+      expect([a, b].every(({ network }) => network.isUp(all[2] as PeerName))).toBe(true);
+    });
+
     test("tells of a peer that stops, within 300 ms of stopping, and of its return", async () => {
       const { a, b, fixture, all } = await pair(2);
       const start = performance.now();

@@ -7,18 +7,24 @@ const [a, b, c] = ["a", "b", "c"] as PeerName[] as [PeerName, PeerName, PeerName
 
 const build = (most: number) => {
   let time = 0;
-  const suspects = createSuspects({ now: () => time, most });
+  const isolations: [PeerName, number][] = [];
+  const suspects = createSuspects({ now: () => time, most, isolate: (peer, ms) => void isolations.push([peer, ms]) });
   return {
     ...suspects,
+    isolations,
+    /** so many frames at one moment */
+    flood: (peer: PeerName, frames: number): void => {
+      for (let at = 0; at < frames; at += 1) suspects.admits(peer);
+    },
     pass: (ms: number) => void (time += ms),
     blame: (peer: PeerName, times: number): void => {
       for (let at = 0; at < times; at += 1) suspects.blamed(peer);
     },
-    /** of a thousand frames in a second */
+    /** of five hundred frames in a second */
     seen: (peer: PeerName): number => {
       let seen = 0;
-      for (let at = 0; at < 1_000; at += 1) {
-        time += 1;
+      for (let at = 0; at < 500; at += 1) {
+        time += 2;
         if (suspects.admits(peer)) seen += 1;
       }
       return seen;
@@ -29,25 +35,26 @@ const build = (most: number) => {
 describe("a peer", () => {
   it("is heard in full while it is not blamed, or seldom", () => {
     const { blame, seen, pass } = build(1);
-    expect(seen(a)).toBe(1_000);
+    expect(seen(a)).toBe(500);
     blame(a, 7);
-    expect(seen(a)).toBe(1_000);
+    expect(seen(a)).toBe(500);
     pass(10_000);
     blame(a, 7);
-    expect(seen(a)).toBe(1_000);
+    expect(seen(a)).toBe(500);
   });
 
   it("that is blamed again and again is heard a little, until ten seconds after the last time", () => {
     const { blame, seen, pass } = build(1);
     blame(a, 8);
-    expect(seen(a)).toBeLessThan(220);
-    expect(seen(a)).toBeGreaterThan(90);
-    expect(seen(b)).toBe(1_000);
+    const first = seen(a);
+    expect(first).toBeLessThan(220);
+    expect(first).toBeGreaterThan(90);
+    expect(seen(b)).toBe(500);
     blame(a, 1);
     pass(9_000);
-    expect(seen(a)).toBeLessThan(250);
+    expect(seen(a)).toBeLessThan(220);
     pass(1_000);
-    expect(seen(a)).toBe(1_000);
+    expect(seen(a)).toBe(500);
   });
 
   it("has a reputation that falls with each blame, and comes back", () => {
@@ -67,12 +74,65 @@ describe("a peer", () => {
     blame(b, 50);
     blame(c, 50);
     expect(seen(a)).toBeLessThan(220);
-    expect([b, c].filter((peer) => seen(peer) < 1_000).length).toBe(0);
+    expect([b, c].filter((peer) => seen(peer) < 500).length).toBe(0);
     pass(10_000);
     blame(b, 8);
     expect(seen(b)).toBeLessThan(220);
     const alone = build(0);
     alone.blame(a, 100);
-    expect(alone.seen(a)).toBe(1_000);
+    expect(alone.seen(a)).toBe(500);
+  });
+
+  it("that exceeds what it may say is blamed for every tenth time", () => {
+    const { exceeded, isSuspect, pass } = build(1);
+    for (let at = 0; at < 79; at += 1) exceeded(a);
+    expect(isSuspect(a)).toBe(false);
+    exceeded(a);
+    expect([isSuspect(a), isSuspect(b)]).toEqual([true, false]);
+    pass(10_000);
+    expect(isSuspect(a)).toBe(false);
+    for (let at = 0; at < 79; at += 1) exceeded(a);
+    expect(isSuspect(a)).toBe(false);
+  });
+});
+
+describe("a flood", () => {
+  it("of a suspect closes its connections, for ever longer, up to a minute", () => {
+    const { blame, flood, isolations, opinionOf, pass } = build(1);
+    blame(a, 8);
+    flood(a, 600);
+    expect([isolations, opinionOf(a).standing]).toEqual([[], "throttled"]);
+    flood(a, 1);
+    expect([isolations, opinionOf(a).standing]).toEqual([[[a, 5_000]], "isolated"]);
+    for (const ms of [10_000, 20_000, 40_000, 60_000, 60_000]) {
+      // it comes back as a suspect, whether or not it is blamed again
+      pass(isolations.at(-1)?.[1] ?? 0);
+      expect(opinionOf(a).standing).toBe("throttled");
+      flood(a, 601);
+      expect(isolations.at(-1)).toEqual([a, ms]);
+    }
+    pass(60_000 + 10_000);
+    expect(opinionOf(a)).toEqual({ reputation: 1, standing: "good" });
+    blame(a, 8);
+    flood(a, 601);
+    expect(isolations.at(-1)).toEqual([a, 5_000]);
+  });
+
+  it("of one that is blamed for nothing closes nothing: it may be the load", () => {
+    const { flood, isolations, blame } = build(1);
+    blame(a, 7);
+    for (const peer of [a, b]) flood(peer, 100_000);
+    expect(isolations).toEqual([]);
+  });
+
+  it("never closes the connections of more than f", () => {
+    const { blame, flood, isolations, pass } = build(2);
+    for (const peer of [a, b, c]) blame(peer, 50);
+    for (const peer of [a, b, c]) flood(peer, 100_000);
+    expect(new Set(isolations.map(([peer]) => peer))).toEqual(new Set([a, b]));
+    pass(1_000);
+    blame(c, 50);
+    flood(c, 100_000);
+    expect(isolations.every(([peer]) => peer !== c)).toBe(true);
   });
 });

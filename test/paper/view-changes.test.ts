@@ -1,6 +1,6 @@
 /** PROTOCOL §5; Castro & Liskov, OSDI '99, §4.4 and §4.5: one test per sentence. */
 import { describe, expect, it } from "vitest";
-import type { Digest, Sequence } from "../../src/protocol/ids.ts";
+import type { Digest, Sequence, View } from "../../src/protocol/ids.ts";
 import type { ViewChange } from "../../src/protocol/messages.ts";
 import { carryOver } from "../../src/protocol/carry-over.ts";
 import { blames, createLone, effectsOf, reasonsOf, said, type Lone } from "../consensus/lone.ts";
@@ -74,6 +74,18 @@ describe("asking for another view", () => {
     for (const from of [0, 2, 3]) backup.commit(from, 0, 1, batch.digest);
     expect(backup.replica.status()).toMatchObject({ demand: 1 });
     expect(backup.replica.describe().committed).toBe(1);
+  });
+
+  it("knows which views somebody honest may have asked for: one above what f+1 want", () => {
+    const backup = createLone();
+    const reach = (): boolean[] => [1, 2, 5, 6, 7].map((view) => backup.replica.isWithinReach(view as View));
+    expect(reach()).toEqual([true, false, false, false, false]);
+    backup.status(3, { demand: 1_000_000 as View });
+    expect(reach()).toEqual([true, false, false, false, false]);
+    backup.status(0, { demand: 1 as View });
+    expect(reach()).toEqual([true, true, false, false, false]);
+    backup.viewChange(2, 5);
+    expect(reach()).toEqual([true, true, true, true, false]);
   });
 
   it("asks when the primary is plainly slower than its own history", () => {

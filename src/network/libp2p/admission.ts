@@ -17,6 +17,8 @@ export interface Admission {
   blame(peer: PeerName): boolean;
   /** Closes the door on a non-validator for the next, longer while; false for a validator. */
   ban(peer: PeerName): boolean;
+  /** Refuses a peer, a validator too, for `ms`. */
+  isolate(peer: PeerName, ms: number): void;
   /** Refuses a peer for `ms` without counting it as misbehaviour. */
   refuseFor(peer: PeerName, ms: number): void;
   /** Takes a place; false when there is none, then the connection must be aborted. */
@@ -36,6 +38,8 @@ interface Standing {
   windowStart: number;
   bans: number;
   refusedUntil: number;
+  /** the same for validators too */
+  isolatedUntil: number;
 }
 
 const ipOf = (address: { toString(): string }): string => /^\/ip[46]\/([^/]+)/.exec(address.toString())?.[1] ?? "";
@@ -76,7 +80,7 @@ const createStandings = ({ limits, isValidator, counters, now }: AdmissionInit) 
     if (found === undefined) {
       const oldest = standings.size >= limits.maxBookkeptPeers ? standings.keys().next().value : undefined;
       if (oldest !== undefined) standings.delete(oldest);
-      found = { blames: 0, windowStart: now(), bans: 0, refusedUntil: -Infinity };
+      found = { blames: 0, windowStart: now(), bans: 0, refusedUntil: -Infinity, isolatedUntil: -Infinity };
       standings.set(peer, found);
     }
     return found;
@@ -106,7 +110,15 @@ const createStandings = ({ limits, isValidator, counters, now }: AdmissionInit) 
       const entry = standing(peer);
       entry.refusedUntil = Math.max(entry.refusedUntil, now() + ms);
     },
-    refused: (peer: PeerName): boolean => !isValidator(peer) && (standings.get(peer)?.refusedUntil ?? -Infinity) > now(),
+    isolate(peer: PeerName, ms: number): void {
+      const entry = standing(peer);
+      entry.isolatedUntil = Math.max(entry.isolatedUntil, now() + ms);
+    },
+    refused(peer: PeerName): boolean {
+      const entry = standings.get(peer);
+      if (entry === undefined) return false;
+      return Math.max(isValidator(peer) ? -Infinity : entry.refusedUntil, entry.isolatedUntil) > now();
+    },
   };
 };
 
@@ -177,6 +189,7 @@ export const createAdmission = (init: AdmissionInit): Admission => {
     refuses,
     blame: standings.blame,
     ban: standings.ban,
+    isolate: standings.isolate,
     refuseFor: standings.refuseFor,
     opened(connection) {
       const peer = toPeerName(connection.remotePeer.toString());

@@ -183,6 +183,11 @@ export const createLibp2pNetwork = async (options: NetworkOptions): Promise<Libp
       keeper.hurry();
     },
     blame: parts.blame,
+    isolate(peer, ms) {
+      admission.isolate(peer, ms);
+      counters.isolations += 1;
+      links.disconnect(peer, "isolated");
+    },
     counters: () => ({ ...counters }),
     libraryFamilies: parts.libraryFamilies,
     serveClients(handler) {

@@ -17,10 +17,12 @@ const wrongBlock = (kit: AdversaryKit, { certificate, batch }: CertifiedBatch): 
   }
 };
 
+/** One bit is another; of nothing, one byte. */
 const turnedBit = (kit: AdversaryKit, bytes: Uint8Array): Uint8Array => {
+  if (bytes.length === 0) return Uint8Array.of(pickBelow(kit, 256));
   const turned = new Uint8Array(bytes);
-  const at = pickBelow(kit, Math.max(1, turned.length));
-  if (turned.length > 0) turned[at] = (turned[at] ?? 0) ^ (1 << pickBelow(kit, 8));
+  const at = pickBelow(kit, turned.length);
+  turned[at] = (turned[at] ?? 0) ^ (1 << pickBelow(kit, 8));
   return turned;
 };
 

@@ -28,7 +28,7 @@ export interface InboundOptions {
   readonly committee: Committee;
   readonly replica: Replica;
   readonly verifier: Verifier;
-  readonly network: Pick<Network, "blame" | "isolate">;
+  readonly network: Pick<Network, "self" | "blame" | "isolate" | "isUp">;
   readonly clock: Pick<Clock, "now">;
   readonly serving: Serving;
   readonly counters: Counters;
@@ -65,8 +65,11 @@ export const createInbound = (options: InboundOptions): Inbound => {
   const { committee, replica, verifier, network, serving, counters, step } = options;
   const indexes = new Map<PeerName, ReplicaIndex>(committee.validators.map(({ peer, index }) => [peer, index]));
   const pending = new Map<PeerName, number>();
+  /** there is a quorum without it */
+  const canSpare = (spared: PeerName): boolean =>
+    committee.validators.filter(({ peer }) => peer === network.self || (peer !== spared && network.isUp(peer))).length >= committee.quorum;
   // of those who sent what is invalid little more is looked at
-  const suspects = createSuspects({ now: options.clock.now, most: committee.f, isolate: network.isolate });
+  const suspects = createSuspects({ now: options.clock.now, most: committee.f, canSpare, isolate: network.isolate });
   const blame = (from: PeerName, reason: string): void => {
     // of strangers the network has a stricter opinion itself
     if (indexes.has(from)) suspects.blamed(from);

@@ -30,6 +30,8 @@ export interface SuspectsOptions {
   readonly now: () => number;
   /** f: suspicion alone never costs more than that many their say */
   readonly most: number;
+  /** false while this peer's vote may be needed: it is only throttled then */
+  readonly canSpare: (peer: PeerName) => boolean;
   /** refuses all connections of this peer for so long */
   readonly isolate: (peer: PeerName, ms: number) => void;
 }
@@ -47,7 +49,7 @@ const OVERFLOW_AT_ONCE = 500;
 const OVERFLOW_PER_SECOND = 50;
 /** the first isolation, and the longest; each is twice as long as the one before */
 const ISOLATION_MS = 5_000;
-const MAX_ISOLATION_MS = 60_000;
+const MAX_ISOLATION_MS = 40_000;
 
 interface Suspect {
   strikes: number;
@@ -63,7 +65,7 @@ interface Suspect {
 }
 
 /** Keeps one entry for each validator that was blamed. */
-export const createSuspects = ({ now, most, isolate }: SuspectsOptions): Suspects => {
+export const createSuspects = ({ now, most, canSpare, isolate }: SuspectsOptions): Suspects => {
   const entries = new Map<PeerName, Suspect>();
   const isRecent = ({ lastBlame }: Suspect, time: number): boolean => time - lastBlame < WINDOW_MS;
   const isSuspect = (entry: Suspect | undefined, time: number): entry is Suspect =>
@@ -96,6 +98,7 @@ export const createSuspects = ({ now, most, isolate }: SuspectsOptions): Suspect
   const overflowed = (peer: PeerName, entry: Suspect, time: number): void => {
     if (entry.overflow.take(1)) return;
     entry.overflow = createOverflow();
+    if (!canSpare(peer)) return;
     entry.isolatedUntil = time + entry.isolationMs;
     // it comes back as a suspect
     entry.lastBlame = entry.isolatedUntil;

@@ -123,13 +123,16 @@ try {
   };
 
   /** Seats a cheat, then waits until an honest node has been primary for a second under load, or for 6 s. @returns how many cheats sat there, and how long it took */
-  const settle = async (): Promise<{ readonly seats: number; readonly settledMs: number; readonly longestGapMs: number }> => {
+  const settle = async (
+    behaviour: string,
+  ): Promise<{ readonly seats: number; readonly settledMs: number; readonly longestGapMs: number }> => {
     const witnesses = startWitnesses(testnet, { verifying: 4, plain: 4, trusted: honest });
     const seats = new Set<number>();
     let began = performance.now();
     let since = began;
     try {
       await seatPrimary(testnet, cheats[0] as number, honest);
+      if (behaviour === "flood") await behave(behaviour);
       since = began = performance.now();
       while (performance.now() - began < 6_000) {
         const [view, primary] = [(await testnet.client(0).status()).view, await primaryAsSeenBy(testnet, 0)];
@@ -155,8 +158,9 @@ try {
   let before = await measure();
   for (const behaviour of wanted) {
     const counted = await countersOf(testnet);
-    await behave(behaviour);
-    const { seats, settledMs, longestGapMs } = await settle();
+    // nobody talks to those who flood: with the primary cut off, too, more than f would be away
+    if (behaviour !== "flood") await behave(behaviour);
+    const { seats, settledMs, longestGapMs } = await settle(behaviour);
     const honestly = [before];
     const cheating: Window[] = [];
     for (let round = 0; round < rounds; round += 1) {

@@ -19,6 +19,7 @@ const nobody = (): never => {
 /** Validator 0, whose replica wants everything and finds all views up to `reach` plausible; it counts what is verified. */
 const createRig = (reach = 1) => {
   const steps: Input[] = [];
+  const down = new Set<PeerName>();
   const isolated: [PeerName, number][] = [];
   const counters = createCounters();
   const real = net.verifier();
@@ -35,7 +36,12 @@ const createRig = (reach = 1) => {
     committee: net.committee,
     replica: replica as unknown as Replica,
     verifier: { ...real, verifyVote: counted(real.verifyVote) as typeof real.verifyVote, verifyViewChange: counted(real.verifyViewChange) },
-    network: { blame: () => undefined, isolate: (peer, ms) => void isolated.push([peer, ms]) },
+    network: {
+      blame: () => undefined,
+      self: peerOf(0),
+      isUp: (peer) => peer !== peerOf(0) && !down.has(peer),
+      isolate: (peer, ms) => void isolated.push([peer, ms]),
+    },
     clock,
     serving: { batch: nobody, blocks: nobody, checkpoint: nobody, receipt: nobody, state: nobody },
     counters,
@@ -55,6 +61,7 @@ const createRig = (reach = 1) => {
     clock,
     steps,
     isolated,
+    down,
     counted: (): Readonly<Record<string, number>> => counters.read(),
     verified: (): number => verified,
     viewChange,
@@ -156,11 +163,14 @@ describe("a validator that is proven to cheat", () => {
     expect([2, 3].map((each) => inbound.opinionOf(peerOf(each)).standing)).toEqual(["good", "throttled"]);
   });
 
-  it("is not talked to any more when it floods", () => {
-    const { commit, isolated, verified } = createRig();
+  it("is not talked to any more when it floods, as long as there is a quorum without it", () => {
+    const { commit, isolated, verified, down } = createRig();
+    down.add(peerOf(1));
     for (let sequence = 1; sequence <= 8; sequence += 1) commit(3, sequence, false);
     for (let sequence = 1; sequence <= 700; sequence += 1) commit(3, sequence, true);
-    expect(isolated).toEqual([[peerOf(3), 5_000]]);
-    expect(verified()).toBe(8 + 100);
+    expect([verified(), isolated]).toEqual([8 + 100, []]);
+    down.clear();
+    for (let sequence = 1; sequence <= 501; sequence += 1) commit(3, sequence, true);
+    expect([verified(), isolated]).toEqual([8 + 100, [[peerOf(3), 5_000]]]);
   });
 });

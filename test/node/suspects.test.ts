@@ -8,10 +8,17 @@ const [a, b, c] = ["a", "b", "c"] as PeerName[] as [PeerName, PeerName, PeerName
 const build = (most: number) => {
   let time = 0;
   const isolations: [PeerName, number][] = [];
-  const suspects = createSuspects({ now: () => time, most, isolate: (peer, ms) => void isolations.push([peer, ms]) });
+  let needed: PeerName | undefined;
+  const suspects = createSuspects({
+    now: () => time,
+    most,
+    canSpare: (peer) => peer !== needed,
+    isolate: (peer, ms) => void isolations.push([peer, ms]),
+  });
   return {
     ...suspects,
     isolations,
+    need: (peer: PeerName | undefined) => void (needed = peer),
     /** so many frames at one moment */
     flood: (peer: PeerName, frames: number): void => {
       for (let at = 0; at < frames; at += 1) suspects.admits(peer);
@@ -97,25 +104,36 @@ describe("a peer", () => {
 });
 
 describe("a flood", () => {
-  it("of a suspect closes its connections, for ever longer, up to a minute", () => {
+  it("of a suspect closes its connections, for ever longer, up to forty seconds", () => {
     const { blame, flood, isolations, opinionOf, pass } = build(1);
     blame(a, 8);
     flood(a, 600);
     expect([isolations, opinionOf(a).standing]).toEqual([[], "throttled"]);
     flood(a, 1);
     expect([isolations, opinionOf(a).standing]).toEqual([[[a, 5_000]], "isolated"]);
-    for (const ms of [10_000, 20_000, 40_000, 60_000, 60_000]) {
+    for (const ms of [10_000, 20_000, 40_000, 40_000]) {
       // it comes back as a suspect, whether or not it is blamed again
       pass(isolations.at(-1)?.[1] ?? 0);
       expect(opinionOf(a).standing).toBe("throttled");
       flood(a, 601);
       expect(isolations.at(-1)).toEqual([a, ms]);
     }
-    pass(60_000 + 10_000);
+    pass(40_000 + 10_000);
     expect(opinionOf(a)).toEqual({ reputation: 1, standing: "good" });
     blame(a, 8);
     flood(a, 601);
     expect(isolations.at(-1)).toEqual([a, 5_000]);
+  });
+
+  it("closes nothing while the peer's vote may be needed", () => {
+    const { blame, flood, isolations, need, opinionOf } = build(1);
+    blame(a, 8);
+    need(a);
+    flood(a, 2_000);
+    expect([isolations, opinionOf(a).standing]).toEqual([[], "throttled"]);
+    need(undefined);
+    flood(a, 501);
+    expect(isolations).toEqual([[a, 5_000]]);
   });
 
   it("of one that is blamed for nothing closes nothing: it may be the load", () => {

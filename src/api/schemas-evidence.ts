@@ -16,6 +16,7 @@ export const evidenceAnswer = z.strictObject({
   culprit: z.string().nullable(),
   culprits: z.array(validator),
   signedBoth: z.array(validator).optional(),
+  document: z.string().optional(),
   epoch: unsigned,
   view: unsigned,
   sequence: unsigned,

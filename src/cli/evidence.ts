@@ -28,7 +28,7 @@ const listCommand = defineCommand({
       shortHash(record.id),
       record.kind,
       names(record.culprits),
-      placeOf(record),
+      record.document ?? placeOf(record),
       new Date(record.detectedAt).toISOString(),
       record.action,
     ]);
@@ -67,7 +67,7 @@ const showCommand = defineCommand({
           ["kind", record.kind],
           ...record.culprits.map(({ moniker, peerId }) => ["culprit", `${moniker} ${peerId}`] as const),
           ...(record.signedBoth ?? []).map(({ moniker, peerId }) => ["signed both", `${moniker} ${peerId}`] as const),
-          ["where", placeOf(record)],
+          ["where", record.document ?? placeOf(record)],
           ["found", new Date(record.detectedAt).toISOString()],
           ["method", record.method],
           ["done", record.action],
@@ -78,9 +78,9 @@ const showCommand = defineCommand({
   },
 });
 
-const describe = ({ kind, culprits, signedBoth, ...place }: ProvenEvidence): string => {
+const describe = ({ kind, culprits, signedBoth, document, ...place }: ProvenEvidence): string => {
   const both = signedBoth.length === 0 ? "" : `\nsigned by both quorums: ${names(signedBoth)}`;
-  return `proven: ${kind} in ${placeOf(place)}\nby: ${names(culprits)}${both}`;
+  return `proven: ${kind} in ${document === undefined ? placeOf(place) : `the document ${document}`}\nby: ${names(culprits)}${both}`;
 };
 
 const verifyCommand = defineCommand<GenesisFlag>({

@@ -50,8 +50,10 @@ export interface EvidenceAnswer {
   /** the first culprit's peer id; null where the proof names nobody for certain */
   readonly culprit: string | null;
   readonly culprits: readonly NamedValidator[];
-  /** of two commit certificates for one sequence: whose signatures both bear */
+  /** of two certificates for one sequence: whose signatures both bear */
   readonly signedBoth?: readonly NamedValidator[];
+  /** that was forked */
+  readonly document?: string;
   readonly epoch: number;
   readonly view: number;
   readonly sequence: number;

@@ -19,6 +19,8 @@ export interface ProvenEvidence {
   readonly culprits: readonly Validator[];
   /** of two certificates for one sequence: at least f+1 */
   readonly signedBoth: readonly Validator[];
+  /** that was forked */
+  readonly document?: string;
   readonly epoch: number;
   readonly view: number;
   readonly sequence: number;
@@ -53,6 +55,7 @@ export const verifyEvidence = (genesis: Genesis, document: unknown): ProvenEvide
       kind: evidence.kind,
       culprits: named(culpritsOf(evidence)),
       signedBoth: isFork(evidence) ? named(signersOfBoth(evidence)) : [],
+      ...(evidence.kind === "forked-document" ? { document: evidence.first.document } : {}),
       ...placeOf(evidence),
     };
     const said = { epoch: readNumber(json["epoch"], "epoch"), view: readNumber(json["view"], "view") };

@@ -4,6 +4,9 @@
  */
 import type { ReplicaSettings } from "../consensus/config.ts";
 import type { HaltReason } from "../consensus/effect.ts";
+import type { ForkProof } from "../documents/fork.ts";
+import type { Evidence } from "../protocol/evidence.ts";
+import type { ReplicaIndex } from "../protocol/ids.ts";
 import type { Parameters } from "../protocol/limits.ts";
 import type { CheckpointCertificate } from "../protocol/messages.ts";
 import type { Network, NetworkHandlers } from "../network/port.ts";
@@ -53,15 +56,31 @@ export interface Assembly {
   readonly handlers: NetworkHandlers;
   readonly desk: Desk;
   readonly counters: Counters;
+  /** an author was found to have forked his history of a shared document: kept as evidence; undefined where he is no validator */
+  forked(proof: ForkProof): ReplicaIndex | undefined;
   /** the last stable checkpoint whose state can be read here; undefined before the first */
   stable(): CheckpointCertificate | undefined;
   /** What waits, and what documents have to say. Call it about ten times a second once the engine runs. */
   tick(): void;
 }
 
+/** Keeps and counts what proves misbehaviour, of consensus and of documents. */
+const createProofs = ({ data, clock, identity: { committee }, storeFailed }: AssemblyOptions, counters: Counters) => {
+  const keep = (evidence: Evidence): void => {
+    counters.count(`evidence.${evidence.kind}`);
+    data.evidence.keep(evidence, Math.round(clock.wall()), storeFailed);
+  };
+  const forked: Assembly["forked"] = ({ author, operations: [first, second] }) => {
+    const culprit = committee.validators.find(({ publicKey }) => publicKey === author)?.index;
+    if (culprit !== undefined) keep({ kind: "forked-document", epoch: committee.epoch, culprit, first, second });
+    return culprit;
+  };
+  return { keep, forked };
+};
+
 /** Nothing runs yet: start the network with the handlers, then the engine. */
 export const assembleNode = (options: AssemblyOptions): Assembly => {
-  const { identity, parameters, data, network, clock } = options;
+  const { identity, parameters, data, network, clock, sharing } = options;
   const { committee, self, validatorKey, signBytes } = identity;
   const { ledger, keeping, restored } = data;
   const verifier = createVerifier({
@@ -76,8 +95,8 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
   });
   const { defer, answerTimeoutMs: timeoutMs } = options;
   const counters = createCounters();
+  const proofs = createProofs(options, counters);
   const desk = createDesk({ identity, parameters, data, verifier, network, counters, clock, engine: () => engine, defer, timeoutMs });
-  const { sharing } = options;
   const merging =
     sharing === undefined ? undefined : createMerging({ sharing, identity, parameters, data, desk, engine: () => engine, clock });
   const stabilised = (certificate: CheckpointCertificate): void => {
@@ -109,10 +128,7 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     ...(options.episode === undefined ? {} : { episode: options.episode }),
     isSettled: (client, sequence) => !ledger.incomplete && ledger.lookup(client, sequence).status !== "new",
     execution: { ledger, keeping, executed: desk.executed, stabilised },
-    evidence: (evidence) => {
-      counters.count(`evidence.${evidence.kind}`);
-      data.evidence.keep(evidence, Math.round(clock.wall()), options.storeFailed);
-    },
+    evidence: proofs.keep,
     halted: options.halted,
     storeFailed: options.storeFailed,
   });
@@ -127,6 +143,7 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     },
     desk,
     counters,
+    forked: proofs.forked,
     stable: () => stable,
     tick() {
       desk.refreshStanding();

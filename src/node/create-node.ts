@@ -1,6 +1,7 @@
 /** The composition root: a node out of its parts, and its way up and down. */
 import type { Api } from "../api/create-api.ts";
 import type { HaltReason } from "../consensus/effect.ts";
+import type { ForkProof } from "../documents/fork.ts";
 import { createLibp2pNetwork, type Libp2pNetwork } from "../network/libp2p/create-network.ts";
 import type { Network } from "../network/port.ts";
 import type { PeerName } from "../protocol/ids.ts";
@@ -101,7 +102,15 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     await data.store.close();
     throw error;
   });
-  const sharing = await openSharing(data, identity, network, { logger, storeFailed, counters: () => counters });
+  const sharing = await openSharing(data, identity, network, {
+    logger,
+    storeFailed,
+    counters: () => counters,
+    forked(proof) {
+      const culprit = committee.validators[assembly.forked(proof) ?? -1]?.peer;
+      if (culprit !== undefined) observation.events.tell({ type: "evidence", kind: "forked-document", culprit });
+    },
+  });
   const log = logSwitch.of("consensus");
   const observation = createObservation({ committee, clock, log, history, executed: ledger.position().sequence });
   const assembly = assembleNode({
@@ -204,6 +213,7 @@ interface Surroundings {
   readonly logger: Logger;
   readonly storeFailed: (error: StoreError) => void;
   readonly counters: () => Counters;
+  readonly forked: (proof: ForkProof) => void;
 }
 
 /** Lets go of network and store when the documents can not be opened. */
@@ -215,9 +225,10 @@ const openSharing = async (data: NodeData, identity: Identity, network: Network,
       identity,
       network,
       clock: systemClock,
-      forked: ({ document, author, sequence }) => {
-        around.counters().count("evidence.forked-document");
+      forked: (proof) => {
+        const { document, author, sequence } = proof;
         around.logger.warn({ document, author, sequence }, "an author forked his history of a shared document");
+        around.forked(proof);
       },
     });
   } catch (error) {

@@ -22,6 +22,8 @@ export interface EvidenceReport {
   readonly culprits: readonly NamedValidator[];
   /** of two certificates for one sequence: the at least f+1 whose signatures both bear */
   readonly signedBoth?: readonly NamedValidator[];
+  /** that was forked */
+  readonly document?: string;
   readonly epoch: number;
   /** 0 where the kind has none */
   readonly view: number;
@@ -51,6 +53,8 @@ const methodOf = (evidence: Evidence): string => {
       return evidence.first.view === evidence.second.view
         ? "two commit certificates for one sequence: whoever signed both"
         : "two commit certificates for one sequence: whoever signed the first and kept silent about it in the VIEW-CHANGE to the second's view";
+    case "forked-document":
+      return `two operations of one author with number ${evidence.first.sequence} in the document ${evidence.first.document}`;
     case "conflicting-stable-checkpoints":
       return "two certificates for one checkpoint, with different roots: whoever signed both";
   }
@@ -66,6 +70,8 @@ const actionOf = ({ kind }: Evidence): string => {
     case "bad-new-view":
     case "invalid-batch":
       return "refused, and another primary asked for";
+    case "forked-document":
+      return "of this author only what others built on counts in the document";
     case "conflicting-commits":
     case "conflicting-stable-checkpoints":
       return "stopped ordering";
@@ -84,6 +90,7 @@ export const evidenceReport = (committee: Committee, { id, detectedAt, evidence,
     culprit: culprits[0]?.peerId ?? null,
     culprits,
     ...(isFork(evidence) ? { signedBoth: named(signersOfBoth(evidence)) } : {}),
+    ...(evidence.kind === "forked-document" ? { document: evidence.first.document } : {}),
     ...placeOf(evidence),
     detectedAt,
     method: methodOf(evidence),

@@ -12,7 +12,7 @@ import type {
   Vote,
   VoteSignature,
 } from "./messages.ts";
-import type { Epoch, ReplicaIndex, Sequence, View } from "./ids.ts";
+import type { Digest, Epoch, PublicKey, ReplicaIndex, Sequence, Signature, View } from "./ids.ts";
 
 export type Evidence =
   /** two different digests of one kind for one epoch, view and sequence */
@@ -39,8 +39,31 @@ export type Evidence =
       readonly batch: Batch;
       readonly reason: InvalidBatchReason;
     }
+  /** two operations of one author with one number in one document: he forked his history of it (PROTOCOL §11) */
+  | {
+      readonly kind: "forked-document";
+      /** in which the culprit has this index */
+      readonly epoch: Epoch;
+      readonly culprit: ReplicaIndex;
+      /** the one of the lower id */
+      readonly first: AuthoredOperation;
+      readonly second: AuthoredOperation;
+    }
   | ConflictingCommits
   | ConflictingStableCheckpoints;
+
+/** An operation on a shared document, as far as a proof needs it. */
+export interface AuthoredOperation {
+  readonly document: string;
+  readonly author: PublicKey;
+  /** the author's own number of it in this document */
+  readonly sequence: number;
+  /** the hash of all that is signed */
+  readonly id: Digest;
+  readonly signature: Signature;
+  /** whole, signature included */
+  readonly bytes: Uint8Array;
+}
 
 /** Two quorums committed different batches for one sequence: more than f validators cheated (PROTOCOL §10). */
 export interface ConflictingCommits {
@@ -156,6 +179,8 @@ export const placeOf = (evidence: Evidence): EvidencePlace => {
       const { epoch, view, sequence } = evidence.proposal.message;
       return { epoch, view, sequence };
     }
+    case "forked-document":
+      return { epoch: evidence.epoch, view: noView, sequence: noSequence };
     case "conflicting-commits": {
       const { epoch, view, sequence } = evidence.second;
       return { epoch, view, sequence };

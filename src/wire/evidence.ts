@@ -2,9 +2,10 @@
 import { Buffer } from "node:buffer";
 import type { Committee } from "../protocol/committee.ts";
 import { culpritsOf, placeOf, type Evidence, type InvalidBatchReason } from "../protocol/evidence.ts";
-import type { Digest } from "../protocol/ids.ts";
+import type { Digest, Epoch } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Commit, PrePrepare, Prepare, Signed } from "../protocol/messages.ts";
+import { readAuthored, sizeOfAuthored, writeAuthored } from "./authored.ts";
 import {
   readCheckpointCertificate,
   readCommitCertificate,
@@ -14,7 +15,7 @@ import {
   writeCommitCertificate,
 } from "./certificates.ts";
 import { sha256 } from "./digests.ts";
-import { decodeWhole, fail, readU8 } from "./reader.ts";
+import { decodeWhole, fail, readU64, readU8 } from "./reader.ts";
 import type { Decoded, Reader } from "./reader.ts";
 import { readBatch } from "./requests.ts";
 import { signedCheckpointBytes, signedPrepareBytes, signedVoteBytes } from "./sizes.ts";
@@ -27,6 +28,7 @@ import {
   writeSignedViewChange,
 } from "./view-change.ts";
 import {
+  readReplica,
   readSignedCheckpoint,
   readSignedCommit,
   readSignedPrePrepare,
@@ -34,7 +36,7 @@ import {
   writeSignedCheckpoint,
   writeSignedVote,
 } from "./votes.ts";
-import { encodeSized, writeBytes, writeU8 } from "./writer.ts";
+import { encodeSized, writeBytes, writeU64, writeU8 } from "./writer.ts";
 import type { Writer } from "./writer.ts";
 
 type Of<K extends Evidence["kind"]> = Extract<Evidence, { kind: K }>;
@@ -50,6 +52,7 @@ const tags = {
   "invalid-batch": 0x07,
   "conflicting-commits": 0x08,
   "conflicting-stable-checkpoints": 0x09,
+  "forked-document": 0x0a,
 } as const;
 
 /** Their position is their code. */
@@ -80,6 +83,8 @@ const sizeOf = (evidence: Evidence): number => {
       return sizeOfSignedNewView(evidence.newView);
     case "invalid-batch":
       return 1 + signedVoteBytes + evidence.batch.bytes.length;
+    case "forked-document":
+      return 8 + 1 + sizeOfAuthored(evidence.first) + sizeOfAuthored(evidence.second);
     case "conflicting-stable-checkpoints":
       return sizeOfCheckpointCertificate(evidence.first) + sizeOfCheckpointCertificate(evidence.second);
     case "conflicting-commits": {
@@ -118,6 +123,11 @@ const write = (writer: Writer, evidence: Evidence): void => {
       return writeBytes(writer, evidence.batch.bytes);
     case "conflicting-commits":
       return writeFork(writer, evidence);
+    case "forked-document":
+      writeU64(writer, evidence.epoch);
+      writeU8(writer, evidence.culprit);
+      writeAuthored(writer, evidence.first);
+      return writeAuthored(writer, evidence.second);
     case "conflicting-stable-checkpoints":
       writeCheckpointCertificate(writer, evidence.first);
       return writeCheckpointCertificate(writer, evidence.second);
@@ -145,6 +155,13 @@ const readFork = (reader: Reader): Evidence => {
   return { kind: "conflicting-commits", first, second, ...(more === 1 ? { newView: readSignedNewView(reader) } : {}) };
 };
 
+const readForkedDocument = (reader: Reader): Evidence | undefined => {
+  const epoch = readU64(reader, "evidence.epoch") as Epoch;
+  const culprit = readReplica(reader, "evidence.culprit");
+  const [first, second] = [readAuthored(reader), readAuthored(reader)];
+  return first && second && { kind: "forked-document", epoch, culprit, first, second };
+};
+
 const read = (reader: Reader): Evidence | undefined => {
   switch (readU8(reader, "evidence")) {
     case tags["pre-prepare"]:
@@ -169,6 +186,8 @@ const read = (reader: Reader): Evidence | undefined => {
       return readInvalidBatch(reader);
     case tags["conflicting-commits"]:
       return readFork(reader);
+    case tags["forked-document"]:
+      return readForkedDocument(reader);
     case tags["conflicting-stable-checkpoints"]: {
       const [first, second] = [readCheckpointCertificate(reader), readCheckpointCertificate(reader)];
       return { kind: "conflicting-stable-checkpoints", first, second };
@@ -186,13 +205,18 @@ export const encodeEvidence = (evidence: Evidence): Uint8Array => encodeSized(1 
 export const decodeEvidence = (bytes: Uint8Array): Decoded<Evidence> =>
   decodeWhole(bytes, maxEvidenceBytes, "evidence", read) as Decoded<Evidence>;
 
+const deedOf = (evidence: Evidence): string => {
+  if (evidence.kind === "conflicting-votes") return `${evidence.kind}/${evidence.first.message.kind}`;
+  return evidence.kind === "forked-document" ? `${evidence.kind}/${evidence.first.document}` : evidence.kind;
+};
+
 /**
  * Names the deed, not its proof: H("byz/1/evidence" and, each on a line of its own, kind, epoch, view, sequence and the culprits' keys). Whoever contradicts
- * himself once can do so in a thousand ways, and it is one deed; votes of different kinds for one slot are different ones.
+ * himself once can do so in a thousand ways, and it is one deed; votes of different kinds for one slot are different ones, and so are forks of different documents.
  */
 export const evidenceId = (evidence: Evidence, { validators }: Committee): Digest => {
   const { epoch, view, sequence } = placeOf(evidence);
-  const kind = evidence.kind === "conflicting-votes" ? `${evidence.kind}/${evidence.first.message.kind}` : evidence.kind;
+  const kind = deedOf(evidence);
   const culprits = culpritsOf(evidence).map((index) => validators[index]?.publicKey ?? "");
   return sha256(Buffer.from(["byz/1/evidence", kind, epoch, view, sequence, ...culprits].join("\n"), "latin1"));
 };

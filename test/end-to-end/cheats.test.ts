@@ -50,6 +50,11 @@ const expectForksSeen = async (): Promise<void> => {
     const seen = shown.map((each) => JSON.stringify([each?.digest, each?.forkers.toSorted()]));
     expect(new Set(seen).size).toBe(1);
     expect(shown[0]?.forkers.toSorted()).toEqual(culprits);
+    for (const index of honest) {
+      const proofs = (await testnet.client(index).evidence()).filter(({ kind }) => kind === "forked-document");
+      const named = proofs.map(({ document, culprits: [culprit] }) => `${document} by ${culprit?.validatorKey}`);
+      expect(named.toSorted()).toEqual(culprits.map((key) => `forked by ${key}`));
+    }
     return true;
   });
 };

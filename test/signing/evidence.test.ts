@@ -5,7 +5,9 @@ import type { ReplicaIndex, Sequence } from "../../src/protocol/ids.ts";
 import { defaultParameters } from "../../src/protocol/limits.ts";
 import type { Signed, Vote } from "../../src/protocol/messages.ts";
 import { evidenceProblem } from "../../src/signing/evidence.ts";
+import { type DocumentName, type DocumentOperation, signOperation } from "../../src/documents/operation.ts";
 import { sha256 } from "../../src/wire/digests.ts";
+import { decodeEvidence, encodeEvidence, evidenceId } from "../../src/wire/evidence.ts";
 import { createBatch } from "../../src/wire/requests.ts";
 import { createTestNetwork, slotOf, text, type TestNetwork } from "./network.ts";
 
@@ -196,5 +198,36 @@ describe("two certificates for one checkpoint", () => {
     expect(problem(fork(certified("b", [1, 2, 3], stranger)))).toBe("bad-certificate-signature");
     const { first, second } = conflictingStableCheckpoints(a, certified("b", [1, 2, 3]));
     expect(problem({ kind: "conflicting-stable-checkpoints", first: second, second: first })).toBe("no-contradiction");
+  });
+});
+
+describe("two operations on a shared document", () => {
+  const operation = (author: number, sequence: number, value: string, of = network) =>
+    signOperation(of.signer(author).key, of.trust.signBytes, {
+      document: "plan" as DocumentName,
+      sequence,
+      parents: [],
+      changes: [{ type: "register-set", path: ["a"], value }],
+    });
+  const forked = (culprit: number, a: DocumentOperation, b: DocumentOperation): Evidence => {
+    const [first, second] = a.id < b.id ? [a, b] : [b, a];
+    return { kind: "forked-document", epoch: network.committee.epoch, culprit: culprit as ReplicaIndex, first, second };
+  };
+
+  it("with one number prove their author guilty, also once they were written and read", () => {
+    const evidence = forked(2, operation(2, 1, "x"), operation(2, 1, "y"));
+    const decoded = decodeEvidence(encodeEvidence(evidence));
+    expect([problem(evidence), decoded.ok && problem(decoded.value), culpritsOf(evidence)]).toEqual([undefined, undefined, [2]]);
+    const elsewhere = { ...operation(2, 1, "x"), document: "other" };
+    expect(evidenceId(evidence, network.committee)).not.toBe(evidenceId({ ...evidence, first: elsewhere } as Evidence, network.committee));
+  });
+
+  it("prove nothing with two numbers, twice the same, of two authors, against another, or in another network", () => {
+    const one = operation(2, 1, "x");
+    const rivals = [operation(2, 2, "y"), one, operation(3, 1, "y")];
+    expect(rivals.map((rival) => problem(forked(2, one, rival)))).toEqual(rivals.map(() => "no-contradiction"));
+    expect(problem(forked(3, one, operation(2, 1, "y")))).toBe("no-contradiction");
+    expect(problem(forked(2, one, { ...operation(2, 1, "y"), signature: one.signature }))).toBe("bad-signature");
+    expect(problem(forked(2, operation(2, 1, "x", stranger), operation(2, 1, "y", stranger)))).toBe("no-contradiction");
   });
 });

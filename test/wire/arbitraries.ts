@@ -25,6 +25,7 @@ import type {
   VoteSignature,
 } from "../../src/protocol/messages.ts";
 import { toHex } from "../../src/wire/bytes.ts";
+import { sha256 } from "../../src/wire/digests.ts";
 import type { ConsensusFrame, ProposalFrame, SyncFrame } from "../../src/wire/frames.ts";
 import { createBatch, createRequest } from "../../src/wire/requests.ts";
 import type { ClientAnswer, ClientQuestion } from "../../src/wire/exchanges.ts";
@@ -126,6 +127,30 @@ const pairOf = <T>(each: fc.Arbitrary<T>): fc.Arbitrary<{ readonly first: T; rea
   fc.record({ first: each, second: each });
 const votePair = fc.oneof(pairOf(signedPrePrepare), pairOf(signedPrepare), pairOf(signedCommit));
 
+/** An operation on a shared document; what stands between its head and its signature is not looked at. */
+const authored = fc
+  .record({
+    name: fc.constantFrom("a", "plan"),
+    author: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+    sequence: u64,
+    rest: fc.uint8Array({ minLength: 2, maxLength: 40 }),
+    signature,
+  })
+  .map(({ name, author, sequence: number, rest, signature: signed }) => {
+    const numberBytes = Buffer.alloc(8);
+    numberBytes.writeBigUInt64BE(BigInt(number));
+    const head = Buffer.concat([Uint8Array.of(name.length), Buffer.from(name), author, numberBytes, rest]);
+    const bytes = Uint8Array.from(Buffer.concat([head, signed]));
+    return {
+      document: name,
+      author: Buffer.from(author).toString("hex") as PublicKey,
+      sequence: number,
+      id: sha256(head),
+      signature: signed,
+      bytes,
+    };
+  });
+
 /** One of each kind; whoever signed the first is the culprit. */
 export const evidence: fc.Arbitrary<Evidence> = fc.oneof(
   votePair.map((pair): Evidence => ({ kind: "conflicting-votes", culprit: pair.first.message.replica, ...pair })),
@@ -136,6 +161,9 @@ export const evidence: fc.Arbitrary<Evidence> = fc.oneof(
     .record({ proposal: signedPrePrepare, batch, reason: fc.constantFrom("empty" as const, "duplicate-request" as const) })
     .map((content): Evidence => ({ kind: "invalid-batch", culprit: content.proposal.message.replica, ...content })),
   pairOf(commitCertificate).map((pair): Evidence => ({ kind: "conflicting-commits", ...pair })),
+  fc
+    .record({ epoch, replica, pair: pairOf(authored) })
+    .map(({ epoch: of, replica: culprit, pair }): Evidence => ({ kind: "forked-document", epoch: of, culprit, ...pair })),
   pairOf(checkpointCertificate).map((pair): Evidence => ({ kind: "conflicting-stable-checkpoints", ...pair })),
   fc
     .record({ pair: pairOf(commitCertificate), each: signedNewView })

@@ -80,6 +80,8 @@ const isProof = (evidence: Evidence, certificates: CertificateJudge): boolean =>
   if (evidence.kind === "bad-new-view") return certificates.carried(evidence.newView.message) === undefined;
   if (evidence.kind === "invalid-batch") return true;
   if (evidence.kind === "conflicting-commits") return isFork(evidence, certificates);
+  // found beside the replica, never by it
+  if (evidence.kind === "forked-document") return false;
   if (evidence.kind === "conflicting-stable-checkpoints") return isForkOfStates(evidence, certificates);
   const [a, b] = [evidence.first.message, evidence.second.message];
   return a.replica === evidence.culprit && b.replica === evidence.culprit && JSON.stringify(a) !== JSON.stringify(b);

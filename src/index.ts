@@ -4,7 +4,8 @@
  * Also: `byzantine-coordinator/client` (talk to nodes over HTTP) and `byzantine-coordinator/testnet` (local networks of real processes).
  */
 export { createNode } from "./node/create-node.ts";
-export type { RunningNode, StopReason } from "./node/create-node.ts";
+export type { RunningNode } from "./node/create-node.ts";
+export type { StopReason } from "./node/ends.ts";
 export { loadApplication } from "./node/load-application.ts";
 export { NodeError } from "./node/identity.ts";
 export type { NodeOptions } from "./node/identity.ts";

@@ -73,7 +73,7 @@ const storeComplaint = (code: string | undefined): Omit<Complaint, "message"> =>
   if (code === "corrupt")
     return {
       code: "invalid_data",
-      hint: "the data on disk is damaged; keep the keys, move data/ away and let the node catch up",
+      hint: "`byz start --repair` sets the damaged data aside and fetches it anew from the other nodes",
       exitCode: exitCodes.invalid,
     };
   return { code: "storage", hint: "see the log, and whether the disk is in order", exitCode: exitCodes.failed };

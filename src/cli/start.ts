@@ -4,6 +4,9 @@ import { resolve } from "node:path";
 import { Option } from "commander";
 import { pino } from "pino";
 import { loadConfig } from "../node/config.ts";
+import type { RunningNode } from "../node/create-node.ts";
+import type { StopReason } from "../node/ends.ts";
+import { isDamage, notedDamage, noteDamage, setAside } from "../node/damage.ts";
 import type { Config } from "../node/config.ts";
 import type { PartialConfig } from "../node/config-file.ts";
 import { type Genesis, loadGenesis } from "../node/genesis.ts";
@@ -25,6 +28,7 @@ export interface StartOptions {
   readonly genesis?: string;
   readonly application?: string;
   readonly logLevel?: string;
+  readonly repair?: boolean;
   readonly stopWith?: number;
   readonly behave?: string;
 }
@@ -64,6 +68,44 @@ const cheatingOf = async (genesis: Genesis, behaviour: string | undefined): Prom
   ...(behaviour === undefined ? {} : { behaviour }),
 });
 
+/** Damage that is met in the middle of a turn ends the process as cleanly as the store's own failure. */
+const damageMet = (): Promise<StopReason> =>
+  new Promise((resolve) => {
+    process.on("uncaughtException", (error) => {
+      if (isDamage(error)) return resolve({ reason: "data_damaged", detail: error.message });
+      // as without a handler
+      process.stderr.write(`${error.stack ?? error.message}\n`);
+      process.exit(exitCodes.failed);
+    });
+  });
+
+const repairHint = "`byz start --repair` sets the damaged data aside and fetches it anew from the other nodes";
+
+/** Starts it; with `--repair` in place of damaged data with none, which the others then give back (PROTOCOL §6). */
+const startRepaired = async (
+  session: Session,
+  { home, genesis, repair }: { readonly home: Home; readonly genesis: Genesis; readonly repair: boolean },
+  start: () => Promise<RunningNode>,
+): Promise<RunningNode> => {
+  const setDataAside = (why: string): void => {
+    const folder = setAside(home, genesis, Date.now());
+    session.note(`byz: the data is damaged: ${why}; it is set aside in ${folder}, and fetched anew from the other nodes`);
+  };
+  const noted = notedDamage(home);
+  if (noted !== undefined && !repair)
+    throw new CliError({ code: "data_damaged", message: `the data is damaged: ${noted}`, hint: repairHint, exitCode: exitCodes.invalid });
+  if (noted !== undefined) setDataAside(noted);
+  try {
+    return await start();
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    noteDamage(home, error as Error);
+    if (!repair) throw error;
+    setDataAside((error as Error).message);
+    return start();
+  }
+};
+
 /** Runs the node of the session's home until it is asked to stop, or stops by itself. */
 export const runNode = async (session: Session, options: StartOptions): Promise<void> => {
   const { asked, forget } = askedToStop(session, options.stopWith);
@@ -73,7 +115,9 @@ export const runNode = async (session: Session, options: StartOptions): Promise<
   const logger = pino({ level: "trace", base: { node: config.node.moniker } }, pino.destination({ fd: 2, sync: true }));
   holdYoungGeneration();
   const { createNode } = await import("../node/create-node.ts");
-  const node = await createNode({ home, config, genesis, logger, ...(await cheatingOf(genesis, options.behave)) });
+  const cheating = await cheatingOf(genesis, options.behave);
+  const repair = options.repair === true;
+  const node = await startRepaired(session, { home, genesis, repair }, () => createNode({ home, config, genesis, logger, ...cheating }));
   releaseYoungGeneration();
   const addresses = node.addresses();
   session.answer(
@@ -85,14 +129,21 @@ export const runNode = async (session: Session, options: StartOptions): Promise<
     ]),
     { peerId: node.peerId, chainId: genesis.chainId, genesisHash: genesis.hash, api: node.apiUrl, addresses },
   );
-  const ended = await Promise.race([asked.then(() => undefined), node.stopped]);
+  const ended = await Promise.race([asked.then(() => undefined), node.stopped, damageMet()]);
   forget();
   if (ended === undefined) {
     await node.stop();
     return;
   }
-  const hint = ended.reason === "disk_full" ? "make room and start it again: nothing that it said is lost" : "see its log";
-  throw new CliError({ code: ended.reason, message: `the node stopped: ${ended.detail}`, hint, exitCode: exitCodes.failed });
+  const { reason, detail } = ended;
+  if (reason === "data_damaged") noteDamage(home, new Error(detail));
+  const exitCode = reason === "data_damaged" ? exitCodes.invalid : exitCodes.failed;
+  throw new CliError({ code: reason, message: `the node stopped: ${detail}`, hint: hintOf(reason), exitCode });
+};
+
+const hintOf = (reason: StopReason["reason"]): string => {
+  if (reason === "disk_full") return "make room and start it again: nothing that it said is lost";
+  return reason === "data_damaged" ? repairHint : "see its log";
 };
 
 /** `byz join` has them, too. */
@@ -106,6 +157,7 @@ export const startOptions: readonly Option[] = [
   new Option("--genesis <file>", "another than genesis.json in the home"),
   new Option("--application <file>", "a module that exports what this network replicates (env: BYZ_NODE_APPLICATION)"),
   new Option("--log-level <level>", "trace, debug, info, warn, error, fatal or silent (env: BYZ_LOG_LEVEL)"),
+  new Option("--repair", "set damaged data aside and fetch it anew from the other nodes"),
   new Option("--stop-with <pid>", "stop when this process ends").argParser(wholeNumber(1)).hideHelp(),
   new Option("--behave <behaviour>", "cheat, in a test network").hideHelp(),
 ];

@@ -1,6 +1,5 @@
 /** The composition root: a node out of its parts, and its way up and down. */
 import type { Api } from "../api/create-api.ts";
-import type { HaltReason } from "../consensus/effect.ts";
 import type { ForkProof } from "../documents/fork.ts";
 import { createLibp2pNetwork, type Libp2pNetwork } from "../network/libp2p/create-network.ts";
 import type { Network } from "../network/port.ts";
@@ -15,6 +14,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import type { Disguise } from "./disguise.ts";
 import type { LogLevel } from "./feeds.ts";
+import { createEnds, type StopReason } from "./ends.ts";
 import { renderGenesis } from "./genesis.ts";
 import { identify, type Identity, type NodeOptions } from "./identity.ts";
 import { configuredApplication } from "./load-application.ts";
@@ -32,12 +32,6 @@ import { createSharing, type Sharing } from "./sharing.ts";
 import { createSubmitter } from "./submitter.ts";
 import { packageVersion } from "./version.ts";
 
-/** Why a node stopped by itself. */
-export interface StopReason {
-  readonly reason: "disk_full" | "storage_failed" | HaltReason;
-  readonly detail: string;
-}
-
 export interface RunningNode {
   readonly peerId: PeerName;
   readonly apiUrl: string;
@@ -54,8 +48,13 @@ export interface RunningNode {
 /** How often what waits is looked at. */
 const TICK_MS = 100;
 
-const openData = ({ home, genesis, config }: NodeOptions, { committee, application, validatorKey }: Identity): Promise<NodeData> =>
+const openData = (
+  { home, genesis, config }: NodeOptions,
+  { committee, application, validatorKey }: Identity,
+  damaged: (error: StoreError) => void,
+): Promise<NodeData> =>
   openNodeData({
+    damaged,
     home,
     genesis,
     committee,
@@ -64,22 +63,6 @@ const openData = ({ home, genesis, config }: NodeOptions, { committee, applicati
     retain: config.storage.history === "archive" ? 0 : config.storage.retainSequences,
     cacheBytes: config.storage.cacheBytes,
   });
-
-/** The ways in which a node stops by itself. */
-const createEnds = (logger: Logger) => {
-  const { promise: stopped, resolve: stopItself } = Promise.withResolvers<StopReason>();
-  return {
-    stopped,
-    halted: (reason: HaltReason, detail: string): void => {
-      // these still serve reads, and proofs, and say so; a key that signs elsewhere must not go on here
-      if (reason === "key-used-elsewhere") stopItself({ reason, detail });
-    },
-    storeFailed: (error: StoreError): void => {
-      logger.error({ err: error }, "the store failed: nothing that depended on it was said");
-      stopItself({ reason: error.code === "full" ? "disk_full" : "storage_failed", detail: error.message });
-    },
-  };
-};
 
 /**
  * Makes a node and starts it; resolves once its channels and its HTTP interface listen.
@@ -95,7 +78,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   const { committee, self } = identity;
   const clock = systemClock;
   const { stopped, halted, storeFailed } = createEnds(logger);
-  const data = await openData(options, identity);
+  const data = await openData(options, identity, storeFailed);
   const { ledger, history } = data;
   const pool = createWorkerPool({ workers: config.verification.workers });
   const network = await openNetwork(options, logSwitch, identity, disguise).catch(async (error: unknown) => {

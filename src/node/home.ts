@@ -70,7 +70,8 @@ export const homeAt = (path: string): Home => {
 
 const keyPath = (home: Home, use: KeyUse): string => ({ node: home.nodeKey, validator: home.validatorKey, client: home.clientKey })[use];
 
-const attempt = <T>(what: string, work: () => T): T => {
+/** Work on files, with what it is for in its error. @throws HomeError `io` */
+export const attempt = <T>(what: string, work: () => T): T => {
   try {
     return work();
   } catch (error) {
@@ -79,7 +80,8 @@ const attempt = <T>(what: string, work: () => T): T => {
   }
 };
 
-const syncFolder = (path: string): void => {
+/** What was renamed or removed in it stays so. */
+export const syncFolder = (path: string): void => {
   const folder = openSync(path, "r");
   try {
     fsyncSync(folder);

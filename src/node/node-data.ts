@@ -10,8 +10,9 @@ import { toSequence, type Digest, type PublicKey } from "../protocol/ids.ts";
 import type { Parameters } from "../protocol/limits.ts";
 import type { CheckpointCertificate } from "../protocol/messages.ts";
 import { openLevelStore } from "../storage/level.ts";
-import type { Store } from "../storage/port.ts";
+import type { Store, StoreError } from "../storage/port.ts";
 import { epochRoot, genesisLogHash } from "../wire/digests.ts";
+import { watchDamage } from "./damage.ts";
 import { openEvidence, type EvidenceStore } from "./evidence.ts";
 import type { Genesis } from "./genesis.ts";
 import { createHistory, type History } from "./history.ts";
@@ -44,6 +45,8 @@ export interface NodeDataOptions {
   /** sequences of history kept behind the stable checkpoint; 0 keeps all */
   readonly retain: number;
   readonly cacheBytes: number;
+  /** a damaged record was met after the opening */
+  readonly damaged: (error: StoreError) => void;
 }
 
 /** The checkpoint of sequence 0: no signatures, the genesis vouches for it. */
@@ -114,14 +117,19 @@ export const openDataIn = async (store: Store, options: StoredDataOptions): Prom
  */
 export const openNodeData = async (options: NodeDataOptions): Promise<NodeData> => {
   const { home, genesis, validatorKey } = options;
-  const store = await openLevelStore(join(home.data, "store"), { cacheBytes: options.cacheBytes });
+  let opened = false;
+  const files = await openLevelStore(join(home.data, "store"), { cacheBytes: options.cacheBytes });
+  // what is met before is thrown to the caller
+  const store = watchDamage(files, (error) => opened && options.damaged(error));
   try {
     if (!isFounded(store)) {
       // a validator key without the data it was born with may have voted on anything: it starts passive
       await found(store, genesis.hash, validatorKey !== undefined && readBirth(home, validatorKey));
     }
     consumeBirth(home);
-    return await openDataIn(store, { ...options, genesisHash: genesis.hash, parameters: genesis.parameters });
+    const data = await openDataIn(store, { ...options, genesisHash: genesis.hash, parameters: genesis.parameters });
+    opened = true;
+    return data;
   } catch (error) {
     await store.close();
     throw error;

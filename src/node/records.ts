@@ -12,9 +12,12 @@ import { decodeSignedNewView, decodeSignedViewChange, encodeSignedNewView, encod
 
 /** A record of the store does not say what it should: the data is damaged, or of another version. */
 export class RecordError extends Error {
-  constructor(table: string, detail: string) {
+  /** it is whole, and another network's */
+  readonly foreign: boolean;
+  constructor(table: string, detail: string, foreign = false) {
     super(`the store's record ${table} is not readable: ${detail}`);
     this.name = "RecordError";
+    this.foreign = foreign;
   }
 }
 

@@ -98,7 +98,11 @@ const numberAt = (store: Store, name: "pruned" | "gap"): Sequence =>
 const checkNetwork = (store: Store, genesisHash: Digest): void => {
   const known = store.get(keys.meta("genesis"));
   if (known !== undefined && new TextDecoder().decode(known) !== genesisHash) {
-    throw new RecordError("M", `the data belongs to another network (genesis ${new TextDecoder().decode(known)}, not ${genesisHash})`);
+    throw new RecordError(
+      "M",
+      `the data belongs to another network (genesis ${new TextDecoder().decode(known)}, not ${genesisHash})`,
+      true,
+    );
   }
 };
 

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import type { Testnet } from "../../src/testnet/index.ts";
-import { byz, killWhatRuns } from "./support/command.ts";
+import { byz, killWhatRuns, start } from "./support/command.ts";
 import { startLoad } from "./support/load.ts";
 import { assertLogsEqual, indexesOf, networkFolder, settled, startNetwork, temporaryFolder } from "./support/network.ts";
 import { until } from "./support/wait.ts";
@@ -65,6 +65,15 @@ it("brings back a validator that follows, votes on nothing that it may have vote
   for (const index of indexesOf(testnet)) expect(await testnet.client(index).evidence()).toEqual([]);
 });
 
+/** In the middle of what the stopped node wrote. */
+const flipOneBit = (): void => {
+  const store = join(home(), "data", "store");
+  const name = readdirSync(store).find((each) => each.endsWith(".ldb")) ?? readdirSync(store).find((each) => each.endsWith(".log")) ?? "";
+  const bytes = readFileSync(join(store, name));
+  bytes[bytes.length >> 2] = (bytes[bytes.length >> 2] ?? 0) ^ 4;
+  writeFileSync(join(store, name), bytes);
+};
+
 it("verifies, and one flipped bit on the disk does not", async () => {
   await testnet.kill(restored);
   const { status, json } = await said("verify", "--home", home());
@@ -73,11 +82,7 @@ it("verifies, and one flipped bit on the disk does not", async () => {
   expect(await said("backup", copy, "--home", home())).toMatchObject({ status: 0 });
   expect(readFileSync(copy).length).toBeGreaterThan(readFileSync(file).length);
 
-  const store = join(home(), "data", "store");
-  const name = readdirSync(store).find((each) => each.endsWith(".ldb")) ?? readdirSync(store).find((each) => each.endsWith(".log")) ?? "";
-  const bytes = readFileSync(join(store, name));
-  bytes[bytes.length >> 2] = (bytes[bytes.length >> 2] ?? 0) ^ 4;
-  writeFileSync(join(store, name), bytes);
+  flipOneBit();
   expect(await said("verify", "--home", home())).toMatchObject({ status: 6, json: { error: { code: "verification_failed" } } });
 
   const torn = `${file}.torn`;
@@ -85,4 +90,32 @@ it("verifies, and one flipped bit on the disk does not", async () => {
   rmSync(join(home(), "data"), { recursive: true });
   expect(await said("restore", torn, "--home", home())).toMatchObject({ status: 3, json: { error: { code: "invalid_backup" } } });
   expect(await said("restore", copy, "--home", home())).toMatchObject({ status: 0 });
+});
+
+it("is refused when it is damaged; with --repair it is set aside, fetched from the others, and voted on again only later", async () => {
+  flipOneBit();
+  const refused = await byz(["start", "--home", home()]);
+  expect(refused).toMatchObject({ status: 3, stderr: expect.stringContaining("byz start --repair") });
+  const before = await settled(testnet, [0, 1, 2]);
+
+  const node = start(["start", "--home", home(), "--repair"]);
+  await until("it says that it is passive", 20_000, async () => (await testnet.client(restored).status()).passive === true);
+  expect(node.stderr()).toContain("it is set aside in");
+  const folder = readdirSync(join(home(), "data")).find((name) => name.startsWith("damaged-")) ?? "";
+  expect(readdirSync(join(home(), "data", folder, "store")).length).toBeGreaterThan(0);
+  await until("it has what it lost", 20_000, async () => (await executed(restored)) >= before);
+  expect(await testnet.client(restored).get("before/7", { consistency: "local" })).toMatchObject({ value: "7" });
+  while ((await testnet.client(restored).status()).passive === true) await testnet.client(0).put("more", String(await executed(0)));
+  const window = await testnet.client(0).blocks({ from: before + 1 });
+  const voted = window.filter(({ certificate }) => certificate.signatures.some(({ replica }) => replica === restored));
+  const mayHaveVoted = before - (before % checkpointInterval) + 2 * checkpointInterval;
+  expect(Math.min(Number.POSITIVE_INFINITY, ...voted.map(({ sequence }) => sequence))).toBeGreaterThan(mayHaveVoted);
+  // the testnet did not start this one
+  await until("it is ready", 20_000, async () => (await testnet.client(restored).ready()).ready);
+  await assertLogsEqual(testnet);
+
+  // started again it is whole: what was damaged is beside the data, not in it
+  node.child.kill("SIGTERM");
+  expect((await node.ended).status).toBe(0);
+  expect(await said("verify", "--home", home())).toMatchObject({ status: 0, json: { ok: true } });
 });

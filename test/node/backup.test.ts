@@ -141,6 +141,7 @@ describe("what is restored", () => {
       application: createKeyValueStore(),
       validatorKey,
       retain: 0,
+      damaged: () => undefined,
       cacheBytes: 1024 * 1024,
     });
     // as one that lost its data: passive, without votes, in no view of its past

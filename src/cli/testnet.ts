@@ -6,6 +6,7 @@ import { maxNodes, Testnet } from "../testnet/testnet.ts";
 import { defineCommand, defineGroup, wholeNumber } from "./command.ts";
 import type { CommandFactory } from "./command.ts";
 import { preferredBasePort } from "./ports.ts";
+import { defaultApi } from "./session.ts";
 import { dirOption, indexOf } from "./testnet-options.ts";
 import { type Cheating, cheatingOption, testnetByzantineCommand } from "./testnet-byzantine.ts";
 import { testnetDemoCommand } from "./testnet-demo.ts";
@@ -56,6 +57,8 @@ const upCommand = defineCommand<UpOptions>({
       ...(options.basePort === undefined ? {} : { basePort: options.basePort }),
     });
     session.answer(await describeTestnet(session, testnet), testnet.state());
+    const { api } = testnet.node(0);
+    if (api !== defaultApi) session.note(`other commands ask ${defaultApi} unless told otherwise: export BYZ_API=${api}`);
     if (options.detach === true) return;
     session.note("Ctrl-C stops it");
     await superviseTestnet(session, testnet);

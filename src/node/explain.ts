@@ -53,7 +53,11 @@ const sentences = ({ summary, status, time }: ExplainSources, validators: readon
         told.push(`${summary.pool.requests} requests are being ordered, the oldest for ${waited.toFixed(1)} s: that is not too long yet`);
       break;
     case "no_quorum":
-      told.push(`this node reaches ${reachable} of ${n} validators, itself included, and ${size} are needed`);
+      told.push(
+        reachable < size
+          ? `this node reaches ${reachable} of ${n} validators, itself included, and ${size} are needed`
+          : `this node reaches ${reachable} of ${n} validators, itself included, but not ${size} of them reach each other`,
+      );
       if (summary.next.proposed) missingVotes();
       break;
     case "view_change":

@@ -62,6 +62,9 @@ describe("what stands in the way is named", () => {
     const { summary, committing } = explained({ reason: "no_quorum", reachable: [0, 3] });
     expect(committing).toBe(false);
     expect(summary).toEqual(["this node reaches 2 of 4 validators, itself included, and 3 are needed", "out of reach: bob (1), carol (2)"]);
+    // enough are reached, and one of them does not reach another
+    const others = explained({ reason: "no_quorum", reachable: [0, 1, 3] });
+    expect(others.summary[0]).toBe("this node reaches 3 of 4 validators, itself included, but not 3 of them reach each other");
   });
 
   it("when the primary is gone: who asked for another view, who did not", () => {

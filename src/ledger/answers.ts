@@ -2,15 +2,15 @@
  * What a batch answered, request by request: its bytes in the store, its Merkle root, and proofs of single answers (docs/ledger.md, "Answers").
  */
 import { Buffer } from "node:buffer";
-import { hash } from "node:crypto";
 import { limits } from "../protocol/limits.ts";
 import { toSequence } from "../protocol/ids.ts";
 import type { Digest, Sequence } from "../protocol/ids.ts";
-import { fromHex, toHex } from "../wire/bytes.ts";
 import { decodeWhole, fail, readCount, readDigest, readLength, readU64, readU8, readView } from "../wire/reader.ts";
 import type { Reader } from "../wire/reader.ts";
 import { encodeSized, writeBytes, writeHex32, writeU16, writeU32, writeU64, writeU8 } from "../wire/writer.ts";
 import type { Writer } from "../wire/writer.ts";
+import { digestToRaw, emptyHash, hashBytes, nodeHash, rawToDigest } from "./state/hashing.ts";
+import type { RawHash } from "./state/hashing.ts";
 
 const MiB = 1024 * 1024;
 
@@ -140,36 +140,30 @@ export const decodeAnswers = (bytes: Uint8Array): Answer[] | undefined => {
 
 /* ------------------------------------------------------------------ Merkle root and proofs */
 
-const sha256 = (bytes: Uint8Array): Buffer => Buffer.from(hash("sha256", bytes, "hex"), "hex");
-
-/** the root of a batch without requests */
-const noAnswers = Buffer.alloc(32);
+/** tag, id, the longest outcome, hash of the results */
+const leafMemory = Buffer.alloc(1 + 32 + 11 + 32);
 
 /** H(0x00 ‖ id ‖ outcome ‖ H(results)) */
-const leafOf = (answer: Answer): Buffer => {
-  const results = sha256(encodeSized(resultsBytes(answer.results), (writer) => writeResults(writer, answer.results)));
-  return sha256(
-    encodeSized(1 + 32 + outcomeBytes(answer.outcome) + 32, (writer) => {
-      writeU8(writer, 0);
-      writeHex32(writer, answer.id);
-      writeOutcome(writer, answer.outcome);
-      writeBytes(writer, results);
-    }),
-  );
+const leafOf = (answer: Answer): RawHash => {
+  const results = hashBytes(encodeSized(resultsBytes(answer.results), (writer) => writeResults(writer, answer.results)));
+  const writer: Writer = { buffer: leafMemory, offset: 0 };
+  writeU8(writer, 0);
+  writeHex32(writer, answer.id);
+  writeOutcome(writer, answer.outcome);
+  leafMemory.write(results, writer.offset, "latin1");
+  return hashBytes(leafMemory.subarray(0, writer.offset + 32));
 };
 
-const parentOf = (left: Uint8Array, right: Uint8Array): Buffer => sha256(Buffer.concat([Uint8Array.of(1), left, right]));
-
 /** Each level from the leaves up: pairs are hashed, an odd last node rises as it is. */
-const levelsOf = (answers: readonly Answer[]): Buffer[][] => {
+const levelsOf = (answers: readonly Answer[]): RawHash[][] => {
   let level = answers.map(leafOf);
   const levels = [level];
   while (level.length > 1) {
-    const above: Buffer[] = [];
+    const above: RawHash[] = [];
     for (let index = 0; index < level.length; index += 2) {
-      const left = level[index] as Buffer;
+      const left = level[index] as RawHash;
       const right = level[index + 1];
-      above.push(right === undefined ? left : parentOf(left, right));
+      above.push(right === undefined ? left : nodeHash(left, right));
     }
     levels.push(above);
     level = above;
@@ -178,7 +172,7 @@ const levelsOf = (answers: readonly Answer[]): Buffer[][] => {
 };
 
 /** The Merkle root over a batch's answers in their order; 32 zero bytes for none. */
-export const resultsRootOf = (answers: readonly Answer[]): Digest => toHex(levelsOf(answers).at(-1)?.[0] ?? noAnswers) as Digest;
+export const resultsRootOf = (answers: readonly Answer[]): Digest => rawToDigest(levelsOf(answers).at(-1)?.[0] ?? emptyHash);
 
 /** One answer's place among those of its batch, and the hashes beside its way, from the leaf up. */
 export interface ResultProof {
@@ -200,14 +194,14 @@ export const createResultProver = (answers: readonly Answer[]): ResultProver => 
   const levels = levelsOf(answers);
   const count = answers.length;
   return {
-    root: toHex(levels.at(-1)?.[0] ?? noAnswers) as Digest,
+    root: rawToDigest(levels.at(-1)?.[0] ?? emptyHash),
     prove(index) {
       if (!Number.isInteger(index) || index < 0 || index >= count) throw new RangeError(`no answer at ${index}`);
       const siblings: Digest[] = [];
       let at = index;
       for (const level of levels) {
         const sibling = level[at ^ 1];
-        if (sibling !== undefined && level.length > 1) siblings.push(toHex(sibling) as Digest);
+        if (sibling !== undefined && level.length > 1) siblings.push(rawToDigest(sibling));
         at >>>= 1;
       }
       return { index, count, siblings };
@@ -226,10 +220,10 @@ export const verifyResultProof = (root: Digest, answer: Answer, proof: ResultPro
     if ((at ^ 1) < width) {
       const sibling = proof.siblings[used++];
       if (sibling === undefined || !/^[0-9a-f]{64}$/.test(sibling)) return false;
-      const beside = fromHex(sibling);
-      node = at & 1 ? parentOf(beside, node) : parentOf(node, beside);
+      const beside = digestToRaw(sibling);
+      node = at & 1 ? nodeHash(beside, node) : nodeHash(node, beside);
     }
     at >>>= 1;
   }
-  return used === proof.siblings.length && toHex(node) === root;
+  return used === proof.siblings.length && rawToDigest(node) === root;
 };

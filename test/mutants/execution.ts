@@ -218,4 +218,28 @@ export const executionMutants: readonly Mutant[] = [
     fault: "a store without its latest writes opens as if nothing were amiss",
     killer: damage,
   },
+  {
+    name: "suspects-demand",
+    file: "node/inbound.ts",
+    find: "suspects.isSuspect(from) ? { ...status, demand: status.view } : status",
+    replace: "status",
+    fault: "f suspects and one impatient validator change the view",
+    killer: { tests: "test/node/inbound.test.ts" },
+  },
+  {
+    name: "needed-vote-isolated",
+    file: "node/suspects.ts",
+    find: "    if (!canSpare(peer)) return;\n",
+    replace: "    void canSpare;\n",
+    fault: "a suspect is cut off although there is no quorum without it",
+    killer: { tests: "test/node/suspects.test.ts" },
+  },
+  {
+    name: "anybody-isolated",
+    file: "node/suspects.ts",
+    find: "if (entry.strikes < STRIKES - 1 || suspects < most)",
+    replace: "void [suspects, most];\n    if (entry !== undefined)",
+    fault: "suspicion takes more than f validators their say",
+    killer: { tests: "test/node/suspects.test.ts" },
+  },
 ];

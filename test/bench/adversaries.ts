@@ -3,7 +3,7 @@
  * lost it, if they do, windows in which they cheat are measured, each between two in which all are honest.
  *
  *     npm run bench -- adversaries            all behaviours
- *     node test/bench/adversaries.ts [--seconds 4] [--rounds 2] [--clients 32] [--json] [BEHAVIOUR]...
+ *     node test/bench/adversaries.ts [--seconds 4] [--rounds 2] [--settle 6] [--clients 32] [--json] [BEHAVIOUR]...
  *
  * Beside the ratio: CPU of the honest nodes for each request, as cheats share this machine's cores with them; how many primaries it took, the longest time
  * without an answer, and what honest nodes counted against the cheats.
@@ -25,12 +25,15 @@ const { values, positionals } = parseArgs({
   options: {
     seconds: { type: "string", default: "4" },
     rounds: { type: "string", default: "2" },
+    settle: { type: "string", default: "6" },
     clients: { type: "string", default: "32" },
     json: { type: "boolean", default: false },
   },
 });
 const seconds = Number(values.seconds);
 const rounds = Number(values.rounds);
+/** how long cheats are waited for to lose the primary's seat */
+const settleMs = Number(values.settle) * 1_000;
 const clients = Number(values.clients);
 // `flood` last: nobody talks to those for a while after it
 const all = [...actNames.filter((name) => name !== "honest" && name !== "flood" && !name.includes("=")), "flood"];
@@ -102,6 +105,12 @@ const testnet = await Testnet.up({
   progress: (text) => console.error(text),
 });
 
+// what is measured so far has been told
+process.once("SIGTERM", () => {
+  load.stop();
+  void testnet.down({ purge: true }).finally(() => process.exit(143));
+});
+
 try {
   const { genesisHash } = await testnet.client(0).status();
   const urls = honest.map((index) => testnet.node(index).api);
@@ -122,7 +131,7 @@ try {
     await Promise.all(cheats.map((index) => testnet.byzantine(index, behaviour)));
   };
 
-  /** Seats a cheat, then waits until an honest node has been primary for a second under load, or for 6 s. @returns how many cheats sat there, and how long it took */
+  /** Seats a cheat, then waits until an honest node has been primary for a second under load, or so long. @returns how many cheats sat there, and how long it took */
   const settle = async (
     behaviour: string,
   ): Promise<{ readonly seats: number; readonly settledMs: number; readonly longestGapMs: number }> => {
@@ -134,7 +143,7 @@ try {
       await seatPrimary(testnet, cheats[0] as number, honest);
       if (behaviour === "flood") await behave(behaviour);
       since = began = performance.now();
-      while (performance.now() - began < 6_000) {
+      while (performance.now() - began < settleMs) {
         const [view, primary] = [(await testnet.client(0).status()).view, await primaryAsSeenBy(testnet, 0)];
         if (cheats.includes(primary)) {
           seats.add(view);

@@ -1,11 +1,30 @@
 /** `byz simulate` as people and scripts use it. */
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { runCli } from "../../src/cli/main.ts";
 
 const byz = join(import.meta.dirname, "../../bin/byz.js");
+
+const built = join(import.meta.dirname, "../../dist/simulator/simulate.js");
+
+const outputOf = (node: string, args: readonly string[]): string => spawnSync(node, args, { encoding: "utf8", timeout: 60_000 }).stdout;
+
+/** Other versions of Node on the path. They run what is built, and not by `byz`, which looks for a Node that is recent enough. */
+const otherNodes = (): readonly string[] => {
+  if (!existsSync(built)) return [];
+  const versions = new Map([[process.version, process.execPath]]);
+  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
+    const node = join(folder, "node");
+    const version = existsSync(node) ? outputOf(node, ["--version"]).trim() : "";
+    if (/^v(?:2\d|[3-9]\d)\./.test(version) && !versions.has(version)) versions.set(version, node);
+  }
+  return [...versions.values()].slice(1);
+};
+const others = otherNodes();
 
 const run = async (...args: string[]): Promise<{ readonly status: number; readonly out: string; readonly err: string }> => {
   let [out, err] = ["", ""];
@@ -42,6 +61,16 @@ describe("byz simulate", () => {
     const { traceHash } = JSON.parse(here.out) as Record<string, unknown>;
     expect(elsewhere({ TZ: "Pacific/Chatham", LANG: "tr_TR.UTF-8" }, tmpdir())).toBe(traceHash);
     expect(elsewhere({ NODE_OPTIONS: "--max-semi-space-size=1" }, "/")).toBe(traceHash);
+  });
+
+  it.runIf(others.length > 0)("prints it under every other version of Node at hand", { timeout: 120_000 }, () => {
+    const program = `
+      const { simulate } = await import(${JSON.stringify(pathToFileURL(built).href)});
+      console.log((await simulate({ seed: 42n, runs: 1, scenario: "brief" })).traceHash);`;
+    const hashUnder = (node: string): string => outputOf(node, ["--input-type=module", "--eval", program]).trim();
+    const here = hashUnder(process.execPath);
+    expect(here).toMatch(/^[0-9a-f]{16}$/);
+    expect(others.map(hashUnder)).toEqual(others.map(() => here));
   });
 
   it("ends with 1 and the command that runs a violation again", async () => {

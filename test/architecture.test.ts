@@ -39,7 +39,7 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: [],
   },
   simulator: {
-    imports: ["protocol", "wire", "signing", "consensus", "storage", "ledger", "network", "node", "adversaries"],
+    imports: ["protocol", "wire", "signing", "consensus", "storage", "ledger", "documents", "network", "node", "adversaries"],
     packages: ["node:"],
   },
   testnet: { imports: ["protocol", "wire", "signing", "node", "client", "adversaries"], packages: ["node:"] },

@@ -20,7 +20,7 @@ import type { DocumentMessage } from "./messages.ts";
 import { createReceiver } from "./receiver.ts";
 import type { Received } from "./receiver.ts";
 import { putIndex, putOperations, writeRecords } from "./records.ts";
-import type { DocumentName, GenuineOperation } from "./operation.ts";
+import type { DocumentName, GenuineOperation, SignatureRule } from "./operation.ts";
 import { signOperation } from "./operation.ts";
 import type { ShownFields } from "./render.ts";
 
@@ -31,6 +31,8 @@ export interface DocumentsOptions {
   readonly key?: KeyPair;
   /** whether a key may write at all; only keys that passed step 2 of the strict rule */
   readonly isAuthor: (key: PublicKey) => boolean;
+  /** in place of the strict rule of signatures, in a simulation */
+  readonly isValid?: SignatureRule | undefined;
   /** a document has these operations more, parents first; or none, and an author was found to have forked it */
   readonly onChange?: (name: DocumentName, added: readonly GenuineOperation[]) => void;
   /** bytes of memory for loaded documents, about; 64 MiB unless told otherwise. The document in use stays, whatever its size. */
@@ -131,7 +133,7 @@ const showDocument = ({ document }: Held): ShownDocument => {
 export const openDocuments = async (options: DocumentsOptions): Promise<Documents> => {
   const { store, signBytes, key, isAuthor, onChange } = options;
   const loaded: Loaded = await createLoaded(store, options.maxLoadedBytes ?? defaultLoadedBytes);
-  const receive = createReceiver({ store, signBytes, isAuthor, loaded, onChange: onChange ?? (() => undefined) });
+  const receive = createReceiver({ store, signBytes, isAuthor, isValid: options.isValid, loaded, onChange: onChange ?? (() => undefined) });
   let waitingEdits = 0;
 
   const editHeld = async (held: Held, signer: KeyPair, changes: readonly Change[]): Promise<EditResult> => {

@@ -8,7 +8,7 @@ import type { GenuineFork } from "./fork.ts";
 import type { Held, Loaded } from "./loaded.ts";
 import type { DocumentMessage } from "./messages.ts";
 import { decodeOperation, verifyOperation } from "./operation.ts";
-import type { DocumentName, GenuineOperation } from "./operation.ts";
+import type { DocumentName, GenuineOperation, SignatureRule } from "./operation.ts";
 import { deleteOperations, putFork, putIndex, putOperations, writeRecords } from "./records.ts";
 import type { Summary } from "./summary.ts";
 
@@ -29,6 +29,7 @@ export interface ReceiverOptions {
   readonly store: Store;
   readonly signBytes: SignBytes;
   readonly isAuthor: (key: PublicKey) => boolean;
+  readonly isValid?: SignatureRule | undefined;
   readonly loaded: Loaded;
   readonly onChange: (name: DocumentName, added: readonly GenuineOperation[]) => void;
 }
@@ -94,7 +95,7 @@ export const createReceiver = (options: ReceiverOptions): ((message: DocumentMes
     }
     // a peer may know a validator set that we do not know yet: no reason to blame it
     if (document.has(operation.id) || !isAuthor(operation.author)) return undefined;
-    if (!verifyOperation(signBytes, operation, true)) {
+    if (!verifyOperation(signBytes, operation, true, options.isValid)) {
       batch.blame = "an operation with a bad signature";
       return undefined;
     }

@@ -4,7 +4,7 @@ import type { Documents } from "../documents/documents.ts";
 import type { ForkProof } from "../documents/fork.ts";
 import { decodeMessage, encodeMessage } from "../documents/messages.ts";
 import type { DocumentMessage } from "../documents/messages.ts";
-import type { DocumentName, GenuineOperation } from "../documents/operation.ts";
+import type { DocumentName, GenuineOperation, SignatureRule } from "../documents/operation.ts";
 import type { Network } from "../network/port.ts";
 import type { PeerName } from "../protocol/ids.ts";
 import type { Store, StoreError } from "../storage/port.ts";
@@ -19,6 +19,8 @@ export interface SharingOptions {
   readonly network: Pick<Network, "send" | "peers" | "blame">;
   readonly clock: Pick<Clock, "now">;
   readonly counters: () => Counters;
+  /** in place of the strict rule of signatures, in a simulation */
+  readonly isValid?: SignatureRule;
   /** an author was found to have forked his history: proof for everyone */
   readonly forked: (proof: ForkProof) => void;
   readonly storeFailed: (error: StoreError) => void;
@@ -72,6 +74,7 @@ export const createSharing = async (options: SharingOptions): Promise<Sharing> =
     signBytes,
     ...(validatorKey === undefined ? {} : { key: validatorKey }),
     isAuthor: (key) => authors.has(key),
+    isValid: options.isValid,
     onChange(name, added) {
       changed.add(name);
       for (const listener of listeners) listener(name, added);

@@ -13,6 +13,8 @@ import type { Identity } from "../node/identity.ts";
 import { type NodeData, openDataIn } from "../node/node-data.ts";
 import { found, isFounded } from "../node/recovery.ts";
 import { RecordError } from "../node/records.ts";
+import type { SignatureRule } from "../documents/operation.ts";
+import type { Sharing } from "../node/sharing.ts";
 import type { Network } from "../network/port.ts";
 import { LedgerError } from "../ledger/errors.ts";
 import type { KeyPair } from "../signing/keys.ts";
@@ -22,6 +24,7 @@ import type { SignBytes } from "../wire/sign-bytes.ts";
 import { createSimulatedClock, type SimulatedClock } from "./clock.ts";
 import type { Disk } from "./disk.ts";
 import type { Links } from "./links.ts";
+import { type OpenedDocuments, openDocuments } from "./sharing.ts";
 import { createProcess, type SimulatedProcess } from "./process.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -37,6 +40,8 @@ export interface Universe {
   readonly heartbeatMs: number;
   readonly answerTimeoutMs: number;
   readonly retain: number;
+  /** what decides about signatures, where nodes keep shared documents; absent where they do not */
+  readonly documents?: SignatureRule;
   readonly key: (name: string) => KeyPair;
   /** where signatures are checked for one process */
   readonly poolFor: (process: SimulatedProcess) => VerificationPool;
@@ -81,6 +86,7 @@ export interface SimulatedNode {
   /** what runs once the data is open */
   readonly assembly: Assembly | undefined;
   readonly data: NodeData | undefined;
+  readonly sharing: Sharing | undefined;
   readonly process: SimulatedProcess | undefined;
   /** of its lives, the present or last one; the first is 1 */
   readonly life: number;
@@ -119,6 +125,7 @@ export const createSimulatedNode = (universe: Universe, init: NodeInit): Simulat
   let process: SimulatedProcess | undefined;
   let assembly: Assembly | undefined;
   let data: NodeData | undefined;
+  let sharing: Sharing | undefined;
   let life = 0;
   let bornHere = true;
 
@@ -135,23 +142,30 @@ export const createSimulatedNode = (universe: Universe, init: NodeInit): Simulat
     process.kill();
     process = undefined;
     assembly?.engine.stop();
+    void sharing?.stop();
     assembly = undefined;
     data = undefined;
+    sharing = undefined;
     links.detach(endpoint, lossy);
     disk.crash();
     watch.died(node, why);
   };
+
+  const storeFailed = (owner: SimulatedProcess) => (): void =>
+    void schedule.after(0, () => process === owner && die("store-failed", false));
 
   const tick = (owner: SimulatedProcess, running: Assembly): void => {
     running.tick();
     schedule.after(TICK_US, () => owner.run(() => assembly !== undefined && tick(owner, assembly)));
   };
 
-  const become = (owner: SimulatedProcess, opened: NodeData): void => {
+  const become = (owner: SimulatedProcess, opened: NodeData, documents: OpenedDocuments | undefined): void => {
     const ports = clock.portsFor(owner.run, owner.boundary);
     const attached = links.attach(endpoint, owner);
     const network = init.disguise?.(attached, ports, index) ?? attached;
     data = opened;
+    documents?.attach(network);
+    sharing = documents?.sharing;
     const own: Assembly = assembleNode({
       identity,
       parameters: universe.parameters,
@@ -166,8 +180,9 @@ export const createSimulatedNode = (universe: Universe, init: NodeInit): Simulat
       heartbeatMs: universe.heartbeatMs,
       answerTimeoutMs: universe.answerTimeoutMs,
       observe: (input, effects, replica) => watch.stepped(node, input, effects, replica),
+      ...(sharing === undefined ? {} : { sharing }),
       halted: (reason, detail) => watch.halted(node, reason, detail),
-      storeFailed: () => void schedule.after(0, () => process === owner && die("store-failed", false)),
+      storeFailed: storeFailed(owner),
     });
     assembly = own;
     watch.started(node, opened);
@@ -182,7 +197,17 @@ export const createSimulatedNode = (universe: Universe, init: NodeInit): Simulat
       if (!isFounded(store)) await found(store, universe.genesisHash, bornHere);
       const opened = await openDataIn(store, { ...universe, application: identity.application });
       bornHere = false;
-      owner.run(() => become(owner, opened));
+      const documents =
+        universe.documents &&
+        (await openDocuments({
+          store,
+          identity,
+          now: clock.now,
+          isValid: universe.documents,
+          promised: universe.promised,
+          failed: storeFailed(owner),
+        }));
+      owner.run(() => become(owner, opened, documents));
     } catch (error) {
       if (process !== owner) return;
       if (isDamage(error)) die("data-damaged", false);
@@ -205,6 +230,9 @@ export const createSimulatedNode = (universe: Universe, init: NodeInit): Simulat
     },
     get data() {
       return data;
+    },
+    get sharing() {
+      return sharing;
     },
     get process() {
       return process;

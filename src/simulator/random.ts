@@ -25,7 +25,8 @@ export type Purpose =
   | "byzantine"
   | "workload"
   | "verification"
-  | "twins";
+  | "twins"
+  | "documents";
 
 const wordRange = 4_294_967_296;
 

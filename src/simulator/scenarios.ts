@@ -1,5 +1,6 @@
 /** Kinds of universes, by name. */
 import { accountabilityInvariants, demandProofs } from "./accountability.ts";
+import { editDocuments } from "./editing.ts";
 import type { FaultKind, Plan } from "./plan.ts";
 import { forkScript, twinsScript } from "./twins.ts";
 import type { UniverseOptions } from "./universe.ts";
@@ -43,8 +44,13 @@ export const scenarios = {
   liars: { summary: "f validators lie, and nothing else fails", options: () => ({ calm: true }) },
   "real-signatures": { summary: "as swarm, with Ed25519 in place of simulated signatures", options: () => ({ realSignatures: true }) },
   partitions: {
-    summary: "the network is cut in every shape, one-way and flapping too; nothing else fails and nobody lies",
-    options: () => ({ calm: true, faults: 0, adjust: (plan) => ({ ...plan, faults: cuts }) }),
+    summary:
+      "the network is cut in every shape, one-way and flapping too, while shared documents are edited; nothing else fails and nobody lies",
+    options: () => ({ calm: true, faults: 0, documents: true, stage: editDocuments, adjust: (plan) => ({ ...plan, faults: cuts }) }),
+  },
+  documents: {
+    summary: "everything fails while shared documents are edited, and nobody lies",
+    options: () => ({ faults: 0, documents: true, stage: editDocuments }),
   },
   twins: {
     summary: "one of four validators runs twice; the seed numbers who hears whom in the first views",

@@ -19,6 +19,8 @@ import type { Transcript } from "./transcript.ts";
 export interface WorldOptions {
   readonly seed: bigint;
   readonly plan: Plan;
+  /** nodes keep shared documents */
+  readonly documents?: boolean;
   /** real Ed25519 instead of tokens */
   readonly realSignatures?: boolean;
   /** events after which the run ends */

@@ -13,7 +13,8 @@ import type { WorldOptions } from "./scene.ts";
 import type { TwinsScript } from "./twins.ts";
 import { createWorld, type World } from "./world.ts";
 
-export interface UniverseOptions extends PlanWishes, Pick<WorldOptions, "disguiseOf" | "realSignatures" | "only" | "transcript"> {
+export interface UniverseOptions
+  extends PlanWishes, Pick<WorldOptions, "disguiseOf" | "documents" | "filter" | "realSignatures" | "only" | "transcript"> {
   readonly seed: bigint;
   /** events after which the run ends without a verdict on liveness */
   readonly maxSteps?: number;
@@ -36,7 +37,7 @@ export interface Staged {
   /** whether what it waits for has happened too; asked from time to time once everything else has settled */
   readonly isSettled?: () => boolean;
   /** everything has settled */
-  readonly settled?: () => void;
+  readonly settled?: () => void | Promise<void>;
 }
 
 export interface UniverseReport {
@@ -214,7 +215,7 @@ const runWorld = async (world: World, options: UniverseOptions): Promise<number 
   const recoveryMs = await demandLiveness(world, core, staged);
   if (world.violation === undefined && recoveryMs !== undefined) {
     court.clients.settle(true);
-    staged.settled?.();
+    await staged.settled?.();
   }
   return recoveryMs;
 };

@@ -40,6 +40,10 @@ export interface World {
   /** nodes that died restart by themselves unless they are in here */
   readonly gone: Set<SimulatedNode>;
   violate(invariant: string, detail: string): void;
+  /** its disk was lost, damaged or set back: what it promised before may be gone */
+  isHarmed(node: SimulatedNode): boolean;
+  /** promises wait for what happens now */
+  promised(): void;
   /** Moves time until then, until `done`, until an invariant is broken or the steps are used up. */
   run(untilUs: number, done?: () => boolean): Promise<void>;
 }
@@ -198,6 +202,7 @@ export const createWorld = (options: WorldOptions): World => {
     committee,
     signBytes,
     key,
+    ...(options.documents === true ? { documents: notary.isValid } : {}),
     poolFor: createPools(schedule, notary, streams("verification"), plan.verificationUs),
     promised: () => {
       scene.promised = true;
@@ -249,6 +254,8 @@ export const createWorld = (options: WorldOptions): World => {
     gone,
     deaths: scene.deaths,
     violate: violateIn(scene),
+    isHarmed: (node) => scene.harmed.has(node),
+    promised: universe.promised,
     run: (untilUs, done) => runScene(scene, court, untilUs, done),
   };
 };

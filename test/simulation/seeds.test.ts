@@ -28,6 +28,8 @@ const troubles = [
   "power-cut",
 ];
 
+const cutKinds = ["split", "isolate-one", "isolate-primary", "one-way", "ring", "bridge", "swizzle", "flap", "heal"];
+
 describe("a share of all seeds", () => {
   it("holds under everything at once, on four to seven validators and on ten", { timeout }, async () => {
     const sizes = new Set<number>();
@@ -39,6 +41,13 @@ describe("a share of all seeds", () => {
     expect([...faultKinds, ...troubles].filter((kind) => (found.faults[kind] ?? 0) === 0)).toEqual([]);
     expect(Object.keys(found.proofs)).toEqual(expect.arrayContaining(["conflicting-votes", "conflicting-checkpoints", "invalid-batch"]));
     expect(found.ordered).toBeGreaterThan(3 * found.runs);
+  });
+
+  it("holds under cuts of every shape, with documents that all sides edit", { timeout }, async () => {
+    const found = await simulate({ seed: first, runs: 0.006 * seeds, scenario: "partitions", workers });
+    expect(found.violations).toEqual([]);
+    expect(cutKinds.filter((kind) => (found.faults[kind] ?? 0) === 0)).toEqual([]);
+    expect(found.ordered).toBeGreaterThan(20 * found.runs);
   });
 
   it("holds with a validator that runs twice, whoever hears whom", { timeout }, async () => {

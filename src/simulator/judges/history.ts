@@ -5,10 +5,12 @@
 import { hash } from "node:crypto";
 import { decodeOperation, encodeResult } from "../../ledger/kv/encoding.ts";
 import { decodeAnswers } from "../../ledger/answers.ts";
+import type { Committee } from "../../protocol/committee.ts";
 import type { Digest } from "../../protocol/ids.ts";
 import type { Batch, CommitCertificate, Request } from "../../protocol/messages.ts";
 import type { Notary } from "../notary.ts";
 import type { CertificateJudge } from "./certificates.ts";
+import { createClaimsModel } from "./claims.ts";
 import { named, whoCommittedBoth } from "./forensics.ts";
 import { createKeyValueModel, type KeyValueModel } from "./model.ts";
 import type { Violate } from "./violation.ts";
@@ -53,6 +55,7 @@ export interface HistoryJudge {
 }
 
 export interface HistoryOptions {
+  readonly committee: Committee;
   readonly notary: Notary;
   readonly certificates: CertificateJudge;
   readonly genesisLogHash: Digest;
@@ -77,7 +80,14 @@ const genesisBlock: Block = {
   answers: undefined,
 };
 
-export const createHistoryJudge = ({ notary, certificates, genesisLogHash, violate, committed }: HistoryOptions): HistoryJudge => {
+export const createHistoryJudge = ({
+  committee,
+  notary,
+  certificates,
+  genesisLogHash,
+  violate,
+  committed,
+}: HistoryOptions): HistoryJudge => {
   const blocks: Block[] = [genesisBlock];
   const logHashes: Digest[] = [genesisLogHash];
   const orderedUpTo = new Map<number, number>();
@@ -87,6 +97,7 @@ export const createHistoryJudge = ({ notary, certificates, genesisLogHash, viola
   const results = new Map<string, readonly Uint8Array[]>();
   const settled = new Set<Digest>();
   const model = createKeyValueModel();
+  const claims = createClaimsModel(committee.validators.map(({ publicKey }) => publicKey));
   let executedUpTo = 0;
 
   const first = (certificate: CommitCertificate, batch: Batch): void => {
@@ -125,6 +136,7 @@ export const createHistoryJudge = ({ notary, certificates, genesisLogHash, viola
   };
   const judgeResults = (sequence: number, index: number, request: Request, given: readonly Uint8Array[]): void => {
     const expected = request.operations.map((bytes) => {
+      if (bytes[0] === 0) return claims.apply(request.client, bytes);
       const operation = decodeOperation(bytes);
       return encodeResult(
         operation === undefined ? { type: "malformed" } : model.apply(operation, sequence, blocks[sequence]?.timestamp ?? 0),

@@ -6,7 +6,8 @@ import { createServing } from "../../src/node/serving.ts";
 import type { Digest, PeerName } from "../../src/protocol/ids.ts";
 import { toSequence } from "../../src/protocol/ids.ts";
 import type { SyncMessage } from "../../src/protocol/messages.ts";
-import { decodeSyncFrame } from "../../src/wire/frames.ts";
+import { limits } from "../../src/protocol/limits.ts";
+import { decodeSyncFrame, encodeFrame } from "../../src/wire/frames.ts";
 import { blockAt, createRig, network } from "./support.ts";
 
 const peer = "peer" as PeerName;
@@ -32,8 +33,13 @@ const createOn = async (blocks: number) => {
     sent.push(decoded.value);
     return true;
   };
-  const part = ({ hash }: WantedPart) => ({ answer: { type: "gone", hash } as const, costBytes: 0 });
-  const receipt = () => ({ receipt: undefined, costBytes: 0 });
+  /** how large each part is, what finding it or a receipt costs, and how often it was looked for */
+  const look = { bytes: 0, costBytes: 0, receiptCostBytes: 0, ups: 0 };
+  const part = ({ hash }: WantedPart) => {
+    look.ups += 1;
+    return { answer: { type: "page", hash, page: new Uint8Array(look.bytes) } as const, costBytes: look.costBytes };
+  };
+  const receipt = () => ({ receipt: undefined, costBytes: look.receiptCostBytes });
   const stable = () =>
     ({ sequence: toSequence(8), signatures: [], epoch: 0, stateRoot: digest, logHash: digest, epochRoot: digest }) as never;
   const serving = createServing({
@@ -47,7 +53,7 @@ const createOn = async (blocks: number) => {
     counters,
     now: () => clock.now,
   });
-  return { serving, sent, clock, counters };
+  return { serving, sent, clock, counters, look, past: rig.past, disk: rig.disk };
 };
 
 describe("what peers fetch", () => {
@@ -92,5 +98,85 @@ describe("what peers fetch", () => {
     clock.now = 1000;
     serving.batch(peer, blockAt(1).batch.digest);
     expect(sent).toHaveLength(2);
+  });
+});
+
+describe("parts of the state", () => {
+  const wanted = (count: number): WantedPart[] => Array.from({ length: count }, () => ({ path: "", hash: digest, whole: true }));
+  const answersOf = (sent: readonly SyncMessage[]): number[] => sent.map((frame) => (frame.kind === "state" ? frame.answers.length : -1));
+
+  it("fill one answer and no more, however many are wanted", async () => {
+    const { serving, sent, look } = await createOn(0);
+    look.bytes = limits.maxPartBytes;
+    serving.state(peer, wanted(limits.maxStateParts));
+    const [frame] = sent.map((each) => encodeFrame(each));
+    expect(frame?.length).toBeLessThanOrEqual(limits.maxStateAnswerBytes + 64);
+    expect(answersOf(sent)[0]).toBeGreaterThan(1);
+    // they are not even looked up once the answer is full
+    expect(look.ups).toBe(answersOf(sent)[0]);
+  });
+
+  it("are not looked up for a peer that asks for more than its share: it is told that there is no time, and served again later", async () => {
+    const { serving, sent, look, clock } = await createOn(0);
+    look.bytes = limits.maxPartBytes;
+    for (let count = 0; count < 200; count += 1) serving.state(peer, wanted(4));
+    const before = look.ups;
+    sent.length = 0;
+    serving.state(peer, wanted(4));
+    expect([answersOf(sent).filter((answers) => answers > 0), look.ups]).toEqual([[], before]);
+    clock.now = 1_000;
+    serving.state(peer, wanted(4));
+    expect(answersOf(sent).at(-1)).toBeGreaterThan(0);
+  });
+
+  it("cost all peers together no more than the ledger can spare, though each alone asks for little", async () => {
+    const { serving, sent, look } = await createOn(0);
+    look.costBytes = 1024 * 1024;
+    for (let asker = 0; asker < 100; asker += 1) serving.state(`peer ${asker}` as PeerName, wanted(4));
+    expect(look.ups * look.costBytes).toBeLessThan(40 * 1024 * 1024);
+    expect(answersOf(sent).filter((answers) => answers === 0).length).toBeGreaterThan(50);
+    // of the rest nobody feels it
+    serving.batch("another" as PeerName, digest);
+    serving.blocks("another" as PeerName, toSequence(3), toSequence(9));
+    expect(sent.at(-1)?.kind).toBe("stable-checkpoint");
+  });
+});
+
+describe("who asks", () => {
+  it("is remembered up to a bound: the one served longest ago is forgotten first", async () => {
+    const { serving, counters } = await createOn(0);
+    const drain = (name: string): void => {
+      for (let count = 0; count < 10_000; count += 1) serving.batch(name as PeerName, digest);
+    };
+    drain("greedy");
+    const dropped = counters.read()["dropped.serving-budget"] ?? 0;
+    expect(dropped).toBeGreaterThan(0);
+    for (let other = 0; other < 1_023; other += 1) serving.batch(`peer ${other}` as PeerName, digest);
+    serving.batch("greedy" as PeerName, digest);
+    expect(counters.read()["dropped.serving-budget"]).toBe(dropped + 1);
+    for (let other = 0; other < 1_024; other += 1) serving.batch(`new ${other}` as PeerName, digest);
+    serving.batch("greedy" as PeerName, digest);
+    expect(counters.read()["dropped.serving-budget"]).toBe(dropped + 1);
+  });
+
+  it("pays for what an answer cost, also when there is none", async () => {
+    const { serving, sent, look, counters } = await createOn(0);
+    look.receiptCostBytes = 8 * 1024 * 1024;
+    for (let count = 0; count < 10; count += 1) serving.receipt(peer, toSequence(1));
+    expect([sent.length, counters.read()["served.nothing"], counters.read()["dropped.serving-budget"]]).toEqual([0, 4, 6]);
+  });
+
+  it("for past checkpoints, gets the latest of those that both know, or the one of sequence 0", async () => {
+    const { serving, sent, past, disk } = await createOn(0);
+    for (const sequence of [128, 256, 384]) {
+      disk.store.write(past.keep(network.stable(sequence)), { durable: true }, () => undefined);
+      disk.finish();
+    }
+    serving.checkpoint(peer, [128, 256, 512].map(toSequence));
+    serving.checkpoint(peer, [toSequence(640)]);
+    expect(sent).toMatchObject([
+      { kind: "past-checkpoint", certificate: { sequence: 256 } },
+      { kind: "past-checkpoint", certificate: { sequence: 0, signatures: [] } },
+    ]);
   });
 });

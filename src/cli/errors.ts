@@ -34,8 +34,8 @@ export class CliError extends Error {
 }
 
 /** The command line itself is wrong: exit status 2. */
-export const usageError = (message: string, hint?: string): CliError =>
-  new CliError({ code: "usage", message, exitCode: exitCodes.usage, ...(hint === undefined ? {} : { hint }) });
+export const usageError = (message: string, hint = "see --help of the command"): CliError =>
+  new CliError({ code: "usage", message, exitCode: exitCodes.usage, hint });
 
 export interface Complaint {
   readonly code: string;
@@ -86,17 +86,24 @@ const systemHints: Readonly<Record<string, string>> = {
   ENOSPC: "make room and try again",
 };
 
+/** What the system says of a file, in the order in which people would: `ENOENT: no such file or directory, open 'f'` → `f: no such file or directory`. */
+const plainly = (message: string): { readonly message: string; readonly hint?: string } => {
+  const [, before, code = "", words = "", path = ""] = /^(?:(.+): )?(E[A-Z]+): ([^,]+), \w+ '([^']*)'/.exec(message) ?? [];
+  if (code === "") return { message };
+  return { message: `${before ?? path}: ${words}`, hint: systemHints[code] ?? "check the path" };
+};
+
 const withHint = (complaint: Omit<Complaint, "hint">, hint: string = anyHint): Complaint => ({ ...complaint, hint });
 
 /** Any error as one line; never throws. */
 export const complaintOf = (error: unknown): Complaint => {
   if (!(error instanceof Error)) return withHint({ code: "internal", message: String(error), exitCode: exitCodes.failed });
-  const message = error.message.replaceAll(/\s*\n\s*/g, " ");
+  const { message, hint } = plainly(error.message.replaceAll(/\s*\n\s*/g, " "));
   const code = textOf(error, "code");
   const own: unknown = "exitCode" in error ? error.exitCode : undefined;
-  if (typeof own === "number") return withHint({ code: code ?? "failed", message, exitCode: own }, textOf(error, "hint"));
+  if (typeof own === "number") return withHint({ code: code ?? "failed", message, exitCode: own }, textOf(error, "hint") ?? hint);
   if (error.name === "StoreError") return { ...storeComplaint(code), message };
   const known = complaintByName[error.name];
-  if (known !== undefined) return withHint({ ...known, message }, textOf(error, "hint") ?? known.hint);
-  return withHint({ code: code ?? "internal", message, exitCode: exitCodes.failed }, code === undefined ? undefined : systemHints[code]);
+  if (known !== undefined) return withHint({ ...known, message }, textOf(error, "hint") ?? known.hint ?? hint);
+  return withHint({ code: code ?? "internal", message, exitCode: exitCodes.failed }, hint ?? systemHints[code ?? ""]);
 };

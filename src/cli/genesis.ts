@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Option } from "commander";
-import { loadGenesis, loadRecord, parameterRanges, parseGenesis, renderGenesis } from "../node/genesis.ts";
+import { GenesisError, loadGenesis, loadRecord, parameterRanges, parseGenesis, renderGenesis } from "../node/genesis.ts";
 import { homeAt, writeFileDurably } from "../node/home.ts";
 import type { Parameters } from "../protocol/limits.ts";
 import { defineCommand, defineGroup, several } from "./command.ts";
@@ -32,6 +32,17 @@ const parametersOf = (words: readonly string[] = []): Partial<Parameters> => {
   return chosen;
 };
 
+/** The founder has it from a validator: what is wrong with it is not the genesis. */
+const recordIn = (file: string): ReturnType<typeof loadRecord> => {
+  try {
+    return loadRecord(file);
+  } catch (error) {
+    if (!(error instanceof GenesisError)) throw error;
+    const hint = "a validator's record is what `byz keys export` gives";
+    throw new CliError({ code: "invalid_record", message: error.message, hint, exitCode: exitCodes.invalid, cause: error });
+  }
+};
+
 const createCommand = defineCommand<CreateOptions>({
   usage: "create",
   summary: "Founds a network out of its validators' public records; their order is that of the primaries",
@@ -52,7 +63,7 @@ const createCommand = defineCommand<CreateOptions>({
   ],
   exits: [3],
   run(session, _args, options) {
-    const validators = options.validator.map(loadRecord);
+    const validators = options.validator.map(recordIn);
     const text = renderGenesis({
       chainId: options.chainId,
       createdAt: Date.now(),

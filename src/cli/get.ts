@@ -36,7 +36,12 @@ export const consistencyOption = (): Option =>
   ).choices(["linearizable", "certified", "local"]);
 
 const absent = (key: string): CliError =>
-  new CliError({ code: "not_found", message: `there is no key ${key}`, exitCode: exitCodes.failed });
+  new CliError({
+    code: "not_found",
+    message: `there is no key ${key}`,
+    hint: "`byz list` shows the keys there are",
+    exitCode: exitCodes.failed,
+  });
 
 interface Found {
   readonly value: string;

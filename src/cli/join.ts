@@ -94,6 +94,9 @@ export const joinCommand = defineCommand<JoinOptions>({
   async run(session, _args, options) {
     const { bootstrap } = options;
     if (bootstrap === undefined) throw usageError("--bootstrap is needed");
+    const odd = bootstrap.find((address) => !address.startsWith("/"));
+    if (odd !== undefined)
+      throw usageError(`${odd} is not a multiaddr`, "such as /ip4/192.0.2.1/tcp/27656, as a node's `byz start` prints it");
     const expected = hashFrom(options.genesisHash);
     makeHome(session, options);
     await getGenesis(session, bootstrap, expected);

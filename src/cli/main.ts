@@ -39,7 +39,12 @@ const createProgram = async (host: Host, args: readonly string[]): Promise<Comma
 
 /** `error: unknown option '--x'` → `unknown option '--x'` */
 const usageLine = (error: CommanderError): string =>
-  error.code === "commander.help" ? "a command is missing" : error.message.replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
+  error.code === "commander.help"
+    ? "a command is missing"
+    : error.message
+        .replace(/^error: /, "")
+        .replaceAll(/\s*\n\s*/g, " ")
+        .replace(/\.$/, "");
 
 const isPlainHelp = (error: CommanderError): boolean => error.code === "commander.helpDisplayed" || error.code === "commander.version";
 

@@ -53,6 +53,8 @@ describe("wrong usage is exit status 2 and one line", () => {
     ["completion tcsh", /not a shell: tcsh/],
     ["completion", /missing required argument 'shell'/],
     ["debug", /a command is missing/],
+    ["join --bootstrap nowhere", /nowhere is not a multiaddr; such as \/ip4/],
+    ["simulate --seed x", /below 2\^64, not x; see --help/],
     ["doctor extra", /too many arguments/],
     ["explain --watch --frobnicate", /unknown option/],
     ["genesis create", /required option '--chain-id/],
@@ -71,6 +73,17 @@ describe("wrong usage is exit status 2 and one line", () => {
     expect(plain.stderr).toMatch(complaint);
     expect(plain.stderr).toMatch(/^byz: [^\n]+; [^\n]+\n$/);
     expect(plain.stdout === "").toBe(!args.includes("--json"));
+  });
+
+  it("but a file that is not there, or is no record, is named with what to do", async () => {
+    const none = join(folder.path, "none");
+    const [txn, record, help] = [
+      await run(["txn", none]),
+      await run(["genesis", "create", "--chain-id", "x", "--validator", none]),
+      "keys export",
+    ];
+    expect(txn).toMatchObject({ status: 1, stderr: `byz: ${none}: no such file or directory; check the path\n` });
+    expect(record).toMatchObject({ status: 3, stderr: expect.stringContaining(help) as unknown });
   });
 
   it("and with --json also a document", async () => {

@@ -6,9 +6,11 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
+import { ClientError } from "../../src/client/errors.ts";
 import { createHttpClient } from "../../src/client/http-client.ts";
 import { createRequestSigner } from "../../src/client/request-signer.ts";
 import { createSigningClient } from "../../src/client/signing-client.ts";
+import type { SigningClient } from "../../src/client/signing-client.ts";
 import { encodeOperation } from "../../src/ledger/kv/encoding.ts";
 import { toDigest } from "../../src/protocol/ids.ts";
 import { createKey } from "../../src/signing/keys.ts";
@@ -22,9 +24,9 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const stateBytes = Number(process.env["BYZ_SOAK_MIB"] ?? 1024) * MiB;
 /** of values, in turn */
-const sizes = [16 * KiB, 256 * KiB, 64 * KiB, 128 * KiB];
-const requestBytes = 900 * KiB;
-const writers = 12;
+const sizes = [32 * KiB, 256 * KiB, 64 * KiB, 176 * KiB];
+const requestBytes = 1056 * KiB;
+const writers = 4;
 const liar = 3;
 const honest = [0, 1, 2];
 const dir = networkFolder();
@@ -63,6 +65,19 @@ const createParts = () => {
   };
 };
 
+/** A busy machine may lose its quorum for a moment. */
+const untilWritten = async (client: SigningClient, operations: readonly Uint8Array[]): Promise<void> => {
+  for (;;) {
+    try {
+      await client.submit(operations);
+      return;
+    } catch (error) {
+      if (!(error instanceof ClientError)) throw error;
+      await delay(500);
+    }
+  }
+};
+
 /** Writes the state over HTTP, in signed requests through the honest nodes. @returns how many entries it has */
 const fill = async (testnet: Testnet): Promise<number> => {
   const { genesisHash } = await testnet.client(0).status();
@@ -73,7 +88,7 @@ const fill = async (testnet: Testnet): Promise<number> => {
       sign: createRequestSigner(createKey(), toDigest(genesisHash)),
       patienceMs: 120_000,
     });
-    for (let operations = parts.next(); operations.length > 0; operations = parts.next()) await client.submit(operations);
+    for (let operations = parts.next(); operations.length > 0; operations = parts.next()) await untilWritten(client, operations);
   };
   await Promise.all(Array.from({ length: writers }, (_, writer) => write(writer)));
   return parts.entries();

@@ -41,20 +41,26 @@ export interface PaceOptions extends Pick<ReplicaSettings, "maxBatchDelayMs" | "
 
 interface Mean {
   readonly value: number;
+  /** the same without the largest sample */
+  readonly usual: number;
   readonly count: number;
   add(sample: number): void;
 }
 
 const createMean = (): Mean => {
-  let [sum, count] = [0, 0];
+  let [sum, count, largest] = [0, 0, 0];
   return {
     get value() {
       return count === 0 ? 0 : sum / count;
+    },
+    get usual() {
+      return count < 2 ? 0 : (sum - largest) / (count - 1);
     },
     get count() {
       return count;
     },
     add(sample) {
+      largest = Math.max(largest, sample);
       sum += sample;
       count += 1;
     },
@@ -82,7 +88,8 @@ export const createPace = ({ f, maxBatchDelayMs, pipelineDepth }: PaceOptions): 
   const judge = (): void => {
     // before there is any history: twice what the others need
     const yardstick = best ?? 2 * rests.value;
-    isSlow = faults.value > Math.max(FORGIVEN_MS, yardstick, rests.value);
+    // a lost message, or a disk that stood still, makes one batch late
+    isSlow = faults.usual > Math.max(FORGIVEN_MS, yardstick, rests.value);
     slowInARow = isSlow ? slowInARow + 1 : 0;
     // it forgets slowly, too, so that a network that became slower for good is accepted in the end; but no primary makes it forget by getting slower little by little
     const withoutFault = waits.value - faults.value + rests.value;

@@ -57,8 +57,8 @@ describe("a primary's pace", () => {
   it("is blamed again and again until another primary is there", () => {
     const pace = create();
     const { enter, untilBlame } = createRounds(pace);
-    untilBlame(10, 20);
-    expect(untilBlame(100, 20)).toBe(4);
+    untilBlame(10, 20, 96);
+    expect(untilBlame(100, 20)).toBe(8);
     for (let request = 1; request <= 20; request += 1) expect(untilBlame(100, 20)).toBe(1);
     enter();
     expect(pace.isSlow).toBe(false);
@@ -69,6 +69,19 @@ describe("a primary's pace", () => {
     const { untilBlame } = createRounds(create());
     untilBlame(100, 200);
     expect(untilBlame(300, 300)).toBeUndefined();
+  });
+
+  it("is forgiven one late batch of eight, not two", () => {
+    for (const late of [1, 2]) {
+      const pace = create();
+      const { untilBlame } = createRounds(pace);
+      untilBlame(10, 20);
+      for (let round = 0; round < 10 && !pace.isSlow; round += 1) {
+        untilBlame(10, 20, 8 - late);
+        untilBlame(400, 20, late);
+      }
+      expect(pace.isSlow).toBe(late === 2);
+    }
   });
 
   it("may gather company while batches are in flight, and wait for room; not more", () => {

@@ -67,8 +67,11 @@ export const decodeEvidenceRecord = (id: Digest, value: Uint8Array): EvidenceRec
 
 const keyOf = (id: Digest): Uint8Array => storeKey(tables.evidence, fromHex(id));
 
-/** Whose share it counts against; forks of the ledger have one of their own. */
-const shareOf = (evidence: Evidence): string => (isFork(evidence) ? evidence.kind : String(evidence.culprit));
+/** Whose share it counts against; forks of the ledger have one of their own, and forks of documents are not crowded out by what the same author does in consensus. */
+const shareOf = (evidence: Evidence): string => {
+  if (isFork(evidence)) return evidence.kind;
+  return evidence.kind === "forked-document" ? `documents ${evidence.culprit}` : String(evidence.culprit);
+};
 
 /**
  * Reads what is there. Memory: a few dozen bytes for each proof, at most 32 for each validator.

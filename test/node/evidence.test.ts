@@ -82,4 +82,20 @@ describe("evidence", () => {
     disk.finish();
     expect((await openEvidence(disk.store, network.committee)).fork).toEqual(fork);
   });
+
+  it("of forked documents has a share of its own: nobody hides one behind many other deeds", async () => {
+    const kept = await openEvidence(createManualDisk().store, network.committee);
+    for (let sequence = 1; sequence <= 40; sequence += 1) kept.keep(doubleVote(1, sequence), sequence, fail);
+    const operation = (content: string) => ({
+      document: "plan",
+      author: network.committee.validators[1]?.publicKey ?? fail(new Error("none")),
+      sequence: 1,
+      id: sha256(text(content)),
+      signature: vote(1, 1, content).signature,
+      bytes: text(content),
+    });
+    const forked = { kind: "forked-document", epoch: network.committee.epoch, culprit: 1 as ReplicaIndex } as const;
+    expect(kept.keep(doubleVote(1, 41), 41, fail)).toBe(false);
+    expect(kept.keep({ ...forked, first: operation("a"), second: operation("b") }, 42, fail)).toBe(true);
+  });
 });

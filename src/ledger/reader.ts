@@ -89,6 +89,8 @@ export interface LedgerReader {
    * @throws LedgerError `unknown-checkpoint`; StoreError `corrupt` when a page is missing or wrong
    */
   check(checkpoint?: Sequence): Generator<boolean>;
+  /** Entries of the state as of the last batch, less records of them in the store: some are written with the next checkpoint. @throws StoreError */
+  withoutRecord(): number;
   /**
    * A part of the state for a peer, out of any checkpoint that is kept (PROTOCOL §7). At most `limits.maxPartBytes` of entries, or one slot's.
    * @throws StoreError
@@ -180,6 +182,11 @@ export const createLedgerReader = ({ store, records, state, settle, checkpoints,
       assertWorking();
       if (checkpoint === undefined) settle();
       return checkpoint === undefined ? state.check() : viewAt(checkpoint).check(digestToRaw(checkpoints.find(checkpoint).stateRoot));
+    },
+    withoutRecord: () => {
+      assertWorking();
+      settle();
+      return state.withoutRecord();
     },
     snapshot: (checkpoint) => {
       assertWorking();

@@ -138,6 +138,7 @@ const checkState = async (context: Context, found: HistoryFound, stable: Checkpo
     }
   };
   walk(ledger.check(), "of the state");
+  leaves -= ledger.withoutRecord();
   for await (const _ of context.range(tables.state)) leaves -= 1;
   if (leaves !== 0) check.bad(`the state has ${-leaves} entries more than its tree has leaves`);
   if (ledger.checkpoints().some((each) => each.sequence === stable.sequence && each.stateRoot === stable.stateRoot))

@@ -43,10 +43,14 @@ describe("data as a node wrote it", () => {
     expect(report.checks.find(({ name }) => name === "state")?.count).toBeGreaterThan(16);
   });
 
-  it("verifies when it is pruned, and when nothing ran yet", async () => {
+  it("verifies when it is pruned, before a checkpoint, and when nothing ran yet", async () => {
     const pruned = createMemoryStore();
     await network.run(pruned, 20, 9);
     expect(await verify(pruned)).toMatchObject({ ok: true, sequence: { first: 8, executed: 20, stable: 16 } });
+    // before the first checkpoint the sessions have no entries of their own
+    const early = createMemoryStore();
+    await network.run(early, 4);
+    expect(await verify(early)).toMatchObject({ ok: true, sequence: { first: 1, executed: 4, stable: 0 } });
     const fresh = createMemoryStore();
     await network.run(fresh, 0);
     expect(await verify(fresh)).toMatchObject({ ok: true, sequence: { first: 0, executed: 0, stable: 0 } });

@@ -10,6 +10,8 @@ import { StoreError } from "../../storage/port.ts";
 import type { StoreOperation } from "../../storage/port.ts";
 import type { ValueHead } from "../application.ts";
 import type { Records } from "../records.ts";
+import { createDeferred } from "./deferred.ts";
+import type { NewValue } from "./deferred.ts";
 import { emptyHash, hashBytes, hashKey, leafHash } from "./hashing.ts";
 import type { RawHash } from "./hashing.ts";
 import {
@@ -34,8 +36,6 @@ import type { LeafChange } from "./tree.ts";
 const maxStaleLeaves = 1024;
 /** records used lately take at least so much memory, bytes */
 const minRecordBytes = 64 * 1024;
-/** deferred entries that wait for the pages, bytes: beyond it the pages are written early */
-const maxDeferredBytes = 8 * 1024 * 1024;
 
 /** One batch's view of the map: its own changes over what earlier batches left. */
 export interface StateChanges {
@@ -69,6 +69,8 @@ export interface StateMap {
   catchUp(batches: Iterable<{ readonly sequence: number; readonly changes: BatchChanges }>): boolean;
   /** of every leaf of the current tree, whether the entry under its key is the one that it was made of; its page was found right on the way there */
   check(): Generator<boolean>;
+  /** entries of the current tree less records in the store: what is deferred has none yet, or still has one */
+  withoutRecord(): number;
   /** Brings the tree up to date with all entries, and gives its root. */
   root(): RawHash;
   /** Forgets what is in memory. */
@@ -90,12 +92,6 @@ export const isLeafOf = (leaf: RawHash, key: string, record: Uint8Array | undefi
   const valueHash = hashBytes(readEntry(entry, key, records));
   return leafHash(hashKey(key), valueHash) === leaf && (!entry.outside || entry.valueHash === valueHash);
 };
-
-/** What a key has from now on. */
-interface NewValue {
-  readonly value: Uint8Array;
-  readonly hash: RawHash;
-}
 
 /** Records of one batch, and those they replace. */
 const createBatchWriter = (sequence: number, checkpoint: number | undefined, written: (key: string, record?: Uint8Array) => void) => {
@@ -134,26 +130,6 @@ interface Change {
   /** the record that it replaces */
   readonly old: Uint8Array | undefined;
 }
-
-/** Entries that wait for the pages, over those in the store. */
-const createDeferred = () => {
-  const values = new Map<string, NewValue | undefined>();
-  let bytes = 0;
-  return {
-    values,
-    set: (key: string, next: NewValue | undefined): void => {
-      bytes += (next?.value.length ?? 0) + key.length;
-      values.set(key, next);
-    },
-    get isFull() {
-      return bytes > maxDeferredBytes;
-    },
-    clear: (): void => {
-      values.clear();
-      bytes = 0;
-    },
-  };
-};
 
 /** @param memory for decoded pages and, beside them, a quarter as much for records used lately, bytes */
 export const createStateMap = (records: Pick<Records, "get">, memory: number): StateMap => {
@@ -280,6 +256,11 @@ export const createStateMap = (records: Pick<Records, "get">, memory: number): S
     check: function* () {
       const top = root();
       for (const { key, hash } of walkLeaves(pages.read, top)) yield isRight(key, hash);
+    },
+    withoutRecord: () => {
+      let count = 0;
+      for (const [key, next] of deferred.values) count += (next === undefined ? 0 : 1) - (readRecord(key) === undefined ? 0 : 1);
+      return count;
     },
     root,
     reset: () => {

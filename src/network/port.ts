@@ -21,8 +21,11 @@ export type GossipVerdict =
 export interface NetworkHandlers {
   /** One whole frame. The bytes may be kept. Must not throw. */
   onFrame(from: PeerName, channel: Channel, frame: Uint8Array): void;
-  /** One gossip message; `verdict` must be called once, soon. Forwarding waits for it. */
-  onGossip(from: PeerName, data: Uint8Array, verdict: (verdict: GossipVerdict) => void): void;
+  /**
+   * One gossip message; `verdict` must be called once, soon. Forwarding waits for it. `held`: peers that have it already, as far as is known; nobody has
+   * to keep it from them.
+   */
+  onGossip(from: PeerName, data: Uint8Array, verdict: (verdict: GossipVerdict, held?: readonly PeerName[]) => void): void;
   /** A peer became reachable (both channels we may use are open) or stopped being so. */
   onPeer(peer: PeerName, up: boolean): void;
 }

@@ -202,9 +202,7 @@ export const createEngine = (options: EngineOptions): Engine => {
   const { network, clock, replica: config } = options;
   const replica = createReplica(config, options.restored);
   const inputs: Input[] = [];
-  let stepping = false;
-  let stopped = false;
-
+  let [stepping, stopped] = [false, false];
   const give = (input: Input): void => step(input);
   const isStopped = (): boolean => stopped;
   const journal = createJournal(options.store, options.storeFailed);
@@ -273,6 +271,7 @@ export const createEngine = (options: EngineOptions): Engine => {
     audit,
     comparison,
     stateArrived: transferring.arrived,
+    reachedBy: presence.reachedBy,
   });
 
   return {

@@ -8,7 +8,7 @@ import type { Committee } from "../protocol/committee.ts";
 import type { Digest, PeerName, PublicKey, ReplicaIndex } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Batch, Blocks, Prepare, Relay, Signed, StateAnswer, Status, Verified } from "../protocol/messages.ts";
-import type { Channel, GossipVerdict, Network } from "../network/port.ts";
+import type { Channel, Network, NetworkHandlers } from "../network/port.ts";
 import { carriedProposal } from "../signing/carried-proposal.ts";
 import type { VerificationFailure } from "../signing/failures.ts";
 import type { Outcome, Verifier } from "../signing/verifier.ts";
@@ -23,6 +23,8 @@ import type { Receipts } from "./receipts.ts";
 import type { Serving } from "./serving.ts";
 import { createDemands } from "./demands.ts";
 import { createSuspects, type Suspects } from "./suspects.ts";
+
+type Verdict = Parameters<NetworkHandlers["onGossip"]>[2];
 
 export interface InboundOptions {
   readonly committee: Committee;
@@ -45,13 +47,15 @@ export interface InboundOptions {
   readonly blocksArrived: (from: ReplicaIndex) => boolean;
   readonly audit: Audit;
   readonly comparison: Pick<Comparison, "arrived">;
+  /** whom this validator says it hears */
+  readonly reachedBy: (index: ReplicaIndex) => readonly PeerName[];
   /** parts of the state that a peer sends, when it was asked */
   readonly stateArrived: (from: ReplicaIndex, answers: readonly StateAnswer[]) => boolean;
 }
 
 export interface Inbound extends Pick<Suspects, "opinionOf"> {
   frame(from: PeerName, channel: Channel, bytes: Uint8Array): void;
-  gossip(from: PeerName, bytes: Uint8Array, verdict: (verdict: GossipVerdict) => void): void;
+  gossip(from: PeerName, bytes: Uint8Array, verdict: Verdict): void;
   /** there is proof that this validator cheats, whoever sent it */
   accused(culprit: ReplicaIndex): void;
   /** what a validator sent in answer to a question did not verify */
@@ -113,7 +117,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
 
   /* ---------------------------------------------------------------- consensus */
 
-  const onProposal = (from: PeerName, { signed, batch }: ProposalFrame, verdict?: (verdict: GossipVerdict) => void): void => {
+  const onProposal = (from: PeerName, { signed, batch }: ProposalFrame, verdict?: Verdict): void => {
     const { message } = signed;
     // a header with another batch: whoever passes that on did not look
     if (batch.digest !== message.digest) {
@@ -132,8 +136,8 @@ export const createInbound = (options: InboundOptions): Inbound => {
         verdict?.(header.failure.action === "blame" ? "reject" : "ignore");
         return refused(from, header.failure);
       }
-      // the primary said it: worth passing on, and if the batch is bad everyone should hold the proof
-      verdict?.("accept");
+      // the primary said it: worth passing on to whom it does not reach, and if the batch is bad everyone should hold the proof
+      verdict?.("accept", options.reachedBy(message.replica));
       verifier.verifyProposal(signed, detachBatch(batch), (outcome) => {
         end();
         if (outcome.status === "verified") step({ type: "pre-prepare", signed: outcome.signed, batch: outcome.batch });

@@ -8,7 +8,10 @@ export type LogPart = keyof LogLevels;
 const parts: readonly LogPart[] = ["node", "consensus", "network", "api", "libp2p"];
 const ascending: readonly LogLevel[] = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
-const atLeast = (level: LogLevel, least: LogLevel): LogLevel => (ascending.indexOf(level) > ascending.indexOf(least) ? level : least);
+/** looked up, not searched for: the library asks several times for each message */
+const rank = Object.fromEntries(ascending.map((level, index) => [level, index])) as Record<LogLevel, number>;
+
+const atLeast = (level: LogLevel, least: LogLevel): LogLevel => (rank[level] > rank[least] ? level : least);
 
 export interface LogSwitch {
   /** the part's own logger: it adds `part` to each line, and writes what is at or above the part's level */
@@ -25,7 +28,7 @@ export interface LogSwitch {
  */
 export const createLogSwitch = (sink: Logger, level: LogLevel): LogSwitch => {
   const levels: Record<LogPart, LogLevel> = { node: level, consensus: level, network: level, api: level, libp2p: atLeast(level, "error") };
-  const passes = (part: LogPart, at: LogLevel): boolean => ascending.indexOf(at) >= ascending.indexOf(levels[part]);
+  const passes = (part: LogPart, at: LogLevel): boolean => rank[at] >= rank[levels[part]];
   const writer =
     (part: LogPart, at: keyof Logger) =>
     (fields: object, message: string): void => {

@@ -24,6 +24,8 @@ export interface Presence {
   /** validators with a link in both directions, this one excluded */
   linked(): readonly ReplicaIndex[];
   connectivity(): Connectivity;
+  /** whom this validator hears, as its last heartbeat said */
+  reachedBy(index: ReplicaIndex): readonly PeerName[];
   /** the latest partitions, oldest first */
   episodes(): readonly Episode[];
   /** the ledger anchored a shared document */
@@ -123,6 +125,7 @@ export const createPresence = (options: PresenceOptions): Presence => {
     hears: () => monitor.hears(),
     linked: () => monitor.connectivity().reached.filter((index) => index !== self),
     connectivity: () => monitor.connectivity(),
+    reachedBy: (index) => monitor.reachOf(index).flatMap((each) => committee.validators[each]?.peer ?? []),
     episodes: () => episodes.list(),
     anchored: (name, anchor) => episodes.anchored(name, anchor),
   };

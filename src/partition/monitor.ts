@@ -28,6 +28,8 @@ export interface Monitor {
   /** validators with open channels that show life, ascending, this one excluded: what our own heartbeat says */
   hears(): readonly ReplicaIndex[];
   connectivity(): Connectivity;
+  /** what this validator said last on the link that we have to it: whom it hears; empty before that */
+  reachOf(peer: ReplicaIndex): readonly ReplicaIndex[];
   /** when this process was last found to have stood still; undefined when it never did */
   readonly stalledAt: number | undefined;
 }
@@ -129,6 +131,7 @@ export const createMonitor = ({ committee, self, heartbeatMs, tickMs }: MonitorO
       return changed;
     },
     hears,
+    reachOf: (peer) => [...(peers.get(peer)?.reach ?? [])],
     connectivity() {
       known ??= connectivityOf({
         n: committee.n,

@@ -51,6 +51,10 @@ describe("a message", () => {
     const [first, middle, last] = await startLine();
     await publishUntil(first, () => last.recorder.gossip.length > 0);
     for (const verdict of ["ignore", "reject"] as const) {
+      // what was published before it is judged once this one is
+      const marker = Uint8Array.from(Buffer.from(`before ${verdict}`));
+      first.network.publish(marker);
+      await until(() => middle.recorder.gossip.some(({ data }) => Buffer.from(data).equals(marker)), 5000, "all before it");
       middle.recorder.verdict = verdict;
       const bad = Uint8Array.from(Buffer.from(`to be met with ${verdict}`));
       first.network.publish(bad);
@@ -65,6 +69,21 @@ describe("a message", () => {
     const counters = middle.network.counters();
     expect(counters).toMatchObject({ gossipIgnored: 1, gossipRejected: 1, blames: 1 });
     expect(counters.gossipAccepted).toBeGreaterThan(6);
+  });
+
+  test("is not passed on to those who are known to have it", async () => {
+    const [first, middle, last] = await startLine();
+    await publishUntil(first, () => last.recorder.gossip.length > 0);
+    const [theirs, news] = ["they have it", "they lack it"].map((text) => Uint8Array.from(Buffer.from(text))) as [Uint8Array, Uint8Array];
+    const arrived = (node: TestNode, data: Uint8Array): boolean => node.recorder.gossip.some((one) => Buffer.from(one.data).equals(data));
+    const { onGossip } = middle.recorder;
+    middle.recorder.onGossip = (from, data, verdict) =>
+      onGossip(from, data, (said) => verdict(said, Buffer.from(data).equals(theirs) ? [last.name] : []));
+    first.network.publish(theirs);
+    await until(() => arrived(middle, theirs), 5000, "the middle saw it");
+    first.network.publish(news);
+    await until(() => arrived(last, news), 5000, "the other one was passed on");
+    expect(arrived(last, theirs)).toBe(false);
   });
 
   test("larger than the limit is not sent, and one of the largest size is", async () => {

@@ -51,6 +51,7 @@ const createRig = (reach = 1) => {
     receipts: { arrived: nobody },
     blocksArrived: () => false,
     audit: { status: () => undefined, take: () => false } as unknown as InboundOptions["audit"],
+    reachedBy: () => [],
     stateArrived: () => false,
     comparison: nobody as unknown as InboundOptions["comparison"],
   });

@@ -9,7 +9,7 @@ import { hash } from "node:crypto";
 import { toPeerName } from "../../protocol/ids.ts";
 import type { PeerName } from "../../protocol/ids.ts";
 import { limits as protocolLimits } from "../../protocol/limits.ts";
-import type { GossipVerdict } from "../port.ts";
+import type { GossipVerdict, NetworkHandlers } from "../port.ts";
 import type { Shared } from "./shared.ts";
 
 const MiB = 1024 * 1024;
@@ -37,6 +37,8 @@ export const gossipService = (topic: string, refuses: (peer: PeerName) => boolea
     unsubcribeBackoff: 2000,
     graftFloodThreshold: 500,
     seenTTL: 60_000,
+    // who has a message is not offered it again (`forwardLess`): to say so to everybody costs more than it spares
+    idontwantMinDataSize: Number.POSITIVE_INFINITY,
     maxInboundDataLength: 4 * MiB,
     maxOutboundBufferSize: 16 * MiB,
     maxInboundStreams: 4,
@@ -72,7 +74,7 @@ export interface GossipInit extends Shared {
   /** a client, which takes no part in gossip */
   readonly isVisiting: (peer: PeerName) => boolean;
   readonly connections: () => readonly Connection[];
-  readonly onGossip: (from: PeerName, data: Uint8Array, verdict: (verdict: GossipVerdict) => void) => void;
+  readonly onGossip: NetworkHandlers["onGossip"];
   readonly onRejected: (from: PeerName) => void;
 }
 
@@ -93,6 +95,27 @@ interface StreamTables {
   readonly streamsOutbound: ReadonlyMap<string, unknown>;
 }
 
+/** The part of the implementation that passes messages on. */
+interface Forwarding {
+  forwardMessage?: (id: string, message: { readonly data?: Uint8Array }, from?: string, exclude?: ReadonlySet<string>) => void;
+}
+
+/**
+ * The publisher sends to all whom it reaches: among validators that know each other nothing is left to pass on, and two copies of each message for every
+ * one that is needed would go round. Without the member used here, gossipsub works as it comes.
+ */
+const forwardLess = (pubsub: GossipSub): ((data: Uint8Array, held: readonly PeerName[]) => void) => {
+  const inside = pubsub as unknown as Forwarding;
+  const { forwardMessage } = inside;
+  const holders = new WeakMap<Uint8Array, ReadonlySet<string>>();
+  if (typeof forwardMessage !== "function") return () => undefined;
+  inside.forwardMessage = (id, message, from, exclude) => {
+    const held = message.data === undefined ? undefined : holders.get(message.data);
+    forwardMessage.call(pubsub, id, message, from, held === undefined ? exclude : new Set([...held, ...(exclude ?? [])]));
+  };
+  return (data, held) => void holders.set(data, new Set<string>(held));
+};
+
 const results: Record<GossipVerdict, TopicValidatorResult> = {
   accept: TopicValidatorResult.Accept,
   ignore: TopicValidatorResult.Ignore,
@@ -104,13 +127,15 @@ export const createGossip = (init: GossipInit): Gossip => {
   const { pubsub, topic, limits, counters, log, now } = init;
   const tables = pubsub as GossipSub & StreamTables;
   const brokenSince = new Map<string, number>();
+  const hold = forwardLess(pubsub);
   let undecided = 0;
 
   const ask = (from: PeerName, data: Uint8Array): Promise<GossipVerdict | "late"> =>
     new Promise((resolve) => {
       const timer = setTimeout(() => resolve("late"), limits.gossipVerdictMs);
-      init.onGossip(from, data, (verdict) => {
+      init.onGossip(from, data, (verdict, held) => {
         clearTimeout(timer);
+        if (held !== undefined) hold(data, held);
         resolve(verdict);
       });
     });

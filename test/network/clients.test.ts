@@ -126,16 +126,17 @@ describe("a client", () => {
 
 describe("a node that is still busy with the handshake", () => {
   const { maxClientStreamsPerPeer } = defaultNetworkLimits;
-  /** about, of a connection until it has streams */
-  const handshakeBytes = 400;
-  /** less than what opening a stream takes: its name and the frames around it */
-  const openingBytes = 150;
+  /** more than a connection takes until it has streams, less than the openings of all of them */
+  const handshakeBytes = 1_000;
+  /** a client that has said all it may without an answer is silent for so long, milliseconds */
+  const silenceMs = 150;
   const protocol = protocolNames(genesisHash).client;
 
-  /** It goes on with an incoming connection only once so many streams came over it. */
-  const startSlow = async (early: number): Promise<string> => {
+  /** It goes on with an incoming connection only once its client opened streams over it and waits. */
+  const startSlow = async (): Promise<string> => {
     const enough = Promise.withResolvers<void>();
     let came = 0;
+    let silence: NodeJS.Timeout | undefined;
     const slow = await createHost({
       key: await toLibp2pKey(nodeKey(0)),
       listen: [loopback],
@@ -148,7 +149,8 @@ describe("a node that is still busy with the handshake", () => {
         denyInboundConnection: (connection) => {
           connection.addEventListener("message", ({ data }) => {
             came += data.byteLength;
-            if (came > handshakeBytes + early * openingBytes) enough.resolve();
+            clearTimeout(silence);
+            if (came > handshakeBytes) silence = setTimeout(() => enough.resolve(), silenceMs);
           });
           connection.addEventListener("close", () => enough.resolve());
           return false;
@@ -167,7 +169,7 @@ describe("a node that is still busy with the handshake", () => {
   };
 
   test("answers a client that asks all it may at once", async () => {
-    const address = await startSlow(maxClientStreamsPerPeer);
+    const address = await startSlow();
     const visitor = await startVisitor();
     const asked = Array.from({ length: maxClientStreamsPerPeer }, () => visitor.ask(address, bytes("all at once"), soon()));
     for (const answer of await Promise.all(asked)) expect(text(answer)).toBe("all at once");
@@ -175,7 +177,7 @@ describe("a node that is still busy with the handshake", () => {
 
   test("bears with no more than that", async () => {
     const streams = maxClientStreamsPerPeer + 16;
-    const address = await startSlow(streams);
+    const address = await startSlow();
     const client = await createHost({
       key: await toLibp2pKey(nodeKey(1)),
       listen: [],

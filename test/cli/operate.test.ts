@@ -197,7 +197,10 @@ describe("byz debug bundle", () => {
       });
     expect(secrets.length).toBeGreaterThan(0);
     for (const secret of [...secrets, "token-that-nobody-must-see"]) expect(text).not.toContain(secret);
-    expect(await run(args)).toMatchObject({ status: 1, stderr: expect.stringMatching(/bundle.json: file already exists; choose another file with -o/) as unknown });
+    expect(await run(args)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/bundle.json: file already exists; choose another file with -o/) as unknown,
+    });
   });
 
   it("is made without a node too: what is missing says why", async () => {

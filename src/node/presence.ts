@@ -62,8 +62,16 @@ export const createPresence = (options: PresenceOptions): Presence => {
   let told = "";
   let cancel: (() => void) | undefined;
 
+  /** At once, not at the next tick: what is written as soon as this node says that it is cut off belongs to its side. */
+  const tellSides = (): void => {
+    const { sides } = monitor.connectivity();
+    options.reconciliation?.links(sides.length > 1 ? sides[0] : undefined);
+  };
+
   const see = (event: MonitorEvent): void => {
-    if (monitor.step(event, clock.now())) options.changed();
+    if (!monitor.step(event, clock.now())) return;
+    tellSides();
+    options.changed();
   };
 
   const note = (): void => {
@@ -72,7 +80,7 @@ export const createPresence = (options: PresenceOptions): Presence => {
       episodes.conflict({ kind: halted.reason, detail: halted.detail, resolution: "this node stopped and kept its own log" });
     const connectivity = monitor.connectivity();
     const { reconciliation } = options;
-    reconciliation?.links(connectivity.sides.length > 1 ? connectivity.sides[0] : undefined);
+    tellSides();
     const events = episodes.update({
       now: clock.now(),
       wall: clock.wall(),

@@ -45,8 +45,7 @@ describe("seven processes", () => {
 
   it("commit again within 3 s when two primaries are killed one after the other; nothing is lost; the logs are equal", async () => {
     load = await startLoad(testnet);
-    // how patient they are follows what they saw: not only the first requests of processes that have just started
-    await load.more(400);
+    await load.more(100);
     const killed: number[] = [];
     for (let turn = 0; turn < 2; turn += 1) {
       const alive = indexesOf(testnet).filter((index) => !killed.includes(index));

@@ -1,12 +1,13 @@
 /** `byz list` */
 import { Option } from "commander";
 import type { Consistency, EntryJson } from "../client/answers.ts";
-import { type ProvenList, verifyList } from "../client/verify-list.ts";
+import { ClientError } from "../client/errors.ts";
+import { listByOne } from "../client/list-calls.ts";
+import type { ProvenList } from "../client/verify-list.ts";
 import type { Genesis } from "../node/genesis.ts";
 import { faultsTolerated } from "../protocol/committee.ts";
 import { clientOf } from "./client.ts";
 import { defineCommand, wholeNumber } from "./command.ts";
-import { CliError, exitCodes } from "./errors.ts";
 import { consistencyOption } from "./get.ts";
 import type { Session } from "./session.ts";
 import { table } from "./table.ts";
@@ -31,32 +32,25 @@ interface Page {
   readonly next?: string;
 }
 
-/** what a certified page holds at most, each entry with its path */
-const mostCertified = 100;
 const utf8 = new TextEncoder();
 
-/** Entries with their paths from one node: each is proven, that none was left out is not. @throws CliError `verification_failed` */
+/** @throws ClientError `verification_failed` */
 const certifiedByOne = async (session: Session, genesis: Genesis, prefix: string, { limit, after }: ListOptions): Promise<ProvenList> => {
-  const range = { prefix: utf8.encode(prefix), ...(after === undefined ? {} : { after: utf8.encode(after) }) };
-  const verdict = verifyList(genesis, range, await clientOf(session).list({ ...range, limit, consistency: "certified" }));
-  if (verdict.ok) return verdict;
-  throw new CliError({
-    code: "verification_failed",
-    message: `${session.apiUrls[0]} is not to be believed: ${verdict.message}`,
-    hint: "ask other nodes, and find out who runs this one",
-    exitCode: exitCodes.unverified,
-  });
+  const range = { prefix: utf8.encode(prefix), limit, ...(after === undefined ? {} : { after: utf8.encode(after) }) };
+  const node = { url: session.apiUrls[0] ?? "", http: clientOf(session) };
+  const list = await listByOne({ genesis, distrusted: () => undefined }, node, range);
+  if (list instanceof ClientError) throw list;
+  return list;
 };
 
 /** Proven entries; that none is missing is believed when f+1 nodes are named and say so. */
 const listCertified = async (session: Session, genesis: Genesis, prefix: string, options: ListOptions): Promise<Page> => {
   const needed = faultsTolerated(genesis.validators.length) + 1;
   const whole = session.apiUrls.length >= needed;
-  const limit = Math.min(options.limit, mostCertified);
-  const range = { prefix, limit, ...(options.after === undefined ? {} : { after: options.after }) };
+  const range = { prefix, limit: options.limit, ...(options.after === undefined ? {} : { after: options.after }) };
   const { items, more, asOf } = whole
     ? await (await readingClient(session, genesis)).listCertified(range)
-    : await certifiedByOne(session, genesis, prefix, { ...options, limit });
+    : await certifiedByOne(session, genesis, prefix, options);
   const last = items.at(-1);
   if (!whole) session.note(`each entry is proven; that none is left out is the word of fewer than ${needed} nodes: name more with --api`);
   const shown = items.map(({ key, value, version, sequence }) => ({ ...keyMembers(key), ...valueMembers(value), version, sequence }));

@@ -26,9 +26,9 @@ const toBytes = (bytes: Bytes): Uint8Array => (typeof bytes === "string" ? utf8.
 const essence = ({ asOf, more, items }: ProvenList): string =>
   JSON.stringify([asOf, more, items.map(({ key }) => Buffer.from(key).toString("base64"))]);
 
-/** One node's list, if it holds. */
-const askOne = async (
-  { genesis, distrusted }: Asked,
+/** One node's list, if each of its entries is proven; that none was left out is its word. What went wrong is given, not thrown. */
+export const listByOne = async (
+  { genesis, distrusted }: Pick<Asked, "genesis" | "distrusted">,
   { url, http }: { readonly url: string; readonly http: HttpClient },
   { prefix, after, limit }: { readonly prefix: Uint8Array; readonly after?: Uint8Array; readonly limit: number },
 ): Promise<ProvenList | ClientError> => {
@@ -68,7 +68,7 @@ export const listCertified = async (asked: Asked, { prefix = "", after, limit = 
   let failures: readonly ClientError[] = [];
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     if (attempt > 0) await delay(pauseMs);
-    const answers = await Promise.all(asked.nodes.map((node) => askOne(asked, node, range)));
+    const answers = await Promise.all(asked.nodes.map((node) => listByOne(asked, node, range)));
     const lists = answers.filter((answer): answer is ProvenList => !(answer instanceof ClientError));
     failures = answers.filter((answer) => answer instanceof ClientError);
     const agreed = [...Map.groupBy(lists, essence).values()].find((alike) => alike.length >= needed);

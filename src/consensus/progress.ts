@@ -63,20 +63,18 @@ const wantBatch = (turn: Turn, slot: Slot, digest: Digest): void => {
  * one, whose batches we fetched, may have ordered it.
  */
 const acceptExecuted = (turn: Turn): void => {
-  if (turn.touched.size === 0) return;
-  const unneeded = executedByAll(turn.state);
+  const { state } = turn;
   for (const slot of turn.touched) {
     const { proposal, sequence } = slot;
-    if (proposal === undefined || proposal.accepted || sequence <= unneeded) continue;
-    if (turn.state.executedDigests.get(sequence) === proposal.digest) accept(turn, slot, proposal, undefined);
+    if (proposal === undefined || proposal.accepted || state.executedDigests.get(sequence) !== proposal.digest) continue;
+    if (isLackedBySomebody(state, sequence)) accept(turn, slot, proposal, undefined);
   }
 };
 
-/** What every validator that we hear says it has executed. Who comes back later fetches the batch with its certificate (`catch-up.ts`). */
-const executedByAll = ({ peers }: State): number => {
-  let least = Number.POSITIVE_INFINITY;
-  for (const { reachable, status } of peers.values()) if (reachable) least = Math.min(least, status?.executed ?? 0);
-  return least;
+/** Whether a validator that we hear does not say that it has executed this. Who comes back later fetches the batch with its certificate (`catch-up.ts`). */
+const isLackedBySomebody = ({ peers }: State, sequence: Sequence): boolean => {
+  for (const { reachable, status } of peers.values()) if (reachable && (status?.executed ?? 0) < sequence) return true;
+  return false;
 };
 
 const refusalOf = (state: State, wall: number, sequence: Sequence, batch: Batch): RejectionReason | undefined => {

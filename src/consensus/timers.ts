@@ -21,7 +21,8 @@ export const nextDeadline = (state: State): number | undefined => {
   return sooner(sooner(due, overdueAt(state)), sooner(nextRelay(state), repeatDue(state)));
 };
 
-const sooner = (a: number | undefined, b: number | undefined): number | undefined => {
+/** The earlier of two moments, either of which may never come. */
+export const sooner = (a: number | undefined, b: number | undefined): number | undefined => {
   if (a === undefined || b === undefined) return a ?? b;
   return a < b ? a : b;
 };

@@ -54,7 +54,7 @@ const bestTarget = ({ target, repair, stable }: State): CheckpointCertificate | 
 const isCompared = ({ state, time, effects }: Turn, transfer: Transfer): boolean => {
   if (transfer.compareUntil === undefined) {
     transfer.compareUntil = time.now + state.config.settings.fetchTimeoutMs;
-    effects.push({ type: "compare-checkpoints", peers: [...state.peers].filter(([, { reachable }]) => reachable).map(([index]) => index) });
+    effects.push({ type: "compare-checkpoints", peers: state.reach });
   } else if (time.now >= transfer.compareUntil) transfer.compared = true;
   return transfer.compared;
 };

@@ -1,15 +1,15 @@
 /** Every fixed bound of shared documents, with its unit in the name (docs/documents.md, "Bounds"). */
 import { limits } from "../protocol/limits.ts";
-import { maxDocumentsMessageBytes } from "../wire/sizes.ts";
+import { maxDocumentNameBytes, maxDocumentOperationBytes, maxDocumentsMessageBytes } from "../wire/sizes.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
 export const documentLimits = {
   /** a document's name, ASCII */
-  maxNameBytes: 64,
+  maxNameBytes: maxDocumentNameBytes,
   /** one encoded operation, signature included */
-  maxOperationBytes: 64 * KiB,
+  maxOperationBytes: maxDocumentOperationBytes,
   /** changes in one operation */
   maxChanges: 64,
   /** how deep maps stand in maps */

@@ -86,9 +86,6 @@ const encodeContent = (content: OperationContent): Uint8Array => {
   });
 };
 
-const signedBytes = (signBytes: SignBytes, { sequence, id }: Pick<DocumentOperation, "sequence" | "id">): Uint8Array =>
-  signBytes.of("document", { epoch: 0, view: 0, sequence, digest: id });
-
 /**
  * Signs an operation. Whoever signs two with one sequence in one document has forked his own history, which is proof of misbehaviour: make the first one
  * durable before anyone sees it.
@@ -99,7 +96,7 @@ export const signOperation = (key: KeyPair, signBytes: SignBytes, content: Omit<
   const whole: OperationContent = { ...content, author: key.publicKey };
   const head = encodeContent(whole);
   const id = sha256(head);
-  const signature = key.sign(signedBytes(signBytes, { sequence: whole.sequence, id }));
+  const signature = key.sign(signBytes.ofOperation({ sequence: whole.sequence, id }));
   return { ...whole, id, signature, bytes: concatBytes([head, signature]) } as DocumentOperation as GenuineOperation;
 };
 
@@ -171,7 +168,7 @@ export const verifyOperation = (
 ): operation is GenuineOperation =>
   isValid({
     publicKey: fromHex(operation.author),
-    message: signedBytes(signBytes, operation),
+    message: signBytes.ofOperation(operation),
     signature: operation.signature,
     keyIsGood,
   });

@@ -6,6 +6,7 @@ import type { Restored } from "../consensus/config.ts";
 import type { Effect } from "../consensus/effect.ts";
 import type { Input } from "../consensus/input.ts";
 import { createReplica, type Replica } from "../consensus/replica.ts";
+import { sooner } from "../consensus/timers.ts";
 import type { PeerName, PublicKey, ReplicaIndex } from "../protocol/ids.ts";
 import type { CheckpointCertificate, Request, Status, Verified } from "../protocol/messages.ts";
 import type { Network, NetworkHandlers } from "../network/port.ts";
@@ -81,9 +82,6 @@ export interface Engine {
 
 /** Settled requests dropped at one ring of the alarm; the next ring takes more. */
 const SETTLED_AT_ONCE = 256;
-
-const earliest = (a: number | undefined, b: number | undefined): number | undefined =>
-  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 
 /** Batches that the replica wants: from our own disk, or from those who have them. */
 const batchFetcher = ({ replica, history, network, clock }: EngineOptions, step: (input: Input) => void): Fetcher =>
@@ -202,11 +200,11 @@ export const createEngine = (options: EngineOptions): Engine => {
   const { network, clock, replica: config } = options;
   const replica = createReplica(config, options.restored);
   const inputs: Input[] = [];
-  let [stepping, stopped] = [false, false];
-  const give = (input: Input): void => step(input);
+  let stepping = false;
+  let stopped = false;
   const isStopped = (): boolean => stopped;
   const journal = createJournal(options.store, options.storeFailed);
-  const fetcher = batchFetcher(options, give);
+  const fetcher = batchFetcher(options, step);
   const alarm = createAlarm(clock, () => {
     fetcher.tick();
     dropSettled(replica, options.isSettled, step);
@@ -223,13 +221,13 @@ export const createEngine = (options: EngineOptions): Engine => {
   const heartbeat = createHeartbeat(status, network, clock, options.heartbeatMs);
   /** blocks that were asked of a peer and did not come yet */
   const asked = new Set<ReplicaIndex>();
-  const comparison = comparisonOf(options, give, (from, failure) => inbound.refused(from, failure));
-  const audit = auditOf(options, replica, asked, comparison, give);
-  const transferring = transferringOf(options, replica, give, audit, isStopped);
+  const comparison = comparisonOf(options, step, (from, failure) => inbound.refused(from, failure));
+  const audit = auditOf(options, replica, asked, comparison, step);
+  const transferring = transferringOf(options, replica, step, audit, isStopped);
   const performer = createPerform({
     ...options,
     execution: createExecution(options.execution, journal),
-    step: give,
+    step,
     journal,
     fetcher,
     sendStatus: () => heartbeat.send(),
@@ -243,7 +241,7 @@ export const createEngine = (options: EngineOptions): Engine => {
     passedOver: options.pruning.upTo,
   });
 
-  const step = (input: Input): void => {
+  function step(input: Input): void {
     if (stopped) return;
     inputs.push(input);
     if (stepping) return;
@@ -257,8 +255,8 @@ export const createEngine = (options: EngineOptions): Engine => {
     stepping = false;
     performer.endTurn();
     journal.flush();
-    alarm.set(earliest(replica.deadline(), fetcher.deadline()));
-  };
+    alarm.set(sooner(replica.deadline(), fetcher.deadline()));
+  }
 
   const inbound = createInbound({
     ...options,

@@ -117,10 +117,10 @@ export const createServing = (options: ServingOptions): Serving => {
       serve(to, () => {
         const count = Math.min(last - from + 1, limits.maxBlocksPerAnswer);
         const blocks = count < 1 ? [] : history.certified(from, count, limits.maxAnswerBytes - limits.maxBatchBytes);
+        if (blocks.length > 0) return encodeFrame({ kind: "blocks", blocks });
         const certificate = stable();
         // they are gone: what is left is the state that they led to
-        if (blocks.length === 0 && certificate.sequence >= from) return encodeFrame({ kind: "stable-checkpoint", certificate });
-        return encodeFrame({ kind: "blocks", blocks });
+        return encodeFrame(certificate.sequence >= from ? { kind: "stable-checkpoint", certificate } : { kind: "blocks", blocks });
       }),
     checkpoint: (to, sequences) =>
       serve(to, () => {

@@ -93,11 +93,11 @@ const stableCheckpointsProblem = (
   return (verifyCheckpointCertificate(trust, a) ?? verifyCheckpointCertificate(trust, b))?.reason;
 };
 
-const authoredCheck = ({ signBytes }: EvidenceTrust, { author, sequence, id, signature }: AuthoredOperation): boolean =>
+const authoredCheck = ({ signBytes }: EvidenceTrust, operation: AuthoredOperation): boolean =>
   checkSignature(ed25519, {
-    publicKey: fromHex(author),
-    message: signBytes.of("document", { epoch: 0, view: 0, sequence, digest: id }),
-    signature,
+    publicKey: fromHex(operation.author),
+    message: signBytes.ofOperation(operation),
+    signature: operation.signature,
     keyIsGood: true,
   });
 

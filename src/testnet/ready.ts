@@ -46,20 +46,21 @@ const assertAlive = (node: TestnetNode): void => {
   throw new TestnetError("exited", `node ${node.index} ended: ${lastWords(node)}`, `see ${logPath(node)}`);
 };
 
-/** @throws TestnetError `exited`, `not_ready`, `interrupted` */
+/**
+ * Until all are there at once: one that could commit before the others came may find, hearing from them, that it can not yet.
+ * @throws TestnetError `exited`, `not_ready`, `interrupted`
+ */
 export const waitReady = async (nodes: readonly TestnetNode[], waiting: Waiting): Promise<void> => {
   const deadline = performance.now() + waiting.timeoutMs;
-  let pending = nodes.map(({ index }) => index);
-  while (pending.length > 0) {
+  for (;;) {
     const asked = await Promise.all(
-      pending.map(async (index) => {
+      nodes.map(async ({ index }) => {
         const node = waiting.current(index);
         assertAlive(node);
         return { index, reason: await missing(node, waiting.until) };
       }),
     );
     const late = asked.filter(({ reason }) => reason !== undefined);
-    pending = late.map(({ index }) => index);
     if (late.length === 0) return;
     if (waiting.signal?.aborted === true) throw new TestnetError("interrupted", "interrupted", undefined, 130);
     if (performance.now() > deadline) {

@@ -6,30 +6,27 @@ import { Buffer } from "node:buffer";
 import type { AuthoredOperation } from "../protocol/evidence.ts";
 import { sha256 } from "./digests.ts";
 import { decodeWhole, fail, readLength, readPublicKey, readU64, readU8, readView, type Reader } from "./reader.ts";
-import { signatureBytes } from "./sizes.ts";
+import { maxDocumentNameBytes, maxDocumentOperationBytes, signatureBytes } from "./sizes.ts";
 import { writeBytes, writeU32, type Writer } from "./writer.ts";
 
-const maxNameBytes = 64;
-/** as in `documents/limits` */
-const maxOperationBytes = 64 * 1024;
 /** name, author, sequence, no parents, no changes, signature */
 const leastBytes = 1 + 1 + 32 + 8 + 1 + 1 + signatureBytes;
 
 const readHead = (reader: Reader): Pick<AuthoredOperation, "document" | "author" | "sequence"> => {
   const length = readU8(reader, "operation.document");
-  if (length < 1 || length > maxNameBytes) fail(reader, "out-of-range", "operation.document");
+  if (length < 1 || length > maxDocumentNameBytes) fail(reader, "out-of-range", "operation.document");
   const document = Buffer.from(readView(reader, length, "operation.document")).toString("latin1");
   return { document, author: readPublicKey(reader, "operation.author"), sequence: readU64(reader, "operation.sequence") };
 };
 
 /** length u32 ‖ operation */
 export const readAuthored = (reader: Reader): AuthoredOperation | undefined => {
-  const length = readLength(reader, maxOperationBytes, "operation");
+  const length = readLength(reader, maxDocumentOperationBytes, "operation");
   if (length < leastBytes) fail(reader, "out-of-range", "operation");
   const bytes = Uint8Array.from(readView(reader, length, "operation"));
   if (reader.error !== undefined) return undefined;
   const signedUpTo = length - signatureBytes;
-  const head = decodeWhole(bytes, maxOperationBytes, "operation", (inner) => {
+  const head = decodeWhole(bytes, maxDocumentOperationBytes, "operation", (inner) => {
     const read = readHead(inner);
     readView(inner, Math.max(0, inner.end - inner.offset), "operation");
     return read;

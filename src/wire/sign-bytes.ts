@@ -45,6 +45,8 @@ export interface SignBytes {
   ofMessage(message: ConsensusMessage): Uint8Array;
   /** epoch 0, view 0, sequence = the client's own number, digest = the request's id */
   ofRequest(request: Pick<Request, "sequence" | "id">): Uint8Array;
+  /** of an operation on a shared document */
+  ofOperation(operation: { readonly sequence: number; readonly id: Digest }): Uint8Array;
   /** view 0, digest = H(requests u16 ‖ resultsRoot ‖ stateRoot ‖ logHash) */
   ofReceipt(roots: ExecutionRoots): Uint8Array;
 }
@@ -116,6 +118,7 @@ export const createSignBytes = (genesisHash: Digest): SignBytes => {
     of: (kind, fields) => of[kind](fields),
     ofMessage: (message) => of[message.kind](fieldsOf(message)),
     ofRequest: ({ sequence, id }) => of.request({ epoch: 0, view: 0, sequence, digest: id }),
+    ofOperation: ({ sequence, id }) => of.document({ epoch: 0, view: 0, sequence, digest: id }),
     ofReceipt: (roots) => of.receipt({ epoch: roots.epoch, view: 0, sequence: roots.sequence, digest: receiptDigest(roots) }),
   };
 };

@@ -21,6 +21,9 @@ export const batchOverheadBytes = 8 + 2;
 /** sequence, digest */
 export const reproposalBytes = 8 + digestBytes;
 export const statusBytes = 8 + 8 + 1 + 8 + 8 + 8 + 8 + digestBytes + 16;
+/** a shared document's name, and one encoded operation on it, signature included */
+export const maxDocumentNameBytes = 64;
+export const maxDocumentOperationBytes = 64 * 1024;
 /** one message about shared documents: opaque here, decoded in src/documents */
 export const maxDocumentsMessageBytes = 512 * 1024;
 /** from, to */

@@ -141,9 +141,10 @@ const malformedChanges = (): StoreError => new StoreError("corrupt", "a record o
 
 /** @throws StoreError `corrupt` if the record is none */
 export const decodeChanges = (record: Uint8Array): BatchChanges => {
-  const text = Buffer.from(record.buffer, record.byteOffset, record.byteLength).toString("latin1");
-  const end = 4 + readLength(text);
-  if (!(end <= text.length)) throw malformedChanges();
+  const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
+  const end = bytes.length < 4 ? Number.POSITIVE_INFINITY : 4 + bytes.readUInt32BE(0);
+  if (end > bytes.length) throw malformedChanges();
+  const text = bytes.toString("latin1", 0, end);
   const keys: ChangedKey[] = [];
   let at = 4;
   while (at < end) {
@@ -156,6 +157,3 @@ export const decodeChanges = (record: Uint8Array): BatchChanges => {
   if (at !== end) throw malformedChanges();
   return { keys, note: record.subarray(end) };
 };
-
-const readLength = (text: string): number =>
-  ((text.charCodeAt(0) << 24) | (text.charCodeAt(1) << 16) | (text.charCodeAt(2) << 8) | text.charCodeAt(3)) >>> 0;

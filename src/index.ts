@@ -18,6 +18,8 @@ export { GenesisError, loadGenesis, loadRecord, parseGenesis, parseRecord, rende
 export type { Genesis } from "./node/genesis.ts";
 export { exportRecord, homeAt, HomeError, initHome } from "./node/home.ts";
 export type { Home } from "./node/home.ts";
+export { createPassphrase } from "./signing/passphrase.ts";
+export type { Passphrase } from "./signing/passphrase.ts";
 export type { PublicRecord } from "./node/record.ts";
 
 export type { Application, OperationContext, State, ValueHead } from "./ledger/application.ts";

@@ -6,7 +6,7 @@ import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { loadConfig } from "../node/config.ts";
 import { type Genesis, loadGenesis } from "../node/genesis.ts";
-import { type Home, homeAt, HomeError, loadValidatorKey } from "../node/home.ts";
+import { type Home, homeAt, HomeError, publicKeyOf } from "../node/home.ts";
 import type { DataReport } from "../node/verify-data.ts";
 import { clientOf } from "./client.ts";
 import { defineCommand } from "./command.ts";
@@ -143,7 +143,7 @@ export const verifyCommand = defineCommand({
 /* ------------------------------------------------------------------ restore */
 
 const isValidator = (home: Home, genesis: Genesis): boolean => {
-  const key = loadValidatorKey(home)?.publicKey;
+  const key = publicKeyOf(home, "validator");
   return genesis.validators.some(({ validatorKey }) => validatorKey === key);
 };
 

@@ -7,8 +7,9 @@ import { ClientError } from "../client/errors.ts";
 import type { StatusAnswer } from "../client/answers.ts";
 import { loadConfig, type Config } from "../node/config.ts";
 import { loadGenesis, type Genesis } from "../node/genesis.ts";
-import { type Home, homeAt, loadNodeKey, loadValidatorKey, peerIdOf } from "../node/home.ts";
-import { loadKeyFile } from "../signing/key-file.ts";
+import { type Home, homeAt, keyPath, peerIdOf, publicKeyOf } from "../node/home.ts";
+import { type KeyFacts, inspectKeyFile } from "../signing/key-file.ts";
+import type { KeyUse } from "../signing/key-format.ts";
 import { defineCommand } from "./command.ts";
 import { type Finding, finding, judgeDisk } from "./doctor-disk.ts";
 import { complaintOf, exitCodes } from "./errors.ts";
@@ -37,36 +38,31 @@ const nodeVersion = (): Finding => {
   return finding("Node.js", fits ? "ok" : "failed", process.versions.node, fits ? undefined : "install Node.js 22.12 or newer");
 };
 
-const keys = (home: Home): Finding[] => {
-  const node = attempt(
-    "node.key",
-    () => loadNodeKey(home),
-    (key) => peerIdOf(key),
-  );
-  const validator = attempt(
-    "validator.key",
-    () => loadValidatorKey(home),
-    (key) => (key === undefined ? "none: this node observes" : key.publicKey),
-  );
-  if (!existsSync(home.clientKey)) return [node.found, validator.found, finding("client.key", "ok", "none: it is made on the first use")];
-  return [
-    node.found,
-    validator.found,
-    attempt(
-      "client.key",
-      () => loadKeyFile(home.clientKey, "client"),
-      (key) => key.publicKey,
-    ).found,
-  ];
+/** Is it there, can it be used, and would a thief of the file have the key? */
+const keyFinding = (home: Home, use: KeyUse, absent: string | undefined, say: (key: KeyFacts) => string): Finding => {
+  const check = `${use}.key`;
+  if (absent !== undefined && !existsSync(keyPath(home, use))) return finding(check, "ok", absent);
+  return attempt(
+    check,
+    () => inspectKeyFile(keyPath(home, use), use),
+    (key) => `${say(key)} (${key.encrypted ? "encrypted" : "plain"})`,
+  ).found;
 };
+
+const keys = (home: Home): Finding[] => [
+  keyFinding(home, "node", undefined, peerIdOf),
+  keyFinding(home, "validator", "none: this node observes", ({ publicKey }) => publicKey),
+  keyFinding(home, "client", "none: it is made on the first use", ({ publicKey }) => publicKey),
+];
 
 const membership = (home: Home, genesis: Genesis): Finding => {
   const { found } = attempt(
     "membership",
     () => {
-      const key = loadValidatorKey(home)?.publicKey;
+      const key = publicKeyOf(home, "validator");
+      const nodeKey = publicKeyOf(home, "node");
       const own = genesis.validators.find(({ validatorKey }) => validatorKey === key);
-      if (own !== undefined && own.peerId !== peerIdOf(loadNodeKey(home)))
+      if (own !== undefined && (nodeKey === undefined || own.peerId !== peerIdOf({ publicKey: nodeKey })))
         throw new Error(`the genesis binds this validator key to ${own.peerId}`);
       return own;
     },

@@ -79,6 +79,17 @@ const storeComplaint = (code: string | undefined): Omit<Complaint, "message"> =>
   return { code: "storage", hint: "see the log, and whether the disk is in order", exitCode: exitCodes.failed };
 };
 
+/** Of encrypted keys; others are told by their name alone. */
+const keyComplaints: Readonly<Record<string, Omit<Complaint, "message">>> = {
+  encrypted: {
+    code: "passphrase_needed",
+    hint: "name a file with --passphrase-file or BYZ_PASSPHRASE_FILE, or run this in a terminal",
+    exitCode: exitCodes.invalid,
+  },
+  missing: { code: "invalid_key", hint: "check --home, or make one with `byz init`", exitCode: exitCodes.invalid },
+  "wrong-passphrase": { code: "wrong_passphrase", hint: "give the right one; nothing was changed", exitCode: exitCodes.invalid },
+};
+
 const systemHints: Readonly<Record<string, string>> = {
   EADDRINUSE: "another program uses that port; choose another with --listen or --api",
   EACCES: "you lack the permission",
@@ -103,6 +114,8 @@ export const complaintOf = (error: unknown): Complaint => {
   const own: unknown = "exitCode" in error ? error.exitCode : undefined;
   if (typeof own === "number") return withHint({ code: code ?? "failed", message, exitCode: own }, textOf(error, "hint") ?? hint);
   if (error.name === "StoreError") return { ...storeComplaint(code), message };
+  const ofKey = error.name === "KeyFileError" ? keyComplaints[code ?? ""] : undefined;
+  if (ofKey !== undefined) return { ...ofKey, message };
   const known = complaintByName[error.name];
   if (known !== undefined) return withHint({ ...known, message }, textOf(error, "hint") ?? known.hint ?? hint);
   return withHint({ code: code ?? "internal", message, exitCode: exitCodes.failed }, hint ?? systemHints[code ?? ""]);

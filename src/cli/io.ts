@@ -1,4 +1,5 @@
 /** Where a command reads from and writes to; tests give their own. */
+import { askHidden } from "./hidden-question.ts";
 
 export interface Io {
   /** what people and programs asked for */
@@ -12,6 +13,8 @@ export interface Io {
   readonly signal: AbortSignal;
   /** everything on standard input */
   stdin(): Promise<Uint8Array>;
+  /** Asks a person for something that is not shown, on the terminal; absent where standard input is none. @throws CliError when interrupted */
+  readonly askHidden?: ((question: string) => Promise<Uint8Array>) | undefined;
 }
 
 const readStandardInput = async (): Promise<Uint8Array> => {
@@ -20,12 +23,20 @@ const readStandardInput = async (): Promise<Uint8Array> => {
   return Buffer.concat(parts);
 };
 
+/** A passphrase is not for the programs and modules that this process may start. */
+const takeEnvironment = (): Io["environment"] => {
+  const environment = { ...process.env };
+  delete process.env["BYZ_PASSPHRASE"];
+  return environment;
+};
+
 /** This process's own. */
 export const createProcessIo = (signal: AbortSignal): Io => ({
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
-  environment: process.env,
+  environment: takeEnvironment(),
   colour: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
   signal,
   stdin: readStandardInput,
+  askHidden: process.stdin.isTTY ? (question) => askHidden({ input: process.stdin, output: process.stderr, signal }, question) : undefined,
 });

@@ -8,6 +8,7 @@ import type { Io } from "./io.ts";
 export interface GlobalFlags {
   readonly home?: string;
   readonly api?: string;
+  readonly passphraseFile?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly color?: boolean;
@@ -18,6 +19,8 @@ export interface Session {
   readonly io: Io;
   /** absolute path of the home directory */
   readonly home: string;
+  /** what opens encrypted keys is in this file, by --passphrase-file or BYZ_PASSPHRASE_FILE */
+  readonly passphraseFile: string | undefined;
   /** nodes to ask, in order */
   readonly apiUrls: readonly string[];
   /** they were named by --api or BYZ_API */
@@ -48,6 +51,7 @@ export const createSession = (io: Io, flags: GlobalFlags): Session => {
   return {
     io,
     home: resolve(given(flags.home, io.environment["BYZ_HOME"]) ?? join(homedir(), ".byz")),
+    passphraseFile: given(flags.passphraseFile, io.environment["BYZ_PASSPHRASE_FILE"]),
     apiGiven: given(flags.api, io.environment["BYZ_API"]) !== undefined,
     apiUrls: words(given(flags.api, io.environment["BYZ_API"]) ?? defaultApi).map(toUrl),
     json,

@@ -16,6 +16,7 @@ import type { Home } from "../node/home.ts";
 import { identify, watchProcess } from "../testnet/process-identity.ts";
 import { defineCommand, several, wholeNumber } from "./command.ts";
 import { CliError, exitCodes } from "./errors.ts";
+import { withPassphrase } from "./passphrase.ts";
 import type { Session } from "./session.ts";
 import { pairs } from "./table.ts";
 import { holdYoungGeneration, releaseYoungGeneration } from "./young-generation.ts";
@@ -106,19 +107,34 @@ const startRepaired = async (
   }
 };
 
+/** The node of the session's home, running; whoever is asked for a passphrase is asked before anything is loaded. */
+const bringUp = (
+  session: Session,
+  options: StartOptions,
+  { home, config }: ReturnType<typeof loadAll>,
+  genesis: Genesis,
+): Promise<RunningNode> =>
+  withPassphrase(session, ["node", "validator", "client"], async (passphrase) => {
+    // each part of the node has a level of its own, which can change while it runs
+    const logger = pino({ level: "trace", base: { node: config.node.moniker } }, pino.destination({ fd: 2, sync: true }));
+    holdYoungGeneration();
+    const { createNode } = await import("../node/create-node.ts");
+    const cheating = await cheatingOf(genesis, options.behave);
+    const opening = passphrase === undefined ? {} : { passphrase };
+    const repair = options.repair === true;
+    const node = await startRepaired(session, { home, genesis, repair }, () =>
+      createNode({ home, config, genesis, logger, ...opening, ...cheating }),
+    );
+    releaseYoungGeneration();
+    return node;
+  });
+
 /** Runs the node of the session's home until it is asked to stop, or stops by itself. */
 export const runNode = async (session: Session, options: StartOptions): Promise<void> => {
   const { asked, forget } = askedToStop(session, options.stopWith);
   const { home, config } = loadAll(session, options);
   const genesis = loadGenesis(options.genesis ?? home.genesis);
-  // each part of the node has a level of its own, which can change while it runs
-  const logger = pino({ level: "trace", base: { node: config.node.moniker } }, pino.destination({ fd: 2, sync: true }));
-  holdYoungGeneration();
-  const { createNode } = await import("../node/create-node.ts");
-  const cheating = await cheatingOf(genesis, options.behave);
-  const repair = options.repair === true;
-  const node = await startRepaired(session, { home, genesis, repair }, () => createNode({ home, config, genesis, logger, ...cheating }));
-  releaseYoungGeneration();
+  const node = await bringUp(session, options, { home, config }, genesis);
   const addresses = node.addresses();
   session.answer(
     pairs([

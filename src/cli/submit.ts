@@ -4,13 +4,14 @@ import { createSigningClient } from "../client/signing-client.ts";
 import { encodeOperation } from "../ledger/kv/encoding.ts";
 import type { KvOperation, KvResult } from "../ledger/kv/operations.ts";
 import { takeClientNumber } from "../node/client-number.ts";
-import { homeAt, loadOrCreateClientKey } from "../node/home.ts";
+import { homeAt } from "../node/home.ts";
 import { toDigest } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { signRequest } from "../signing/signer.ts";
 import { createSignBytes } from "../wire/sign-bytes.ts";
 import { clientOf } from "./client.ts";
 import { CliError, exitCodes, usageError } from "./errors.ts";
+import { clientKeyOf } from "./passphrase.ts";
 import type { Session } from "./session.ts";
 import { genesisAtHand, type GenesisFlag, sayUnverified, verifyingClient } from "./verified.ts";
 
@@ -44,7 +45,7 @@ const submitUnverified = async (session: Session, operation: KvOperation): Promi
   const http = clientOf(session);
   const home = homeAt(session.home);
   const signBytes = createSignBytes(toDigest((await http.status()).genesisHash));
-  const key = loadOrCreateClientKey(home);
+  const key = await clientKeyOf(session);
   const number = await takeClientNumber(home);
   const client = createSigningClient({
     http,

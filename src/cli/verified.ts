@@ -5,9 +5,10 @@ import { type Client, createClient } from "../client/client.ts";
 import { ClientError } from "../client/errors.ts";
 import { takeClientNumber } from "../node/client-number.ts";
 import { type Genesis, loadGenesis } from "../node/genesis.ts";
-import { homeAt, loadOrCreateClientKey } from "../node/home.ts";
+import { homeAt } from "../node/home.ts";
 import { answerTimeoutMs, clientOf } from "./client.ts";
 import { CliError, exitCodes } from "./errors.ts";
+import { clientKeyOf } from "./passphrase.ts";
 import type { Session } from "./session.ts";
 
 export interface GenesisFlag {
@@ -67,7 +68,7 @@ export const refuseOtherNetworks = async (session: Session, { hash, chainId }: G
 export const verifyingClient = async (session: Session, genesis: Genesis): Promise<Client> => {
   await refuseOtherNetworks(session, genesis);
   const home = homeAt(session.home);
-  const key = loadOrCreateClientKey(home);
+  const key = await clientKeyOf(session);
   const number = await takeClientNumber(home);
   return createClient({
     genesis,

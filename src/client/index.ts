@@ -7,6 +7,7 @@ export { type AnchorDocument, createAnchorDocument, type ProvenAnchor, verifyAnc
 export { watchEvents, type WatchOptions } from "./watch-events.ts";
 export { type Client, createClient, type ClientOptions, type Distrust, type Place } from "./client.ts";
 export { openClientKey } from "./client-key.ts";
+export { createPassphrase, type Passphrase } from "../signing/passphrase.ts";
 export { ClientError, type ClientErrorCode } from "./errors.ts";
 export { kv, type KeyValueCalls, type Transaction } from "./key-value-calls.ts";
 export type { HttpClientOptions } from "./http-transport.ts";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { LedgerError } from "../ledger/errors.ts";
 import { StoreError, type Store } from "../storage/port.ts";
 import { type Genesis, genesisCommittee } from "./genesis.ts";
-import { attempt, type Home, HomeError, loadValidatorKey, syncFolder, writeFileDurably } from "./home.ts";
+import { attempt, type Home, HomeError, publicKeyOf, syncFolder, writeFileDurably } from "./home.ts";
 import { RecordError } from "./records.ts";
 
 /** Whether an error tells of damaged data, and not of another network's, a full disk or a fault of the program. */
@@ -50,7 +50,7 @@ export const notedDamage = (home: Home): string | undefined => {
 /** A validator without its data votes again only after the others went on without it: they have to be a quorum. @throws HomeError, KeyFileError */
 const assertOthersCan = (home: Home, genesis: Genesis): void => {
   const committee = genesisCommittee(genesis);
-  const key = loadValidatorKey(home)?.publicKey;
+  const key = publicKeyOf(home, "validator");
   const isValidator = committee.validators.some(({ publicKey }) => publicKey === key);
   if (!isValidator || committee.n - 1 >= committee.quorum) return;
   throw new HomeError("invalid", "the data is damaged, and the other validators are no quorum that could give it back", "restore a backup");

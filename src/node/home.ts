@@ -4,12 +4,12 @@ import { hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { peerNameFromPublicKey } from "../network/peer-name.ts";
 import type { PeerName, PublicKey } from "../protocol/ids.ts";
-import { loadKeyFile, saveKeyFile } from "../signing/key-file.ts";
-import type { KeyUse } from "../signing/key-file.ts";
-import { createKey, keyFromSeed } from "../signing/keys.ts";
+import { inspectKeyFile, loadKeyFile, saveKeyFile } from "../signing/key-file.ts";
+import type { KeyUse } from "../signing/key-format.ts";
+import { createKey } from "../signing/keys.ts";
 import type { KeyPair } from "../signing/keys.ts";
-import { concatBytes } from "../wire/bytes.ts";
-import { sha256, sha256Bytes } from "../wire/digests.ts";
+import type { Passphrase, Sealing } from "../signing/passphrase.ts";
+import { sha256 } from "../wire/digests.ts";
 import { loadConfig } from "./config.ts";
 import { renderConfig } from "./config-file.ts";
 import type { PartialConfig } from "./config-file.ts";
@@ -68,7 +68,9 @@ export const homeAt = (path: string): Home => {
   };
 };
 
-const keyPath = (home: Home, use: KeyUse): string => ({ node: home.nodeKey, validator: home.validatorKey, client: home.clientKey })[use];
+/** Where the home keeps this key. */
+export const keyPath = (home: Home, use: KeyUse): string =>
+  ({ node: home.nodeKey, validator: home.validatorKey, client: home.clientKey })[use];
 
 /** Work on files, with what it is for in its error. @throws HomeError `io` */
 export const attempt = <T>(what: string, work: () => T): T => {
@@ -151,6 +153,8 @@ export interface InitOptions {
   readonly moniker?: string;
   /** further keys to set in `config.toml` */
   readonly config?: PartialConfig;
+  /** the keys are encrypted from the start: no disk ever has them plain */
+  readonly sealing?: Sealing;
 }
 
 export interface HomeKeys {
@@ -165,12 +169,12 @@ const hostMoniker = (): string => {
   return monikerRule(name) === undefined ? name : "node";
 };
 
-const keyOf = (home: Home, use: KeyUse): KeyPair => {
-  if (existsSync(keyPath(home, use))) return loadKeyFile(keyPath(home, use), use);
+const keyOf = (home: Home, use: KeyUse, passphrase?: Passphrase, sealing?: Sealing): KeyPair => {
+  if (existsSync(keyPath(home, use))) return loadKeyFile(keyPath(home, use), use, passphrase);
   const key = createKey();
   // The marker first: a validator key that a crash left without one would be taken for an amnesiac.
   if (use === "validator") writeBirth(home, key.publicKey);
-  saveKeyFile(keyPath(home, use), use, key);
+  saveKeyFile(keyPath(home, use), use, key, { sealing });
   return key;
 };
 
@@ -188,7 +192,8 @@ export const initHome = (path: string, options: InitOptions = {}): HomeKeys => {
   }
   return attempt(`the home ${home.path} can not be made`, () => {
     mkdirSync(home.path, { recursive: true, mode: 0o700 });
-    const keys = { node: keyOf(home, "node"), validator: keyOf(home, "validator"), client: keyOf(home, "client") };
+    const made = (use: KeyUse): KeyPair => keyOf(home, use, options.sealing?.passphrase, options.sealing);
+    const keys = { node: made("node"), validator: made("validator"), client: made("client") };
     if (!existsSync(home.config)) {
       const node = { ...options.config?.node, moniker: options.moniker ?? hostMoniker() };
       writeFileDurably(home.config, renderConfig({ ...options.config, node }));
@@ -199,38 +204,46 @@ export const initHome = (path: string, options: InitOptions = {}): HomeKeys => {
 
 /* ------------------------------------------------------------------ reading */
 
-const uninitialised = (home: Home): HomeError => new HomeError("missing", `${home.path} is not a node's home`, "make one with `byz init`");
+/** What to say of a folder that is none. */
+export const uninitialised = (home: Home): HomeError =>
+  new HomeError("missing", `${home.path} is not a node's home`, "make one with `byz init`");
+
+/** The public half of a key, which needs no passphrase; undefined where the home has no such key. @throws KeyFileError when it can not be used */
+export const publicKeyOf = (home: Home, use: KeyUse): PublicKey | undefined =>
+  existsSync(keyPath(home, use)) ? inspectKeyFile(keyPath(home, use), use).publicKey : undefined;
 
 /** @throws HomeError `missing`; KeyFileError */
-export const loadNodeKey = (home: Home): KeyPair => {
+export const loadNodeKey = (home: Home, passphrase?: Passphrase): KeyPair => {
   if (!existsSync(home.nodeKey)) throw uninitialised(home);
-  return loadKeyFile(home.nodeKey, "node");
+  return loadKeyFile(home.nodeKey, "node", passphrase);
 };
 
 /** A node without a validator key is an observer. @throws KeyFileError when there is one that can not be used */
-export const loadValidatorKey = (home: Home): KeyPair | undefined =>
-  existsSync(home.validatorKey) ? loadKeyFile(home.validatorKey, "validator") : undefined;
+export const loadValidatorKey = (home: Home, passphrase?: Passphrase): KeyPair | undefined =>
+  existsSync(home.validatorKey) ? loadKeyFile(home.validatorKey, "validator", passphrase) : undefined;
 
 /** The client key, made on the fly (with the home's folder, where that is missing). @throws KeyFileError; HomeError `io` */
-export const loadOrCreateClientKey = (home: Home): KeyPair =>
+export const loadOrCreateClientKey = (home: Home, passphrase?: Passphrase): KeyPair =>
   attempt(`${home.clientKey} can not be made`, () => {
     mkdirSync(home.path, { recursive: true, mode: 0o700 });
-    return keyOf(home, "client");
+    return keyOf(home, "client", passphrase);
   });
 
+export const peerIdOf = (nodeKey: Pick<KeyPair, "publicKey">): PeerName => peerNameFromPublicKey(nodeKey.publicKey);
+
 /**
- * The node's own key for plain HTTP users' operations, derived from the client key. A key of its own, because a session has one window of numbers
- * (PROTOCOL §9): were the node and the command line to number requests under one key, the one behind would be refused as stale.
+ * The public record of this home's validator (`byz keys export`), signed by both of its keys.
+ *
+ * @param passphrase opens those that are encrypted
+ * @throws HomeError `missing`; KeyFileError; ConfigError
  */
-export const gatewayKeyOf = (clientKey: KeyPair): KeyPair =>
-  keyFromSeed(sha256Bytes(concatBytes([new TextEncoder().encode("byz/1/gateway\0"), clientKey.exportSeed()])));
-
-export const peerIdOf = (nodeKey: KeyPair): PeerName => peerNameFromPublicKey(nodeKey.publicKey);
-
-/** The public record of this home's validator (`byz keys export`). @throws HomeError `missing`; KeyFileError; ConfigError */
-export const exportRecord = (home: Home, environment: Readonly<Record<string, string | undefined>> = {}): PublicRecord => {
-  const node = loadNodeKey(home);
-  const validator = loadValidatorKey(home);
+export const exportRecord = (
+  home: Home,
+  environment: Readonly<Record<string, string | undefined>> = {},
+  passphrase?: Passphrase,
+): PublicRecord => {
+  const node = loadNodeKey(home, passphrase);
+  const validator = loadValidatorKey(home, passphrase);
   if (validator === undefined) throw new HomeError("missing", `${home.path} has no validator.key`, "an observer has no public record");
   const { config } = loadConfig({ file: home.config, environment });
   return signRecord(config.node.moniker, { validator, node });

@@ -3,6 +3,7 @@ import type { Application } from "../ledger/application.ts";
 import type { Committee } from "../protocol/committee.ts";
 import type { PeerName, ReplicaIndex } from "../protocol/ids.ts";
 import type { KeyPair } from "../signing/keys.ts";
+import type { Passphrase } from "../signing/passphrase.ts";
 import { createSignBytes, type SignBytes } from "../wire/sign-bytes.ts";
 import type { Config } from "./config.ts";
 import type { CreateDisguise } from "./disguise.ts";
@@ -16,6 +17,8 @@ export interface NodeOptions {
   readonly config: Config;
   readonly genesis: Genesis;
   readonly logger: Logger;
+  /** opens the home's key files, if they are encrypted; the caller's to forget once the node runs */
+  readonly passphrase?: Passphrase;
   /** what `[node] application` of the configuration names when absent; its name must be the genesis' */
   readonly application?: Application;
   /** how a validator can be made to cheat; looked at only where the genesis says `"testnet": true` */
@@ -54,15 +57,18 @@ export interface Identity {
 }
 
 /** @throws NodeError, KeyFileError, HomeError */
-export const identify = ({ home, genesis }: Pick<NodeOptions, "home" | "genesis">, application: Application): Identity => {
+export const identify = (
+  { home, genesis, passphrase }: Pick<NodeOptions, "home" | "genesis" | "passphrase">,
+  application: Application,
+): Identity => {
   if (application.name !== genesis.application) {
     throw new NodeError("wrong-application", `the network runs the application ${genesis.application}, this node ${application.name}`);
   }
-  const nodeKey = loadNodeKey(home);
-  const key = loadValidatorKey(home);
+  const nodeKey = loadNodeKey(home, passphrase);
+  const key = loadValidatorKey(home, passphrase);
   const committee = genesisCommittee(genesis);
   const self = placeOf(committee, key?.publicKey, peerIdOf(nodeKey));
   const validatorKey = self === undefined ? undefined : key;
-  const gatewayKey = gatewayKeyOf(loadOrCreateClientKey(home));
+  const gatewayKey = gatewayKeyOf(loadOrCreateClientKey(home, passphrase));
   return { nodeKey, gatewayKey, committee, self, validatorKey, signBytes: createSignBytes(genesis.hash), application };
 };

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/node/config.ts";
 import { parseRecord } from "../../src/node/genesis.ts";
+import { gatewayKeyOf } from "../../src/node/gateway-key.ts";
 import {
   consumeBirth,
   exportRecord,
-  gatewayKeyOf,
   HomeError,
   homeAt,
   initHome,
@@ -16,7 +16,7 @@ import {
   readBirth,
 } from "../../src/node/home.ts";
 import type { Home } from "../../src/node/home.ts";
-import { KeyFileError } from "../../src/signing/key-file.ts";
+import { KeyFileError } from "../../src/signing/key-format.ts";
 import { createKey } from "../../src/signing/keys.ts";
 
 let folder: string;

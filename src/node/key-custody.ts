@@ -1,5 +1,5 @@
 /** What is done to a home's keys as a whole: encrypted, decrypted, replaced (docs/operators.md "Encrypted keys"). A home has one passphrase. */
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { PublicKey } from "../protocol/ids.ts";
 import { inspectKeyFile, loadKeyFile, readKeyText, saveKeyFile } from "../signing/key-file.ts";
@@ -53,7 +53,7 @@ export const namedKeys = (home: Home, held: readonly HeldKey[], uses: readonly K
 
 /** Half-written files that a crash left beside a key: they may hold it. */
 const removeLeftOvers = (held: readonly HeldKey[]): void => {
-  for (const { path } of held)
+  for (const path of held.map((key) => realpathSync(key.path)))
     for (const name of readdirSync(dirname(path))) if (isLeftOver(name, path)) rmSync(join(dirname(path), name), { force: true });
 };
 
@@ -93,6 +93,12 @@ const openEither = (held: HeldKey, current: Passphrase | undefined, next: Passph
 
 const save = ({ path, use, key }: Opened, sealing: Sealing | undefined): void => saveKeyFile(path, use, key, { overwrite: true, sealing });
 
+interface Considered {
+  readonly key: Opened;
+  readonly isNamed: boolean;
+  readonly changed: boolean;
+}
+
 export interface EncryptOptions {
   /** all of them when empty */
   readonly uses?: readonly KeyUse[];
@@ -114,16 +120,20 @@ export const encryptKeys = async (home: Home, { uses = [], current, next, cost }
   const passphrase = next ?? current;
   if (passphrase === undefined) throw new KeyFileError("encrypted", home.path, "there is no passphrase to encrypt its keys with");
   const sealing = createSealing(passphrase, cost);
-  const prepare = (): { readonly key: Opened; readonly isNamed: boolean }[] => {
+  const prepare = (): Considered[] => {
     const held = heldKeys(home);
     const named = new Set(namedKeys(home, held, uses));
-    passphrase.keyFor(sealing.kdf);
-    return held.map((key) => ({ key: openEither(key, current, next), isNamed: named.has(key) }));
+    const all = held.map((each): Considered => {
+      const key = openEither(each, current, next);
+      const isNamed = named.has(each);
+      return { key, isNamed, changed: key.encrypted ? next !== undefined && !key.done : isNamed };
+    });
+    if (all.some(({ changed }) => changed)) passphrase.keyFor(sealing.kdf);
+    return all;
   };
   return changing(home, prepare, (all) => {
     removeLeftOvers(all.map(({ key }) => key));
-    return all.flatMap(({ key, isNamed }) => {
-      const changed = key.encrypted ? next !== undefined && !key.done : isNamed;
+    return all.flatMap(({ key, isNamed, changed }) => {
       if (changed) save(key, sealing);
       const { use, path, publicKey } = key;
       return changed || isNamed ? [{ use, path, publicKey, encrypted: true, changed }] : [];
@@ -170,11 +180,12 @@ const putAway = (path: string, oldPath: string): void => {
  * Gives the home another client key. The old one stays beside it, as `client.key.<16 hex digits of its public key>.old`; the new one is encrypted if the old
  * one is, with the same passphrase.
  *
+ * @param cost of encrypting it; the standard cost when absent
  * @throws HomeError; KeyFileError `missing`, `encrypted`, `wrong-passphrase`, `io`
  */
-export const rotateClientKey = (home: Home, passphrase: Passphrase | undefined): Promise<Rotated> => {
+export const rotateClientKey = async (home: Home, passphrase: Passphrase | undefined, cost?: ScryptCost): Promise<Rotated> => {
   const path = home.clientKey;
-  const sealing = passphrase && createSealing(passphrase);
+  const sealing = passphrase && createSealing(passphrase, cost);
   const prepare = (): HeldKey => {
     const facts = inspectKeyFile(path, "client");
     loadKeyFile(path, "client", passphrase);

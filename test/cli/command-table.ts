@@ -1,6 +1,7 @@
 /** Every command of `byz`: a right use, a wrong one, and the exit status that it promises without a node and without a quorum. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { initHome } from "../../src/node/home.ts";
 
 /** What a row's right use may speak of. */
 export interface World {
@@ -45,11 +46,27 @@ const newHome = (world: World): readonly string[] => {
   return ["--home", home];
 };
 
+/** A home of its own with keys: what is done to them is nobody else's. */
+const ownKeys = (world: World, ...words: readonly string[]): readonly string[] => {
+  const [, home = ""] = newHome(world);
+  initHome(home);
+  return [...words, "--home", home];
+};
+
+const passphrase = (world: World): readonly string[] => {
+  const file = fresh(world, "passphrase");
+  writeFileSync(file, "correct horse battery staple\n", { mode: 0o600 });
+  return ["--passphrase-file", file];
+};
+
 /** Nothing of the network is asked. */
 const alone: readonly Row[] = [
   { command: "init", use: newHome, wrong: "--moniker", withoutNode: 0 },
   { command: "keys show", use: nothing, wrong: "extra", withoutNode: 0 },
   { command: "keys export", use: (world) => ["-o", fresh(world, "record.json")], wrong: "-o", withoutNode: 0 },
+  { command: "keys encrypt", use: (world) => ownKeys(world, "client", ...passphrase(world)), wrong: "passphrase", withoutNode: 0 },
+  { command: "keys decrypt", use: (world) => ownKeys(world), wrong: "passphrase", withoutNode: 0 },
+  { command: "keys rotate", use: (world) => ownKeys(world, "client"), wrong: "validator", withoutNode: 0 },
   {
     command: "genesis create",
     use: (world) => ["--chain-id", "table", "--validator", join(world.folder, "record.json"), "-o", fresh(world, "genesis.json")],

@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly stdin?: Uint8Array;
   readonly signal?: AbortSignal;
+  /** what a person at the terminal answers, one question after the other; no terminal when absent */
+  readonly answers?: readonly string[];
   /** told of each piece of output */
   readonly onStdout?: () => void;
 }
@@ -24,6 +26,13 @@ export interface RunOptions {
 export const run = async (args: readonly string[], options: RunOptions = {}): Promise<Ran> => {
   const stdout: Buffer[] = [];
   let stderr = "";
+  const answers = [...(options.answers ?? [])];
+  const askHidden = async (question: string): Promise<Uint8Array> => {
+    stderr += `${question}\n`;
+    const answer = answers.shift();
+    if (answer === undefined) throw new Error(`nobody answers: ${question}`);
+    return new TextEncoder().encode(answer);
+  };
   const status = await runCli(args, {
     stdout: (text) => {
       stdout.push(Buffer.from(text));
@@ -36,6 +45,7 @@ export const run = async (args: readonly string[], options: RunOptions = {}): Pr
     colour: false,
     signal: options.signal ?? new AbortController().signal,
     stdin: async () => options.stdin ?? new Uint8Array(),
+    askHidden: options.answers && askHidden,
   });
   return { status, stdout: Buffer.concat(stdout).toString(), stderr };
 };

@@ -122,8 +122,31 @@ describe("four nodes started by hand", () => {
     chmodSync(join(homeOf("alice"), "validator.key"), 0o644);
     expect(await failure(...home)).toMatchObject({ status: 3, said: { message: expect.stringContaining("validator.key") as unknown } });
     chmodSync(join(homeOf("alice"), "validator.key"), 0o600);
+  });
 
-    running[0] = await startNode("alice", "--bootstrap", (running[1] as Running).address);
-    expect((await byz(["get", "greeting", "--api", (running[0] as Running).api])).status).toBe(0);
+  it("run with encrypted keys: not without the passphrase nor with a wrong one, and with it they vote and write", async () => {
+    const [right, wrong] = [join(folder, "right"), join(folder, "wrong")];
+    const passphrase = "a passphrase of alice";
+    writeFileSync(right, `${passphrase}\n`, { mode: 0o600 });
+    writeFileSync(wrong, "a passphrase of mallory\n", { mode: 0o600 });
+    await succeed("keys", "encrypt", "--home", homeOf("alice"), "--passphrase-file", right);
+    const bootstrap = ["--bootstrap", (running[1] as Running).address];
+    const home = ["start", "--home", homeOf("alice"), "--listen", "/ip4/127.0.0.1/tcp/0", "--api", "127.0.0.1:0", ...bootstrap];
+    const [none, other] = await Promise.all([failure(...home), failure(...home, "--passphrase-file", wrong)]);
+    expect(none).toMatchObject({ status: 3, said: { code: "passphrase_needed", message: expect.stringContaining("node.key") as unknown } });
+    expect(other).toMatchObject({ status: 3, said: { code: "wrong_passphrase" } });
+
+    running[0] = await startNode("alice", ...bootstrap, "--passphrase-file", right);
+    // dave stops: without alice's vote nothing commits any more
+    running[3]?.node.child.kill("SIGTERM");
+    expect((await running[3]?.node.ended)?.status).toBe(0);
+    const { api, node } = running[0];
+    const put = ["put", "encrypted", "yes", "--home", homeOf("alice"), "--api", api];
+    await eventually("a value signed and voted on with encrypted keys", 30_000, async () => {
+      const ran = await byz(put, { BYZ_PASSPHRASE_FILE: right });
+      return ran.status === 0 ? ran : Promise.reject(new Error(ran.stderr));
+    });
+    const status = await fetch(`${api}/v1/status`);
+    for (const text of [node.stdout(), node.stderr(), await status.text()]) expect(text).not.toContain(passphrase);
   });
 });

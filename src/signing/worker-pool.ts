@@ -2,8 +2,9 @@
  * Verification on worker threads (PROTOCOL §9: client signatures are the largest cost of a node).
  *
  * Checks from all callers of one turn of the event loop are put together and sent off in jobs of 8 to 64. A handful is checked on the main thread:
- * for them the trip costs more than the work. Workers (about 25 MiB each) start when there is work for them and stop after a while without; until the first
- * one is there, and where none can be had, the main thread works the backlog off in small slices.
+ * for them the trip costs more than the work. Workers (about 25 MiB each) start once there is more to do than a start costs, and stop after a while without
+ * work: a burst such as a view change's is done sooner without them, above all where several nodes share a machine. Until the first one is there, and
+ * where none can be had, the main thread works the backlog off in small slices.
  */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
@@ -45,8 +46,12 @@ const smallestJob = 8;
 const largestJob = 64;
 /** as many of one urgency at the end of a turn are checked on the main thread: 0.25 ms, or 2 ms where a worker would have to be started */
 const inlineUpTo = { workersRun: 4, noneRuns: 32 };
-/** checked on the main thread between two looks at the network, while no worker is there: 0.5 ms */
-const slice = 8;
+/** checked on the main thread between two looks at the network, while no worker is there: 2 ms for what a view may wait for, 0.5 ms for requests */
+const slices = { urgent: 32, bulk: 8 };
+/** checks that cost as much as the start of a worker does: 80 ms of a core */
+const startCost = 1_024;
+/** checks beyond a handful that are forgotten in a second: so many can come for ever without a worker, for 2 % of a core */
+const forgottenPerSecond = 256;
 /** jobs under way at one worker: one at work, one at hand */
 const jobsPerWorker = 2;
 /** workers that may die before no more are started */
@@ -57,6 +62,20 @@ const defaultWorkers = (): number => Math.min(2, availableParallelism());
 
 /** Beside this file, in the same form: TypeScript in a checkout, JavaScript when built. */
 const ownWorkerUrl = (): URL => new URL(import.meta.url.endsWith(".ts") ? "./verify-worker.ts" : "./verify-worker.js", import.meta.url);
+
+/** How many checks were done lately, a handful at a time not counted; no more is remembered than two starts cost. */
+const createBacklog = (): { done(count: number): void; isWorthAStart(waiting: number): boolean } => {
+  let [level, since] = [0, 0];
+  const levelAt = (now: number): number => Math.max(0, level - ((now - since) * forgottenPerSecond) / 1_000);
+  return {
+    done(count) {
+      const now = performance.now();
+      level = Math.min(levelAt(now) + count, 2 * startCost);
+      since = now;
+    },
+    isWorthAStart: (waiting) => levelAt(performance.now()) + waiting > startCost,
+  };
+};
 
 interface Member {
   readonly worker: Worker;
@@ -72,6 +91,7 @@ export const createWorkerPool = (options: WorkerPoolOptions = {}): WorkerPool =>
   const { workers: maxWorkers = defaultWorkers(), idleMs = 30_000, maxQueued = 32_768, workerUrl = ownWorkerUrl() } = options;
   const queue = createJobQueue();
   const members = new Set<Member>();
+  const backlog = createBacklog();
   const counts = { inline: 0, offloaded: 0, crashes: 0 };
   let flushing: NodeJS.Immediate | undefined;
   let closed = false;
@@ -143,6 +163,7 @@ export const createWorkerPool = (options: WorkerPoolOptions = {}): WorkerPool =>
     clearTimeout(member.idle);
     member.worker.ref();
     member.jobs.push(job);
+    backlog.done(job.length);
     const memory = packJob(job.map(({ check }) => check));
     member.worker.postMessage(memory, [memory]);
   };
@@ -152,7 +173,7 @@ export const createWorkerPool = (options: WorkerPoolOptions = {}): WorkerPool =>
     const [least] = [...members].filter((member) => member.ready).sort((a, b) => a.jobs.length - b.jobs.length);
     if (least !== undefined && least.jobs.length === 0) return least;
     const starting = [...members].some((member) => !member.ready);
-    if (!starting && members.size < maxWorkers && counts.crashes < maxCrashes) startMember();
+    if (!starting && members.size < maxWorkers && counts.crashes < maxCrashes && backlog.isWorthAStart(queue.size)) startMember();
     return least !== undefined && least.jobs.length < jobsPerWorker ? least : undefined;
   };
 
@@ -177,7 +198,10 @@ export const createWorkerPool = (options: WorkerPoolOptions = {}): WorkerPool =>
       .flatMap((urgency) => queue.takeAll(urgency));
     pump(); // the workers start while this thread does its part
     runInline(inline);
-    if (!workersRun()) runInline(queue.take(slice));
+    if (workersRun() || queue.size === 0) return;
+    const next = queue.take(queue.sizeOf("urgent") > 0 ? slices.urgent : slices.bulk);
+    backlog.done(next.length);
+    runInline(next);
   };
 
   return {

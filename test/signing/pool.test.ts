@@ -76,6 +76,23 @@ describe("the worker pool", () => {
     expect(pool.stats()).toMatchObject({ workers: 0, inline: 34 });
   });
 
+  it("starts no worker for a burst that is over before one could help: two nodes a core change their view without", async () => {
+    const pool = open({ workers: 2 });
+    expect(await verify(pool, mixed(82), "urgent")).toEqual(verdictsOfMixed(82));
+    expect(await verify(pool, mixed(800), "urgent")).toEqual(verdictsOfMixed(800));
+    expect(pool.stats()).toMatchObject({ workers: 0, inline: 882, offloaded: 0 });
+  });
+
+  it("starts workers at once for more than that, and for bursts that do not end", async () => {
+    const [many, often] = [open({ workers: 2 }), open({ workers: 2 })];
+    const all = verify(many, mixed(1_200));
+    await until(() => many.stats().workers === 1, "one was started");
+    expect(await all).toEqual(verdictsOfMixed(1_200));
+    const deadline = performance.now() + 15_000;
+    while (often.stats().workers === 0 && performance.now() < deadline) await verify(often, mixed(64));
+    expect(often.stats().workers).toBeGreaterThan(0);
+  });
+
   it("stops workers that have nothing to do, and starts them again", async () => {
     const pool = open({ workers: 1, idleMs: 30 });
     await untilOffloaded(pool);

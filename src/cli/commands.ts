@@ -55,6 +55,7 @@ const entries: readonly Entry[] = [
     testnet: async () => (await import("./testnet.ts")).testnetCommand,
     bench: async () => (await import("./bench.ts")).benchCommand,
     simulate: async () => (await import("./simulate.ts")).simulateCommand,
+    validate: async () => (await import("./validate.ts")).validateCommand,
   }),
 ];
 

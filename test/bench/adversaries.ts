@@ -17,8 +17,9 @@ import { actNames } from "../../src/adversaries/cast.ts";
 import { startLoad } from "../../src/cli/bench/load-process.ts";
 import { usageOf } from "../../src/cli/bench/usage.ts";
 import { Testnet } from "../../src/testnet/index.ts";
-import { assertLogsEqual, primaryAsSeenBy, seatPrimary } from "../end-to-end/support/logs.ts";
-import { judgeWitnesses, startWitnesses } from "../end-to-end/support/witnesses.ts";
+import { assertLogsEqual, primaryAsSeenBy, seatPrimary } from "../../src/cli/validate/logs.ts";
+import { judgeWitnesses } from "../../src/cli/validate/judge.ts";
+import { startWitnesses } from "../../src/cli/validate/witnesses.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

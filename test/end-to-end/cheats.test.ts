@@ -5,10 +5,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { actNames } from "../../src/adversaries/cast.ts";
 import type { Testnet } from "../../src/testnet/index.ts";
-import { seatPrimary } from "./support/logs.ts";
+import { seatPrimary } from "../../src/cli/validate/logs.ts";
 import { assertLogsEqual, networkFolder, startNetwork } from "./support/network.ts";
 import { eventually } from "./support/wait.ts";
-import { judgeWitnesses, startWitnesses, type Witnesses } from "./support/witnesses.ts";
+import { judgeWitnesses } from "../../src/cli/validate/judge.ts";
+import { startWitnesses, type Witnesses } from "../../src/cli/validate/witnesses.ts";
 
 const dir = networkFolder();
 // neighbours: when one loses the primary's seat, the other one gets it

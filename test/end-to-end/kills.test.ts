@@ -4,7 +4,8 @@ import type { Testnet } from "../../src/testnet/index.ts";
 import { createRandom } from "../fuzz/random.ts";
 import { killAtRandom } from "./support/kills.ts";
 import { assertLogsEqual, networkFolder, startNetwork } from "./support/network.ts";
-import { judgeWitnesses, startWitnesses, type Witnesses } from "./support/witnesses.ts";
+import { judgeWitnesses } from "../../src/cli/validate/judge.ts";
+import { startWitnesses, type Witnesses } from "../../src/cli/validate/witnesses.ts";
 
 const dir = networkFolder();
 let testnet: Testnet;

@@ -7,9 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Testnet } from "../../src/testnet/index.ts";
-import { assertLogsEqual, indexesOf } from "../end-to-end/support/logs.ts";
+import { assertLogsEqual, indexesOf } from "../../src/cli/validate/logs.ts";
 import { killAtRandom } from "../end-to-end/support/kills.ts";
-import { judgeWitnesses, startWitnesses } from "../end-to-end/support/witnesses.ts";
+import { judgeWitnesses } from "../../src/cli/validate/judge.ts";
+import { startWitnesses } from "../../src/cli/validate/witnesses.ts";
 import { createRandom } from "../fuzz/random.ts";
 
 const { values } = parseArgs({

@@ -2,8 +2,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Testnet } from "../../../src/testnet/index.ts";
 import type { Random } from "../../fuzz/random.ts";
-import { indexesOf } from "./logs.ts";
-import type { Witnesses } from "./witnesses.ts";
+import { indexesOf } from "../../../src/cli/validate/logs.ts";
+import type { Witnesses } from "../../../src/cli/validate/witnesses.ts";
 
 /** between an answer and the kill, at most */
 const restMs = 500;

@@ -7,7 +7,7 @@ import { ClientError } from "../../../src/client/errors.ts";
 import { Testnet } from "../../../src/testnet/index.ts";
 import type { TestnetOptions } from "../../../src/testnet/index.ts";
 
-export { assertLogsEqual, indexesOf, primaryAsSeenBy, settled } from "./logs.ts";
+export { assertLogsEqual, indexesOf, primaryAsSeenBy, settled } from "../../../src/cli/validate/logs.ts";
 
 /** A folder of this file's own, removed after its tests. */
 export const temporaryFolder = (): string => {

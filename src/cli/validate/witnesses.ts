@@ -1,13 +1,12 @@
-/** Clients that meet in a few keys and write down all that they ask and are told, for a judge (test/history). */
+/** Clients that meet in a few keys and write down all that they ask and are told, for a judge (linearizability.ts). */
 import { setTimeout as delay } from "node:timers/promises";
 import { join } from "node:path";
-import { createClient } from "../../../src/client/client.ts";
-import { ClientError } from "../../../src/client/errors.ts";
-import { createHttpClient } from "../../../src/client/http-client.ts";
-import { loadGenesis } from "../../../src/node/genesis.ts";
-import type { Testnet } from "../../../src/testnet/index.ts";
-import { type Call, contradictions, type Outcome } from "../../history/linearizability.ts";
-import { logOf, settled } from "./logs.ts";
+import { createClient } from "../../client/client.ts";
+import { ClientError } from "../../client/errors.ts";
+import { createHttpClient } from "../../client/http-client.ts";
+import { loadGenesis } from "../../node/genesis.ts";
+import type { Testnet } from "../../testnet/testnet.ts";
+import type { Call, Outcome } from "./linearizability.ts";
 import { until } from "./wait.ts";
 
 /** One key-value store as one client sees it. */
@@ -24,6 +23,10 @@ export interface WitnessOptions {
   /** nodes that plain clients ask; all by default */
   readonly trusted?: readonly number[];
   readonly keys?: number;
+  /** of each of them after an answer */
+  readonly pauseMs?: number;
+  /** ends waiting for answers */
+  readonly signal?: AbortSignal;
 }
 
 export interface Witnesses {
@@ -36,6 +39,8 @@ export interface Witnesses {
   readonly distrusted: ReadonlyMap<string, number>;
   /** Waits until `count` more calls than now are answered. @returns how long it took, milliseconds */
   more(count: number, limitMs?: number): Promise<number>;
+  /** Nobody asks for anything while this runs. */
+  silent<T>(meanwhile: () => Promise<T>): Promise<T>;
   /** no new calls; resolves when all under way have ended */
   stop(): Promise<void>;
 }
@@ -94,12 +99,15 @@ export const startWitnesses = (testnet: Testnet, options: WitnessOptions): Witne
   const versions = new Map<string, number>();
   let answered = 0;
   let stopping = false;
+  let underWay = 0;
+  let silence: Promise<unknown> | undefined;
 
   const turned = (indexes: readonly number[], by: number): string[] =>
     indexes.map((_, turn) => testnet.node(indexes[(by + turn) % indexes.length] as number).api);
 
   const run = async (client: string, number: number, sight: Sight): Promise<void> => {
     for (let round = 0; !stopping; round += 1) {
+      await silence;
       const key = `witness/${history}/${(number + round) % (options.keys ?? 6)}`;
       const way = (number + 3 * round) % 10;
       const value = way < 4 ? undefined : `${client}:${round}`;
@@ -107,18 +115,22 @@ export const startWitnesses = (testnet: Testnet, options: WitnessOptions): Witne
       const asked = { client, key, ...(value === undefined ? {} : { value }), ...(expect === undefined ? {} : { expect }) };
       const start = performance.now();
       let outcome: Outcome;
+      underWay += 1;
       try {
         outcome = await (value === undefined ? sight.get(key) : sight.put(key, value, expect));
       } catch (error) {
         if (!(error instanceof ClientError)) throw error;
         outcome = outcomeOf(error);
         if (outcome.type === "unknown") count(failures, error.code);
+      } finally {
+        underWay -= 1;
       }
       calls.push({ ...asked, start, end: performance.now(), outcome });
       if (outcome.type === "unknown") await delay(pauseAfterFailureMs);
       else {
         answered += 1;
         versions.set(key, outcome.version);
+        if (options.pauseMs !== undefined) await delay(options.pauseMs);
       }
     }
   };
@@ -139,41 +151,31 @@ export const startWitnesses = (testnet: Testnet, options: WitnessOptions): Witne
     async more(wanted, limitMs = 20_000) {
       const goal = answered + wanted;
       const began = performance.now();
-      await until(`${wanted} more answers`, limitMs, () => {
-        if (answered >= goal) return true;
-        throw new Error(`${goal - answered} are missing; failures: ${JSON.stringify([...failures])}`);
-      });
+      await until(
+        `${wanted} more answers`,
+        limitMs,
+        () => {
+          if (answered >= goal) return true;
+          throw new Error(`${goal - answered} are missing; failures: ${JSON.stringify([...failures])}`);
+        },
+        options.signal,
+      );
       return performance.now() - began;
+    },
+    async silent(meanwhile) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      silence = promise;
+      try {
+        await until("all calls have ended", 2 * answerMs, () => underWay === 0, options.signal);
+        return await meanwhile();
+      } finally {
+        silence = undefined;
+        resolve();
+      }
     },
     async stop() {
       stopping = true;
       await running;
     },
   };
-};
-
-/**
- * What the witnesses were told is linearizable; and durable: every write that was acknowledged stands in the log of these nodes at the place that was
- * named, and the last one of each key is what they have.
- *
- * @returns what contradicts that; empty when nothing does
- */
-export const judgeWitnesses = async (testnet: Testnet, { calls }: Witnesses, nodes: readonly number[]): Promise<string[]> => {
-  const problems = contradictions(calls);
-  const last = await settled(testnet, nodes);
-  for (const index of nodes) {
-    const places = await logOf(testnet, index, last);
-    const held = new Map<string, { readonly value: string; readonly version: number }>();
-    for await (const { key, value, version } of testnet.client(index).listAll({ prefix: "witness/", consistency: "local", limit: 1000 }))
-      held.set(key, { value, version });
-    for (const { key, value, outcome } of calls) {
-      if (outcome.type !== "written") continue;
-      if (places.get(outcome.request) !== outcome.sequence)
-        problems.push(`node ${index} has the write of ${value} at ${places.get(outcome.request)}, acknowledged was ${outcome.sequence}`);
-      const now = held.get(key);
-      if (now === undefined || now.version < outcome.version || (now.version === outcome.version && now.value !== value))
-        problems.push(`node ${index} has ${JSON.stringify(now)} in ${key}, acknowledged was ${value} at version ${outcome.version}`);
-    }
-  }
-  return problems;
 };

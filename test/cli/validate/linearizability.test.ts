@@ -1,7 +1,7 @@
 /** The judge of the end-to-end histories: it lets what is right pass, and nothing else. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Call, contradictions, type Outcome } from "./linearizability.ts";
+import { type Call, contradictions, type Outcome } from "../../../src/cli/validate/linearizability.ts";
 
 const call = (start: number, end: number, outcome: Outcome, more: Partial<Call> = {}): Call => ({
   client: "c",

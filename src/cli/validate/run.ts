@@ -1,0 +1,177 @@
+/** Tries the claims on a network of its own, which is gone afterwards. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Testnet, type TestnetOptions } from "../../testnet/testnet.ts";
+import { measureFloor } from "../bench/floor.ts";
+import { CliError, exitCodes } from "../errors.ts";
+import { catchUp } from "./catching-up.ts";
+import { cheat, cheatClients } from "./cheats.ts";
+import { type Claim, type ClaimId, claimIds, type Detection } from "./claims.ts";
+import { killAll, killMany, killPrimary } from "./crashes.ts";
+import { cutInHalves } from "./cuts.ts";
+import { endClaims, judgeEnd } from "./ending.ts";
+import type { Figures } from "./figures.ts";
+import type { Call } from "./linearizability.ts";
+import { measureLoad } from "./loading.ts";
+import { alterProofs } from "./proofs.ts";
+import { sendAgain } from "./requests.ts";
+import { calm, createStage, since, type Stage } from "./stage.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** What `byz validate --json` answers. */
+export interface Validation {
+  readonly nodes: number;
+  readonly claims: readonly Claim[];
+  readonly detection: readonly Detection[];
+  readonly figures: Figures;
+  readonly seconds: number;
+}
+
+/** The same, and what the report draws. */
+export interface ValidationRun {
+  readonly validation: Validation;
+  readonly timeline: Pick<Timeline, "began" | "faults" | "marks">;
+  readonly calls: readonly Call[];
+}
+
+export interface ValidationOptions {
+  /** validators */
+  readonly nodes: number;
+  /** all when absent */
+  readonly only?: readonly ClaimId[];
+  readonly signal: AbortSignal;
+  /** progress, for people */
+  readonly note: (text: string) => void;
+  /** a network that is not as it should be, to see that this is found out: what its validators do from the start */
+  readonly byzantine?: TestnetOptions["byzantine"];
+}
+
+/** Something that is done to the network. */
+interface Act {
+  readonly name: string;
+  /** that it bears on */
+  readonly claims: readonly ClaimId[];
+  run(stage: Stage): Promise<(() => Promise<void>) | void>;
+}
+
+const acts: readonly Act[] = [
+  { name: "load", claims: claimIds, run: measureLoad },
+  { name: "requests sent again and again", claims: ["exactly-once"], run: sendAgain },
+  { name: "proofs, altered", claims: ["proofs"], run: alterProofs },
+  { name: "the primary killed", claims: ["primary"], run: killPrimary },
+  { name: "f killed, and more than f", claims: ["crash-f", "crash-more", "durable"], run: killMany },
+  { name: "all killed", claims: ["durable"], run: killAll },
+  { name: "cut in halves", claims: ["cut", "heal"], run: cutInHalves },
+  { name: "a node cut off, and back", claims: ["catch-up"], run: catchUp },
+  { name: "lies to clients", claims: ["lies", "detection"], run: cheatClients },
+  { name: "cheats", claims: ["detection", "accusation"], run: cheat },
+];
+
+const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Runs an act; what goes wrong in it is told by the claims that it bears on. @returns false where the network did not come back from it */
+const perform = async (stage: Stage, act: Act, wanted: readonly ClaimId[], later: (() => Promise<void>)[]): Promise<boolean> => {
+  const { book, signal, note } = stage;
+  const broke = (error: unknown): void => {
+    signal.throwIfAborted();
+    note(`  ${act.name}: ${errorText(error)}`);
+    for (const id of act.claims)
+      if (wanted.includes(id) && act.claims.length < claimIds.length) book.tally(id).broke(`${act.name}: ${errorText(error)}`);
+  };
+  const began = performance.now();
+  note(`${act.name} …`);
+  try {
+    const inTheEnd = await act.run(stage);
+    if (inTheEnd !== undefined) later.push(inTheEnd);
+    note(`${act.name}: ${(since(began) / 1_000).toFixed(1)} s`);
+    return true;
+  } catch (error) {
+    broke(error);
+  }
+  try {
+    await calm(stage);
+    return true;
+  } catch (error) {
+    broke(error);
+    return false;
+  }
+};
+
+/** Does everything that bears on the claims wanted, then judges. */
+const tryAll = async (stage: Stage, wanted: readonly ClaimId[]): Promise<void> => {
+  const { witnesses, book, signal } = stage;
+  const later: (() => Promise<void>)[] = [];
+  const useful = acts.filter(({ claims }) => claims.some((id) => wanted.includes(id)));
+  let standing = true;
+  for (const act of useful) {
+    signal.throwIfAborted();
+    if (standing) standing = await perform(stage, act, wanted, later);
+    else for (const id of act.claims) book.tally(id).broke("the network had not come back from what was tried before");
+  }
+  const ends = [...new Set([...endClaims, ...(later.length > 0 ? (["exactly-once"] as const) : [])])];
+  try {
+    for (const inTheEnd of later) await inTheEnd();
+    await witnesses.more(20);
+    await judgeEnd(stage);
+  } catch (error) {
+    signal.throwIfAborted();
+    for (const id of ends) book.tally(id).broke(`in the end: ${errorText(error)}`);
+  }
+};
+
+const onNetwork = async (testnet: Testnet, options: ValidationOptions, began: number, folder: string): Promise<ValidationRun> => {
+  const { only: wanted = claimIds, nodes } = options;
+  const floor = await measureFloor(folder);
+  const stage = createStage(testnet, options);
+  const { book, detection, figures, timeline, witnesses, opinions } = stage;
+  try {
+    await tryAll(stage, wanted);
+  } finally {
+    await Promise.all([witnesses.stop(), opinions.stop()]);
+  }
+  const seconds = Number((since(began) / 1_000).toFixed(1));
+  const validation = { nodes, claims: book.claims(wanted), detection, figures: { ...figures, floor }, seconds };
+  return { validation, timeline, calls: witnesses.calls };
+};
+
+/** so often that lies about checkpoints are told, and node that were away have some to fetch */
+const parameters = { checkpointInterval: 32 };
+
+/**
+ * Tries the claims, for minutes. Nothing is left of the network when it resolves, rejects or is interrupted; it takes free ports.
+ *
+ * @throws TestnetError where the network does not start; CliError once interrupted
+ */
+export const validate = async (options: ValidationOptions): Promise<ValidationRun> => {
+  const { nodes, signal, note, byzantine } = options;
+  const began = performance.now();
+  const folder = mkdtempSync(join(tmpdir(), "byz-validate-"));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", remove);
+  let testnet: Testnet | undefined;
+  /** nothing that waits for nodes waits any longer */
+  const stop = (): void => void testnet?.down().catch(() => undefined);
+  try {
+    testnet = await Testnet.up({
+      dir: join(folder, "net"),
+      nodes,
+      chainId: "validate",
+      parameters,
+      config: { log: { level: "warn" } },
+      progress: note,
+      signal,
+      ...(byzantine === undefined ? {} : { byzantine }),
+    });
+    signal.addEventListener("abort", stop, { once: true });
+    return await onNetwork(testnet, options, began, folder);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new CliError({ code: "aborted", message: "interrupted", exitCode: exitCodes.interrupted, cause: error });
+  } finally {
+    signal.removeEventListener("abort", stop);
+    await testnet?.down();
+    remove();
+    process.removeListener("exit", remove);
+  }
+};

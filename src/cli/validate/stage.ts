@@ -1,0 +1,119 @@
+/** The network that is tried, those who use it all the time, and where what they see is written down. */
+import { join } from "node:path";
+import { type Genesis, loadGenesis } from "../../node/genesis.ts";
+import { faultsTolerated, quorumSize } from "../../protocol/committee.ts";
+import type { StatusAnswer } from "../../client/answers.ts";
+import { ClientError } from "../../client/errors.ts";
+import type { Testnet } from "../../testnet/testnet.ts";
+import { type Book, createBook, type Detection, type Size } from "./claims.ts";
+import type { FigureBook } from "./figures.ts";
+import { indexesOf } from "./logs.ts";
+import { type Opinions, watchOpinions } from "./opinions.ts";
+import { createTimeline, type Timeline } from "./timeline.ts";
+import { until } from "./wait.ts";
+import { startWitnesses, type Witnesses } from "./witnesses.ts";
+
+export interface Stage extends Size {
+  readonly testnet: Testnet;
+  readonly genesis: Genesis;
+  readonly all: readonly number[];
+  /** f validators that are told to cheat in the end: neighbours, so that when one loses the primary's seat the next one has it */
+  readonly cheats: readonly number[];
+  readonly honest: readonly number[];
+  readonly witnesses: Witnesses;
+  readonly opinions: Opinions;
+  readonly timeline: Timeline;
+  readonly book: Book;
+  readonly figures: FigureBook;
+  readonly detection: Detection[];
+  readonly signal: AbortSignal;
+  /** progress, for people */
+  readonly note: (text: string) => void;
+}
+
+/** clients of each kind */
+const witnessesEach = 5;
+/** of a witness after an answer: the machine is to have room for what is tried */
+const witnessPauseMs = 30;
+
+/** On a network that runs and is ready. */
+export const createStage = (testnet: Testnet, { signal, note }: Pick<Stage, "signal" | "note">): Stage => {
+  const all = indexesOf(testnet);
+  const n = all.length;
+  const f = faultsTolerated(n);
+  const size = { n, f, quorum: quorumSize(n) };
+  const honest = all.slice(f);
+  const witnesses = startWitnesses(testnet, {
+    verifying: witnessesEach,
+    plain: witnessesEach,
+    trusted: honest,
+    pauseMs: witnessPauseMs,
+    signal,
+  });
+  return {
+    ...size,
+    testnet,
+    genesis: loadGenesis(join(testnet.node(0).home, "genesis.json")),
+    all,
+    cheats: all.slice(0, f),
+    honest,
+    witnesses,
+    opinions: watchOpinions(testnet, honest, signal),
+    timeline: createTimeline(witnesses.calls),
+    book: createBook(size),
+    figures: {},
+    detection: [],
+    signal,
+    note,
+  };
+};
+
+/** how long nodes may take to be in sync again after what was done to them */
+const calmMs = 60_000;
+
+/** Undoes whatever was done: no cut, nobody cheats, everybody runs and is in sync. @throws TestnetError, Error */
+export const calm = async ({ testnet, all, cheats, signal }: Stage): Promise<void> => {
+  signal.throwIfAborted();
+  await testnet.heal();
+  const { nodes } = testnet.state();
+  const cheating = nodes.filter(({ index, behaviour }) => cheats.includes(index) && behaviour !== "honest");
+  await Promise.all(cheating.map(({ index }) => testnet.byzantine(index, "honest")));
+  await Promise.all(all.filter((index) => testnet.processState(index) === "gone").map((index) => testnet.restart(index)));
+  await testnet.ready(all, calmMs);
+};
+
+export const statusesOf = ({ testnet }: Stage, indexes: readonly number[]): Promise<StatusAnswer[]> =>
+  Promise.all(indexes.map((index) => testnet.client(index).status()));
+
+/** The highest place of these nodes, once what was under way is done and nothing moves any more. */ export const atRest = async (
+  stage: Stage,
+  indexes: readonly number[],
+): Promise<number> => {
+  let [last, highest] = ["", 0];
+  await until(
+    "nothing moves",
+    10_000,
+    async () => {
+      const places = (await statusesOf(stage, indexes)).map(({ sequence }) => sequence.executed);
+      const same = places.join() === last;
+      last = places.join();
+      highest = Math.max(...places);
+      return same;
+    },
+    stage.signal,
+  );
+  return highest;
+};
+
+/** The code of the error that a call ends with; `none` when it succeeds. */
+export const codeOf = async (call: Promise<unknown>): Promise<string> => {
+  try {
+    await call;
+    return "none";
+  } catch (error) {
+    if (error instanceof ClientError) return error.code;
+    throw error;
+  }
+};
+
+export const since = (start: number): number => Math.round(performance.now() - start);

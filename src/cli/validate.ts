@@ -1,9 +1,12 @@
 /** `byz validate` */
+import { mkdirSync } from "node:fs";
 import { InvalidArgumentError, Option } from "commander";
 import { defineCommand, wholeNumber } from "./command.ts";
 import { exitCodes } from "./errors.ts";
 import { type ClaimId, claimIds } from "./validate/claims.ts";
-import { validate } from "./validate/run.ts";
+import { writeReport } from "./validate/report.ts";
+import { type Validation, validate } from "./validate/run.ts";
+import { validationText } from "./validate/text.ts";
 
 interface Options {
   readonly nodes: number;
@@ -20,6 +23,10 @@ const parseClaims = (text: string): readonly ClaimId[] => {
   return words;
 };
 
+/** The exit status that a verdict deserves. */
+export const exitOf = ({ claims }: Pick<Validation, "claims">): number =>
+  claims.every(({ verified }) => verified) ? exitCodes.done : exitCodes.failed;
+
 export const validateCommand = defineCommand<Options>({
   usage: "validate",
   summary: "Tries every claim about the network on real processes, with kills, cuts and cheats, and says which held",
@@ -29,14 +36,12 @@ export const validateCommand = defineCommand<Options>({
     new Option("--only <claims>", `some of ${claimIds.join(", ")}`).argParser(parseClaims),
   ],
   examples: ["byz validate --report report", "byz validate --nodes 4 --only agreement,primary,cut --json"],
-  async run(session, _args, { nodes, only }) {
-    const { validation } = await validate({
-      nodes,
-      signal: session.io.signal,
-      note: session.note,
-      ...(only === undefined ? {} : { only }),
-    });
-    session.answer(() => JSON.stringify(validation, undefined, 1), validation);
-    return validation.claims.every(({ verified }) => verified) ? exitCodes.done : exitCodes.failed;
+  async run(session, _args, { nodes, report, only }) {
+    // found out now, not after minutes
+    if (report !== undefined) mkdirSync(report, { recursive: true });
+    const run = await validate({ nodes, signal: session.io.signal, note: session.note, ...(only === undefined ? {} : { only }) });
+    if (report !== undefined) session.note(`the report is ${writeReport(report, run)}`);
+    session.answer(() => validationText(session, run.validation), run.validation);
+    return exitOf(run.validation);
   },
 });

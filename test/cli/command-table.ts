@@ -84,6 +84,7 @@ const alone: readonly Row[] = [
   { command: "verify", use: nothing, wrong: "extra" },
   { command: "evidence verify", use: ({ folder }) => [join(folder, "evidence.json")], wrong: "" },
   { command: "simulate", use: () => ["--runs", "1", "--steps", "200"], wrong: "--runs none", withoutNode: 0 },
+  { command: "validate", use: () => ["--nodes", "4"], wrong: "--nodes 3" },
   { command: "start", use: nothing, wrong: "--listen" },
   { command: "join", use: nothing, wrong: "--bootstrap" },
 ];

@@ -65,6 +65,7 @@ const apart = [
   "shared watch",
   "testnet up",
   "testnet demo",
+  "validate",
   "testnet down",
 ];
 const changing = ["add", "kill", "pause", "resume", "restart"].map((name) => `testnet ${name}`);

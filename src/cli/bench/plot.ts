@@ -1,4 +1,5 @@
 /** A sweep as a picture: bars in a terminal, lines in an SVG file. */
+import { label, niceCeiling } from "../svg.ts";
 import type { BenchFigures } from "./figures.ts";
 import type { Axis, AxisName } from "./sweep.ts";
 
@@ -65,17 +66,6 @@ const chart = { width: 420, height: 260, left: 64, right: 16, top: 32, bottom: 4
 /** told apart without colours too: by dashes */
 const colours = ["#2563eb", "#dc2626", "#16a34a", "#9333ea", "#d97706", "#0891b2", "#be185d", "#4d7c0f"];
 const dashes = ["", "6 3", "2 3", "8 3 2 3"];
-
-const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-
-const label = (x: number, y: number, anchor: "start" | "middle" | "end", text: string): string =>
-  `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}">${escaped(text)}</text>`;
-
-/** 1, 2 or 5 times a power of ten, at least `value` */
-const niceCeiling = (value: number): number => {
-  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value) ?? 10 * power;
-};
 
 /** Positions along x: by logarithm where the values span more than a decade, evenly spread round one value. */
 const scaleX = (values: readonly number[]): ((value: number) => number) => {

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { hearLies } from "./lies.ts";
 import { seatPrimary } from "./logs.ts";
-import { countsOf, findOut, type Finding, grown } from "./senses.ts";
+import { type Before, countsOf, findOut, type Finding, grown, lookBefore } from "./senses.ts";
 import { calm, type Stage } from "./stage.ts";
 import { seatTricks, type Trick, tricks } from "./tricks.ts";
 import { until } from "./wait.ts";
@@ -38,7 +38,7 @@ interface Player {
 }
 
 /** Waits until each is found out, or time is up, giving them occasions meanwhile. */
-const watchOut = async (stage: Stage, players: readonly Player[], before: Parameters<typeof findOut>[3]): Promise<Map<Player, Finding>> => {
+const watchOut = async (stage: Stage, players: readonly Player[], before: Before): Promise<Map<Player, Finding>> => {
   const found = new Map<Player, Finding>();
   const began = performance.now();
   let lastOccasion = Number.NEGATIVE_INFINITY;
@@ -63,8 +63,8 @@ const play = async (stage: Stage, players: readonly Player[], begin: () => Promi
   const { opinions, timeline } = stage;
   opinions.forget();
   const accusations = opinions.accusations.length;
-  const before = { wall: Date.now(), counts: await countsOf(stage) };
-  const { gapMs: _ } = await timeline.fault([...new Set(players.map(({ trick }) => trick.behaviour))].join(", "), async () => {
+  const before = await lookBefore(stage);
+  await timeline.fault([...new Set(players.map(({ trick }) => trick.behaviour))].join(", "), async () => {
     const playing = await begin();
     const found = await watchOut(stage, playing, before);
     await behave(
@@ -92,12 +92,18 @@ const playInSeat = async (stage: Stage, those: readonly Trick[]): Promise<void> 
   });
 };
 
-/** Nobody holds anything against the cheats any more. */
-const forgiven = ({ opinions, honest, cheats, signal }: Stage): Promise<void> =>
+/** Everybody thinks that well of the cheats again, or at least well enough to think worse. */
+const forgiven = ({ opinions, honest, cheats, signal }: Stage, fully: boolean): Promise<void> =>
   until(
     "former lies are forgotten",
     forgivenMs,
-    () => honest.every((observer) => cheats.every((cheat) => opinions.now(observer, cheat).reputation === 1)),
+    () =>
+      honest.every((observer) =>
+        cheats.every((cheat) => {
+          const { reputation } = opinions.now(observer, cheat);
+          return fully ? reputation === 1 : reputation > 0;
+        }),
+      ),
     signal,
   );
 
@@ -150,7 +156,7 @@ const playForClients = async (stage: Stage, trick: Trick): Promise<void> => {
 const playAnywhere = async (stage: Stage, trick: Trick): Promise<void> => {
   if (trick.sense.by === "repetition") return playRepetition(stage, trick, trick.sense.counters);
   if (trick.sense.by === "client") return playForClients(stage, trick);
-  if (trick.fresh === true) await forgiven(stage);
+  if (trick.sense.by === "suspicion") await forgiven(stage, trick.fresh === true);
   const players = stage.cheats.map((cheat): Player => ({ cheat, trick }));
   return play(stage, players, async () => {
     await behave(

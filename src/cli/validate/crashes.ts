@@ -29,8 +29,10 @@ export const killPrimary = async (stage: Stage): Promise<void> => {
   tally.tell(`without an answer for ${(figures.recoveryMs ?? []).join(", ")} ms`);
 };
 
-const writesWithoutF = 20;
-const writesWithoutMore = 8;
+const writesWithoutF = 60;
+/** a network that is down stays so: each of the other writes would be waited for in vain */
+const maxFailures = 3;
+const writesWithoutMore = 30;
 
 /** One after the other, through these nodes in turn. @returns the codes of those that failed */
 const writeThrough = async ({ testnet, signal }: Stage, through: readonly number[], count: number, prefix: string): Promise<string[]> => {
@@ -39,8 +41,7 @@ const writeThrough = async ({ testnet, signal }: Stage, through: readonly number
     signal.throwIfAborted();
     const code = await codeOf(testnet.client(through[at % through.length] as number).put(`${prefix}/${at}`, String(at)));
     if (code !== "none") failures.push(code);
-    // a network that is down stays so: each of the others would be waited for in vain
-    if (failures.length >= 3) return [...failures, ...Array.from({ length: count - at - 1 }, () => "not tried any more")];
+    if (failures.length >= maxFailures) return [...failures, ...Array.from({ length: count - at - 1 }, () => "not tried any more")];
   }
   return failures;
 };
@@ -89,7 +90,7 @@ export const killMany = async (stage: Stage): Promise<void> => {
     tally.count(writesWithoutF - failures.length, writesWithoutF, failures);
   });
   figures.crashGapMs = [...(figures.crashGapMs ?? []), gapMs];
-  tally.tell(`${victims.join(" and ")} of ${n} killed, ${gapMs} ms without an answer`);
+  tally.tell(`nodes ${victims.join(" and ")} of ${n} killed, ${gapMs} ms without an answer`);
   stage.note(`  ${f} killed: ${gapMs} ms without an answer`);
 
   await killBeyond(stage, victims, left);

@@ -8,7 +8,7 @@ const cuts = 2;
 /** how long a cut lasts once everybody knows of it */
 const holdMs = 2_000;
 /** refused through each node */
-const writesEach = 2;
+const writesEach = 5;
 const patienceMs = 20_000;
 
 /** Two halves, others in each round. */

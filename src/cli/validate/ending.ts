@@ -1,7 +1,7 @@
 /** What is judged once everything is over: the logs of those who stayed honest, and what clients were told. */
-import { type ClaimId } from "./claims.ts";
+import type { ClaimId } from "./claims.ts";
 import { lostWrites } from "./judge.ts";
-import { contradictions } from "./linearizability.ts";
+import { type Call, contradictions } from "./linearizability.ts";
 import { type LogEntry, logOf, settled } from "./logs.ts";
 import type { Stage } from "./stage.ts";
 
@@ -34,12 +34,12 @@ const judgeWrites = async (stage: Stage, logs: readonly (readonly LogEntry[])[])
   const { book, witnesses, honest, testnet } = stage;
   const tally = book.tally("durable");
   const written = witnesses.calls.filter(({ outcome }) => outcome.type === "written").length;
-  for (const [position, index] of honest.entries()) {
-    const problems = await lostWrites(testnet, index, witnesses.calls, logs[position] ?? []);
-    tally.count(written - problems.length, written, problems);
-  }
+  const lost = new Map<Call, string>();
+  for (const [position, index] of honest.entries())
+    for (const { call, problem } of await lostWrites(testnet, index, witnesses.calls, logs[position] ?? [])) lost.set(call, problem);
+  tally.count(written - lost.size, written, [...lost.values()]);
   tally.tell(
-    `${written} acknowledged writes, looked for at each of ${honest.length} nodes: in the log where they were said to be, and in the state`,
+    `${written} acknowledged writes, each looked for at all ${honest.length} honest nodes: in the log where it was said to be, and in the state`,
   );
 };
 

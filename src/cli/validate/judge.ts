@@ -12,18 +12,28 @@ const heldBy = async (testnet: Testnet, index: number): Promise<Map<string, { re
   return held;
 };
 
+/** A write that is not where it was said to be. */
+export interface Lost {
+  readonly call: Call;
+  readonly problem: string;
+}
+
 /** Acknowledged writes that this node does not have in the place and version that were named, or has not kept. */
-export const lostWrites = async (testnet: Testnet, index: number, calls: readonly Call[], log: readonly LogEntry[]): Promise<string[]> => {
+export const lostWrites = async (testnet: Testnet, index: number, calls: readonly Call[], log: readonly LogEntry[]): Promise<Lost[]> => {
   const places = placesIn(log);
   const held = await heldBy(testnet, index);
-  return calls.flatMap(({ key, value, outcome }) => {
+  return calls.flatMap((call): Lost[] => {
+    const { key, value, outcome } = call;
     if (outcome.type !== "written") return [];
-    if (places.get(outcome.request) !== outcome.sequence)
-      return [`node ${index} has the write of ${value} at ${places.get(outcome.request)}, acknowledged was ${outcome.sequence}`];
+    const place = places.get(outcome.request);
+    if (place !== outcome.sequence)
+      return [{ call, problem: `node ${index} has the write of ${value} at ${place}, acknowledged was ${outcome.sequence}` }];
     const now = held.get(key);
-    if (now === undefined || now.version < outcome.version || (now.version === outcome.version && now.value !== value))
-      return [`node ${index} has ${JSON.stringify(now)} in ${key}, acknowledged was ${value} at version ${outcome.version}`];
-    return [];
+    const kept = now !== undefined && (now.version > outcome.version || (now.version === outcome.version && now.value === value));
+    if (kept) return [];
+    return [
+      { call, problem: `node ${index} has ${JSON.stringify(now)} in ${key}, acknowledged was ${value} at version ${outcome.version}` },
+    ];
   });
 };
 
@@ -36,6 +46,9 @@ export const lostWrites = async (testnet: Testnet, index: number, calls: readonl
 export const judgeWitnesses = async (testnet: Testnet, { calls }: Witnesses, nodes: readonly number[]): Promise<string[]> => {
   const problems = contradictions(calls);
   const last = await settled(testnet, nodes);
-  for (const index of nodes) problems.push(...(await lostWrites(testnet, index, calls, await logOf(testnet, index, 1, last))));
+  for (const index of nodes) {
+    const lost = await lostWrites(testnet, index, calls, await logOf(testnet, index, 1, last));
+    problems.push(...lost.map(({ problem }) => problem));
+  }
   return problems;
 };

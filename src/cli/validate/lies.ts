@@ -4,7 +4,7 @@ import { ClientError } from "../../client/errors.ts";
 import type { Stage } from "./stage.ts";
 
 /** calls of each kind for each liar */
-const calls = 10;
+const calls = 15;
 
 const utf8 = new TextDecoder();
 

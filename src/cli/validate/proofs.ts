@@ -6,7 +6,7 @@ import type { Stage } from "./stage.ts";
 import { eventually } from "./wait.ts";
 
 /** of each proof */
-const alterations = 100;
+const alterations = 300;
 const patienceMs = 20_000;
 const key = "proof/key";
 

@@ -6,7 +6,7 @@ import { encodeOperation } from "../../ledger/kv/encoding.ts";
 import { createKey } from "../../signing/keys.ts";
 import type { Stage } from "./stage.ts";
 
-const requests = 20;
+const requests = 40;
 /** at a time */
 const together = 5;
 

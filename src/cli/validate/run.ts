@@ -12,12 +12,11 @@ import { killAll, killMany, killPrimary } from "./crashes.ts";
 import { cutInHalves } from "./cuts.ts";
 import { endClaims, judgeEnd } from "./ending.ts";
 import type { Figures } from "./figures.ts";
-import type { Call } from "./linearizability.ts";
 import { measureLoad } from "./loading.ts";
 import { alterProofs } from "./proofs.ts";
 import { sendAgain } from "./requests.ts";
 import { calm, createStage, since, type Stage } from "./stage.ts";
-import type { Timeline } from "./timeline.ts";
+import type { Course } from "./timeline.ts";
 
 /** What `byz validate --json` answers. */
 export interface Validation {
@@ -31,8 +30,7 @@ export interface Validation {
 /** The same, and what the report draws. */
 export interface ValidationRun {
   readonly validation: Validation;
-  readonly timeline: Pick<Timeline, "began" | "faults" | "marks">;
-  readonly calls: readonly Call[];
+  readonly course: Course;
 }
 
 export interface ValidationOptions {
@@ -55,8 +53,10 @@ interface Act {
   run(stage: Stage): Promise<(() => Promise<void>) | void>;
 }
 
+/** answers of the last clients, before all is judged */
+const answersAtEnd = 20;
+
 const acts: readonly Act[] = [
-  { name: "load", claims: claimIds, run: measureLoad },
   { name: "requests sent again and again", claims: ["exactly-once"], run: sendAgain },
   { name: "proofs, altered", claims: ["proofs"], run: alterProofs },
   { name: "the primary killed", claims: ["primary"], run: killPrimary },
@@ -71,13 +71,12 @@ const acts: readonly Act[] = [
 const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Runs an act; what goes wrong in it is told by the claims that it bears on. @returns false where the network did not come back from it */
-const perform = async (stage: Stage, act: Act, wanted: readonly ClaimId[], later: (() => Promise<void>)[]): Promise<boolean> => {
+const perform = async (stage: Stage, act: Act, later: (() => Promise<void>)[]): Promise<boolean> => {
   const { book, signal, note } = stage;
   const broke = (error: unknown): void => {
     signal.throwIfAborted();
-    note(`  ${act.name}: ${errorText(error)}`);
-    for (const id of act.claims)
-      if (wanted.includes(id) && act.claims.length < claimIds.length) book.tally(id).broke(`${act.name}: ${errorText(error)}`);
+    note(`  ${errorText(error)}`);
+    for (const id of act.claims) book.tally(id).broke(`${act.name}: ${errorText(error)}`);
   };
   const began = performance.now();
   note(`${act.name} …`);
@@ -98,44 +97,58 @@ const perform = async (stage: Stage, act: Act, wanted: readonly ClaimId[], later
   }
 };
 
-/** Does everything that bears on the claims wanted, then judges. */
-const tryAll = async (stage: Stage, wanted: readonly ClaimId[]): Promise<void> => {
+/** What is judged once nothing more is done. */
+const end = async (stage: Stage, wanted: readonly ClaimId[], later: readonly (() => Promise<void>)[]): Promise<void> => {
   const { witnesses, book, signal } = stage;
-  const later: (() => Promise<void>)[] = [];
-  const useful = acts.filter(({ claims }) => claims.some((id) => wanted.includes(id)));
-  let standing = true;
-  for (const act of useful) {
-    signal.throwIfAborted();
-    if (standing) standing = await perform(stage, act, wanted, later);
-    else for (const id of act.claims) book.tally(id).broke("the network had not come back from what was tried before");
-  }
-  const ends = [...new Set([...endClaims, ...(later.length > 0 ? (["exactly-once"] as const) : [])])];
+  const judged = endClaims.filter((id) => wanted.includes(id));
   try {
     for (const inTheEnd of later) await inTheEnd();
-    await witnesses.more(20);
-    await judgeEnd(stage);
+    await witnesses.more(answersAtEnd);
+    if (judged.length > 0) await judgeEnd(stage);
   } catch (error) {
     signal.throwIfAborted();
-    for (const id of ends) book.tally(id).broke(`in the end: ${errorText(error)}`);
+    const affected = later.length > 0 ? ([...judged, "exactly-once"] as const) : judged;
+    for (const id of affected) book.tally(id).broke(`in the end: ${errorText(error)}`);
   }
 };
 
+/** Does everything that bears on the claims wanted, then judges. */
+const tryAll = async (stage: Stage, wanted: readonly ClaimId[]): Promise<void> => {
+  const { book, signal } = stage;
+  const later: (() => Promise<void>)[] = [];
+  let standing = true;
+  for (const act of acts.filter(({ claims }) => claims.some((id) => wanted.includes(id)))) {
+    signal.throwIfAborted();
+    if (standing) standing = await perform(stage, act, later);
+    else for (const id of act.claims) book.tally(id).broke("the network had not come back from what was tried before");
+  }
+  await end(stage, wanted, later);
+};
+
 const onNetwork = async (testnet: Testnet, options: ValidationOptions, began: number, folder: string): Promise<ValidationRun> => {
-  const { only: wanted = claimIds, nodes } = options;
-  const floor = await measureFloor(folder);
+  const { only, nodes, signal, note } = options;
+  const wanted = only ?? claimIds;
   const stage = createStage(testnet, options);
   const { book, detection, figures, timeline, witnesses, opinions } = stage;
   try {
+    if (only === undefined) {
+      note("what the machine and the network can do …");
+      figures.floor = await measureFloor(folder);
+      await measureLoad(stage).catch((error: unknown) => {
+        signal.throwIfAborted();
+        note(`  not measured: ${errorText(error)}`);
+      });
+    }
     await tryAll(stage, wanted);
   } finally {
     await Promise.all([witnesses.stop(), opinions.stop()]);
   }
   const seconds = Number((since(began) / 1_000).toFixed(1));
-  const validation = { nodes, claims: book.claims(wanted), detection, figures: { ...figures, floor }, seconds };
-  return { validation, timeline, calls: witnesses.calls };
+  const validation = { nodes, claims: book.claims(wanted), detection, figures, seconds };
+  return { validation, course: { timeline, calls: witnesses.calls, seconds: since(timeline.began) / 1_000 } };
 };
 
-/** so often that lies about checkpoints are told, and node that were away have some to fetch */
+/** so often that lies about checkpoints are told */
 const parameters = { checkpointInterval: 32 };
 
 /**

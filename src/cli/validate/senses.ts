@@ -31,6 +31,8 @@ export interface Before {
   readonly wall: number;
   /** by observer */
   readonly counts: ReadonlyMap<number, Counts>;
+  /** what `observer` thought of `subject` */
+  readonly reputation: (observer: number, subject: number) => number;
 }
 
 const readCounts = (text: string): Counts => {
@@ -44,6 +46,18 @@ const readCounts = (text: string): Counts => {
 
 export const countsOf = async ({ testnet, honest }: Stage): Promise<ReadonlyMap<number, Counts>> =>
   new Map(await Promise.all(honest.map(async (index) => [index, readCounts(await testnet.client(index).metrics())] as const)));
+
+export const lookBefore = async (stage: Stage): Promise<Before> => {
+  const { honest, cheats, opinions } = stage;
+  const thought = new Map(
+    honest.map((observer) => [observer, new Map(cheats.map((each) => [each, opinions.now(observer, each).reputation]))]),
+  );
+  return {
+    wall: Date.now(),
+    counts: await countsOf(stage),
+    reputation: (observer, subject) => thought.get(observer)?.get(subject) ?? 1,
+  };
+};
 
 /** What grew since, of the counters meant, by name without what all have in common. */
 export const grown = (before: Counts | undefined, after: Counts, counters: RegExp): Map<string, number> => {
@@ -74,7 +88,7 @@ const proven = async (stage: Stage, cheat: number, kinds: readonly EvidenceKind[
   return { method: `proof (${first.kind}) at ${records.length} of ${honest.length}: ${first.method}`, action: first.action };
 };
 
-/** Honest nodes counted what only cheats send, and hold it against this one. */
+/** Honest nodes counted what only cheats send, and think less of this one than before. */
 const suspected = async (stage: Stage, cheat: number, counters: RegExp, before: Before): Promise<Finding | undefined> => {
   const { honest, opinions } = stage;
   const now = await countsOf(stage);
@@ -85,7 +99,7 @@ const suspected = async (stage: Stage, cheat: number, counters: RegExp, before: 
   for (const index of honest) {
     const more = grown(before.counts.get(index), now.get(index) ?? new Map(), counters);
     const { reputation, standing } = opinions.worst(index, cheat);
-    if (more.size === 0 || reputation === 1) continue;
+    if (more.size === 0 || reputation >= before.reputation(index, cheat)) continue;
     observers += 1;
     lowest = Math.min(lowest, reputation);
     if (standing !== "good") standings.add(standing);

@@ -20,6 +20,14 @@ export interface Timeline {
   fault(name: string, run: () => Promise<unknown>): Promise<Fault>;
 }
 
+/** A run as it is drawn. */
+export interface Course {
+  readonly timeline: Pick<Timeline, "began" | "faults" | "marks">;
+  readonly calls: readonly Call[];
+  /** from the timeline's beginning to the end */
+  readonly seconds: number;
+}
+
 const isAnswered = ({ outcome }: Call): boolean => outcome.type !== "unknown";
 
 /** The longest time within [start, end] in which no client had an answer. `calls` in the order of their ends. */

@@ -4,7 +4,7 @@
  * to the other side. They reach into objects whose types do not show the members used; where a version lacks them, libp2p works as it comes.
  */
 import { Socket } from "node:net";
-import type { MultiaddrConnection, StreamMuxer, StreamMuxerFactory, Transport, Upgrader } from "@libp2p/interface";
+import type { ConnectionEncrypter, MultiaddrConnection, StreamMuxer, StreamMuxerFactory, Transport, Upgrader } from "@libp2p/interface";
 import type { FrameHeader } from "@libp2p/yamux";
 
 /* ------------------------------------------------------------------ sockets */
@@ -102,3 +102,34 @@ export const thriftyMuxer = (create: () => StreamMuxerFactory) => (): StreamMuxe
   };
   return factory;
 };
+
+/* ------------------------------------------------------------------ noise */
+
+/** Longer than any Noise message: the decoder waits for more, which is right where not even the length has come. */
+const notYet = 0x1_0000;
+
+interface NoiseBytes {
+  readonly byteLength: number;
+  get(index: number): number;
+}
+
+const readLength = (bytes: NoiseBytes): number => (bytes.byteLength < 2 ? notYet : bytes.get(0) * 256 + bytes.get(1));
+
+/** As it comes, Noise's decoder throws, with a stack trace, each time it has read all that there is. */
+const readQuietly = <S extends { readonly connection: unknown }>(secured: S): S => {
+  const { decoder } = secured.connection as { decoder?: { lengthDecoder?: (bytes: NoiseBytes) => number } };
+  if (typeof decoder?.lengthDecoder === "function") decoder.lengthDecoder = readLength;
+  return secured;
+};
+
+/** An encrypter whose connections read without exceptions. */
+export const quietEncrypter =
+  <C>(create: (components: C) => ConnectionEncrypter) =>
+  (components: C): ConnectionEncrypter => {
+    const encrypter = create(components);
+    const secureInbound = encrypter.secureInbound.bind(encrypter);
+    const secureOutbound = encrypter.secureOutbound.bind(encrypter);
+    encrypter.secureInbound = async (connection, options) => readQuietly(await secureInbound(connection, options));
+    encrypter.secureOutbound = async (connection, options) => readQuietly(await secureOutbound(connection, options));
+    return encrypter;
+  };

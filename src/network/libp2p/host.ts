@@ -13,7 +13,7 @@ import type { PeerName } from "../../protocol/ids.ts";
 import { limits as protocolLimits } from "../../protocol/limits.ts";
 import type { LibraryLog } from "../library.ts";
 import type { NetworkLimits } from "../options.ts";
-import { gatheringTransport, thriftyMuxer } from "./economy.ts";
+import { gatheringTransport, quietEncrypter, thriftyMuxer } from "./economy.ts";
 import { gossipService } from "./gossip.ts";
 import { createLibraryLog } from "./library-log.ts";
 import { loadNoiseCrypto } from "./noise-crypto.ts";
@@ -59,7 +59,7 @@ export const createHost = ({
     nodeInfo: { name: "byzantine-coordinator", version: "1", userAgent: "byzantine-coordinator" },
     addresses: { listen: [...listen], announce: [...announce] },
     transports: [gatheringTransport(tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true }, backlog: 128 }))],
-    connectionEncrypters: [noise(noiseCrypto === undefined ? {} : { crypto: noiseCrypto })],
+    connectionEncrypters: [quietEncrypter(noise(noiseCrypto === undefined ? {} : { crypto: noiseCrypto }))],
     // a client may ask all at once before we are done with the handshake; one stream over this bound costs it the connection
     streamMuxers: [thriftyMuxer(yamux({ enableKeepAlive: false, maxEarlyStreams: limits.maxClientStreamsPerPeer + otherEarlyStreams }))],
     connectionGater: gater,

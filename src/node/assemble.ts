@@ -80,7 +80,7 @@ const createProofs = ({ data, clock, identity: { committee }, storeFailed }: Ass
 
 /** Nothing runs yet: start the network with the handlers, then the engine. */
 export const assembleNode = (options: AssemblyOptions): Assembly => {
-  const { identity, parameters, data, network, clock, sharing } = options;
+  const { identity, parameters, data, network, clock, sharing, defer, answerTimeoutMs: timeoutMs } = options;
   const { committee, self, validatorKey, signBytes } = identity;
   const { ledger, keeping, restored } = data;
   const verifier = createVerifier({
@@ -93,7 +93,6 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     ...(options.seenEntries === undefined ? {} : { seenEntries: options.seenEntries }),
     ...(options.seenSalt === undefined ? {} : { seenSalt: options.seenSalt }),
   });
-  const { defer, answerTimeoutMs: timeoutMs } = options;
   const counters = createCounters();
   const proofs = createProofs(options, counters);
   const desk = createDesk({ identity, parameters, data, verifier, network, counters, clock, engine: () => engine, defer, timeoutMs });
@@ -121,6 +120,7 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     ...(validatorKey === undefined ? {} : { signer: createSigner(validatorKey, signBytes) }),
     clock,
     counters,
+    defer,
     heartbeatMs: options.heartbeatMs,
     ...(options.observe === undefined ? {} : { observe: options.observe }),
     ...(sharing === undefined ? {} : { documents: sharing.receive }),

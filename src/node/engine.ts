@@ -38,7 +38,7 @@ export type Observe = (input: Input, effects: readonly Effect[], replica: Replic
 
 export interface EngineOptions
   extends
-    Pick<PerformOptions, "replica" | "store" | "keeping" | "evidence" | "refused" | "halted">,
+    Pick<PerformOptions, "replica" | "store" | "keeping" | "defer" | "evidence" | "refused" | "halted">,
     Pick<PresenceOptions, "episode" | "reconciliation" | "merged"> {
   readonly signer?: Signer;
   readonly execution: ExecutionOptions;
@@ -253,7 +253,6 @@ export const createEngine = (options: EngineOptions): Engine => {
       performer.perform(effects);
     }
     stepping = false;
-    performer.endTurn();
     journal.flush();
     alarm.set(sooner(replica.deadline(), fetcher.deadline()));
   }

@@ -24,6 +24,7 @@ import {
   unknownOutcome,
 } from "./failures.ts";
 import { createGatewayQueue, type Ordered, sizeOf, type QueueBounds, type Submission } from "./gateway-queue.ts";
+import { oncePerTurn } from "./once-per-turn.ts";
 import { createSlots, deliverSlot, failSlot, refuseAll, type WaitingRead } from "./gateway-slots.ts";
 import { type Failure, failed, type Outcome } from "./service.ts";
 
@@ -131,19 +132,6 @@ const barrier = new Uint8Array(0);
 /** A write serves as a barrier too: any ordered operation separates what came before a read from what comes after it. */
 const operationsOf = (submissions: readonly Submission[]): readonly Uint8Array[] =>
   submissions.length > 0 ? submissions.flatMap(({ operations }) => operations) : [barrier];
-
-/** However often the result is called within a turn, `run` runs once at its end. */
-const oncePerTurn = (defer: (callback: () => void) => void, run: () => void): (() => void) => {
-  let due = false;
-  return () => {
-    if (due) return;
-    due = true;
-    defer(() => {
-      due = false;
-      run();
-    });
-  };
-};
 
 export const createGateway = (options: GatewayOptions): Gateway => {
   const bounds: GatewayLimits = { ...defaultGatewayLimits, ...options.limits };

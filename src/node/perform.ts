@@ -8,7 +8,7 @@ import type { Committee } from "../protocol/committee.ts";
 import type { Evidence } from "../protocol/evidence.ts";
 import type { Digest, PeerName, ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
-import type { Checkpoint, Commit, NewView, PrePrepare, Prepare, Request, ViewChange, Batch } from "../protocol/messages.ts";
+import type { Checkpoint, Commit, NewView, PrePrepare, Prepare, ViewChange, Batch } from "../protocol/messages.ts";
 import type { RejectionReason } from "../protocol/rejections.ts";
 import type { ReplicaConfig } from "../consensus/config.ts";
 import type { Network } from "../network/port.ts";
@@ -21,6 +21,7 @@ import type { Execution } from "./execution.ts";
 import type { Fetcher } from "./fetcher.ts";
 import type { Journal } from "./journal.ts";
 import type { Keeping } from "./keeping.ts";
+import { createRelays } from "./relays.ts";
 import type { Transferring } from "./transferring.ts";
 
 export interface PerformOptions {
@@ -35,6 +36,8 @@ export interface PerformOptions {
   readonly execution: Execution;
   readonly counters: Counters;
   readonly step: (input: Input) => void;
+  /** runs a callback after what this turn of the event loop still brings */
+  readonly defer: (callback: () => void) => void;
   readonly sendStatus: () => void;
   /** blocks that were asked of a peer and did not come yet; filled here, emptied by what arrives */
   readonly asked: Set<ReplicaIndex>;
@@ -49,18 +52,12 @@ export interface PerformOptions {
 
 export interface Performer {
   perform(effects: readonly Effect[]): void;
-  /** sends what gathered during the turn */
-  endTurn(): void;
 }
-
-/** Bytes of requests in one relay frame; one request always fits. */
-const RELAY_BYTES = 1024 * 1024;
 
 export const createPerform = (options: PerformOptions): Performer => {
   const { journal, network, signer, step, counters, keeping } = options;
   const { committee, self } = options.replica;
   const everybody = committee.validators.filter(({ index }) => index !== self).map(({ index }) => index);
-  const relays = new Map<ReplicaIndex, Request[]>();
 
   const send = (to: readonly ReplicaIndex[], channel: "consensus" | "sync", frame: Uint8Array): void => {
     for (const index of to) {
@@ -68,6 +65,11 @@ export const createPerform = (options: PerformOptions): Performer => {
       if (peer !== undefined && !network.send(peer, channel, frame)) counters.count(`unsent.${channel}`);
     }
   };
+
+  const relays = createRelays({
+    defer: options.defer,
+    send: (to, requests) => send([to], "sync", encodeFrame({ kind: "relay", requests })),
+  });
 
   const broadcast = (message: Prepare | Commit | Checkpoint): void => {
     if (signer === undefined) return;
@@ -108,14 +110,6 @@ export const createPerform = (options: PerformOptions): Performer => {
     });
   };
 
-  const relay = (to: readonly ReplicaIndex[], requests: readonly Request[]): void => {
-    for (const index of to) {
-      const waiting = relays.get(index);
-      if (waiting === undefined) relays.set(index, [...requests]);
-      else waiting.push(...requests);
-    }
-  };
-
   const save = (record: DurableRecord): void => {
     journal.save(keeping.record(record));
     if (record.type === "stable") journal.after(() => options.execution.stable(record.certificate));
@@ -142,7 +136,7 @@ export const createPerform = (options: PerformOptions): Performer => {
       case "repeat":
         return journal.after(() => send(effect.to, "consensus", encodeFrame(repeatedFrame(effect.message))));
       case "relay":
-        return relay(effect.to, effect.requests);
+        return relays.add(effect.to, effect.requests);
       case "fetch-batch":
         return options.fetcher.want(effect.digest, effect.from);
       case "fetch-blocks":
@@ -183,12 +177,6 @@ export const createPerform = (options: PerformOptions): Performer => {
     perform(effects) {
       for (const effect of effects) performOne(effect);
     },
-    endTurn() {
-      for (const [index, requests] of relays) {
-        for (const part of inParts(requests)) send([index], "sync", encodeFrame({ kind: "relay", requests: part }));
-      }
-      relays.clear();
-    },
   };
 };
 
@@ -216,22 +204,4 @@ const repeatedFrame = (message: Repeatable): ConsensusFrame => {
   if (message.kind === "signed-proposal") return { kind: "proposal", signed: message.signed, batch: message.batch };
   if (message.kind === "signed-new-view") return { kind: "new-view", signed: message.signed };
   return { kind: message.signed.message.kind, signed: message.signed } as ConsensusFrame;
-};
-
-/** Requests in frames of bounded size, in order. */
-const inParts = (requests: readonly Request[]): Request[][] => {
-  const parts: Request[][] = [];
-  let part: Request[] = [];
-  let bytes = 0;
-  for (const request of requests) {
-    if (part.length > 0 && (bytes + request.bytes.length > RELAY_BYTES || part.length >= limits.maxRequestsPerBatch)) {
-      parts.push(part);
-      part = [];
-      bytes = 0;
-    }
-    part.push(request);
-    bytes += request.bytes.length;
-  }
-  if (part.length > 0) parts.push(part);
-  return parts;
 };

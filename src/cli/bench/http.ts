@@ -19,6 +19,8 @@ interface Connection {
   readonly socket: Socket;
   /** in the order of the answers; at most the pool's `depth` */
   readonly waiting: Waiting[];
+  /** Requests of one turn of the event loop leave in one system call. */
+  write(bytes: Uint8Array): void;
 }
 
 const maxHeadBytes = 16 * 1024;
@@ -49,7 +51,21 @@ const createAnswerReader = (take: (answer: Answered) => void): ((part: Buffer) =
 
 const open = (node: URL, gone: (connection: Connection) => void): Connection => {
   const socket = connect(Number(node.port === "" ? 80 : node.port), node.hostname.replaceAll(/[[\]]/g, "")).setNoDelay(true);
-  const connection: Connection = { socket, waiting: [] };
+  let corked = false;
+  const uncork = (): void => {
+    corked = false;
+    socket.uncork();
+  };
+  const connection: Connection = {
+    socket,
+    waiting: [],
+    write(bytes) {
+      if (!corked) setImmediate(uncork);
+      if (!corked) socket.cork();
+      corked = true;
+      socket.write(bytes);
+    },
+  };
   const read = createAnswerReader((answer) => connection.waiting.shift()?.(answer));
   socket.on("data", (part) => void (read(part) || socket.destroy())).on("error", () => undefined);
   socket.once("close", () => {
@@ -75,13 +91,13 @@ export const createHttpPool = (depth: number): HttpPool => {
   return {
     exchange: (node, method, path, body) =>
       new Promise((resolve) => {
-        const { socket, waiting } = connectionTo(node);
-        waiting.push(resolve);
+        const connection = connectionTo(node);
+        connection.waiting.push(resolve);
         const head = `${method} ${path} HTTP/1.1\r\nhost: ${node.host}\r\ncontent-type: application/octet-stream\r\ncontent-length: ${body.length}\r\n\r\n`;
         const bytes = Buffer.allocUnsafe(head.length + body.length);
         bytes.write(head, "latin1");
         bytes.set(body, head.length);
-        socket.write(bytes);
+        connection.write(bytes);
       }),
     close() {
       for (const { socket } of [...connections.values()].flat()) socket.destroy();

@@ -30,6 +30,7 @@ export const handOver = (turn: Turn, certificate: CommitCertificate, batch: Batc
     state.recent.add(request.id);
   }
   if (state.pool.oldest() !== head) state.headSince = time.now;
+  if (state.nextSequence - 1 === state.committedUpTo) state.company.committed(time.now);
   forgetOldRequests(state);
   noteProgress(turn);
 };

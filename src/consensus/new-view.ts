@@ -65,6 +65,7 @@ const enterView = (turn: Turn, signed: SignedNewView, stable: CheckpointCertific
   state.newViewDeadline = undefined;
   state.timersFrom = time.now;
   state.pace.restart(time.now);
+  state.company.restart();
   for (const [replica, { message }] of state.viewChanges) if (message.view <= state.view) state.viewChanges.delete(replica);
   forgetSlotsOfOldView(state);
   adoptStable(turn, stable);

@@ -1,4 +1,5 @@
 /** Whether the primary is plainly slow (PROTOCOL §5), judged by how long it lets requests wait. */
+import { longestGathering } from "./company.ts";
 import type { ReplicaSettings } from "./config.ts";
 
 /** Samples per verdict. */
@@ -15,13 +16,15 @@ export interface ProposalTiming {
   readonly waitedMs: number | undefined;
   /** sequences accepted before it and not committed yet */
   readonly inFlight: number;
+  /** it holds more than one request: some may have waited for the others */
+  readonly several: boolean;
   /** it holds as much as a batch may: requests wait for room, not for the primary */
   readonly full: boolean;
 }
 
 /**
  * Tells a primary that drags its feet from one that is busy. Of the time that a request waits for its proposal, what the pipeline accounts for is anybody's
- * right: to gather company while other batches are in flight (PROTOCOL §3.2), to wait for room. The rest is the primary's doing alone, and more
+ * right: to gather company while other batches are in flight and for a moment afterwards (PROTOCOL §3.2), to wait for room. The rest is the primary's doing alone, and more
  * of it than a whole request took in the best of views, and than the others take now from the proposal on, halves what there could be.
  */
 export interface Pace {
@@ -72,6 +75,8 @@ export const createPace = ({ f, maxBatchDelayMs, pipelineDepth }: PaceOptions): 
   let [waits, faults, rests] = [createMean(), createMean(), createMean()];
   /** the proposal whose way to its commit is timed */
   let timed: { readonly sequence: number; readonly at: number } | undefined;
+  /** what its latest way took, milliseconds */
+  let lastRest = 0;
   /** sequences in flight after the latest proposal */
   let crowd = 0;
   /** since when nothing is in flight; meaningful while that is so */
@@ -97,11 +102,12 @@ export const createPace = ({ f, maxBatchDelayMs, pipelineDepth }: PaceOptions): 
     best = Math.min(waits.value + rests.value, slowInARow > f ? 2 * yardstick + 1 : isSlow ? yardstick : forgetful);
     forget();
   };
-  const faultOf = ({ now, inFlight, full }: ProposalTiming, waitedMs: number): number => {
+  const faultOf = ({ now, inFlight, several, full }: ProposalTiming, waitedMs: number): number => {
+    const gathering = several ? longestGathering(lastRest, { maxBatchDelayMs }) : 0;
     const idle = inFlight === 0 ? Math.min(waitedMs, now - idleSince) : 0;
     const company = Math.max(crowd, inFlight);
     const mayWait = full || company >= pipelineDepth ? waitedMs : (maxBatchDelayMs * company) / pipelineDepth;
-    return Math.max(idle, waitedMs - mayWait);
+    return Math.max(0, Math.max(idle, waitedMs - mayWait) - gathering);
   };
 
   return {
@@ -118,11 +124,13 @@ export const createPace = ({ f, maxBatchDelayMs, pipelineDepth }: PaceOptions): 
     committed(sequence, now, inFlight) {
       if (inFlight === 0) idleSince = now;
       if (timed === undefined || sequence < timed.sequence) return;
-      rests.add(now - timed.at);
+      lastRest = now - timed.at;
+      rests.add(lastRest);
       timed = undefined;
     },
     restart(now) {
       timed = undefined;
+      lastRest = 0;
       crowd = 0;
       idleSince = now;
       isSlow = false;

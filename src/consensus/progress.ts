@@ -145,6 +145,7 @@ const judgePace = (turn: Turn, sequence: Sequence, batch: Batch): void => {
     now: time.now,
     waitedMs: oldest === Number.POSITIVE_INFINITY ? undefined : time.now - Math.max(oldest, state.timersFrom),
     inFlight: state.acceptedUpTo - state.committedUpTo,
+    several: batch.requests.length > 1,
     // a batch ends before the request that does not fit any more
     full: batch.requests.length >= maxBatchRequests || 2 * batch.bytes.length >= maxBatchBytes,
   });

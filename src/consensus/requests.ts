@@ -29,6 +29,7 @@ export const handleRequest = (turn: Turn, input: Extract<Input, { type: "request
     if (admission !== "already-pending") effects.push({ type: "refuse-request", id: request.id, reason: admission });
     return;
   }
+  state.company.came(state.pool.size);
   const inFlightAt = state.inFlight.get(request.id);
   if (inFlightAt !== undefined) state.pool.markProposed(request.id, inFlightAt);
   if (local) relayToPrimary(turn, [request]);
@@ -113,19 +114,22 @@ export const batchDue = (state: State): number | undefined => {
   const { parameters, settings } = state.config;
   const full = state.pool.unproposed() >= parameters.maxBatchRequests || state.pool.unproposedBytes() >= parameters.maxBatchBytes;
   const inFlight = inFlightCount(state);
-  if (full || inFlight === 0) return Number.NEGATIVE_INFINITY;
+  if (full) return Number.NEGATIVE_INFINITY;
+  // nothing is under way; but answers are, to those who will ask again at once
+  if (inFlight === 0) return state.company.until(state.pool.unproposed());
   const first = state.pool.nextUnproposed();
   // the slower batches come through, the larger they become: many small ones would only make them slower
   return first === undefined ? undefined : first.since + (settings.maxBatchDelayMs * inFlight) / settings.pipelineDepth;
 };
 
-/** Puts one batch into the next free slot if one is due: at once when idle, else when full or when its oldest request waited
+/** Puts one batch into the next free slot if one is due: at once when idle and nobody else is expected, else when full or when its oldest request waited
  * enough. */
 export const cutBatch = (turn: Turn): boolean => {
   const { state, time } = turn;
   const due = batchDue(state);
   if (due === undefined || due > time.now) return false;
   const sequence = state.nextSequence;
+  state.company.cut(time.now, state.pool.unproposed(), state.pool.size);
   const batch = state.config.createBatch(Math.max(Math.floor(time.wall), state.acceptedTimestamp + 1), takeRequests(state, sequence));
   state.nextSequence = nextSequence(sequence);
   state.batches.add(batch, true);

@@ -19,6 +19,7 @@ import type { Halt, OwnCheckpoint, ReplicaConfig, Restored } from "./config.ts";
 import type { Effect, HaltReason } from "./effect.ts";
 import type { Input, InputType, Time } from "./input.ts";
 import { createBatchStore, type BatchStore } from "./batches.ts";
+import { createCompany, type Company } from "./company.ts";
 import { createPace, type Pace } from "./pace.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { emptyTransfer, type Transfer } from "./transfer-state.ts";
@@ -142,6 +143,8 @@ export interface State {
 
   readonly patience: Patience;
   readonly pace: Pace;
+  /** whom the primary waits for before it cuts a batch; of use only while that is us */
+  readonly company: Company;
   /** no request's timer started before this */
   timersFrom: number;
   /** when the oldest request of the pool became the oldest: its timer runs from then (Castro & Liskov, §4.4) */
@@ -234,6 +237,7 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
     early: new Map(),
     patience: createPatience(settings),
     pace: createPace({ ...settings, f: committee.f }),
+    company: createCompany(settings),
     timersFrom: 0,
     headSince: 0,
     lastNow: 0,

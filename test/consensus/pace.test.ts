@@ -5,17 +5,17 @@ import { createPace, type Pace, type ProposalTiming } from "../../src/consensus/
 const create = (f = 1): Pace => createPace({ f, maxBatchDelayMs: 320, pipelineDepth: 8 });
 
 /** A little world of one primary: its batches one after the other, or several in flight. */
-const createRounds = (pace: Pace) => {
+const createRounds = (pace: Pace, several = false) => {
   let now = 1_000;
   let sequence = 0;
   return {
     enter: (): void => pace.restart(now),
-    /** One request each: proposed after `waitMs`, committed after `restMs` more. @returns how many until the primary is blamed */
+    /** One request each, or `several`: proposed after `waitMs`, committed after `restMs` more. @returns how many until the primary is blamed */
     untilBlame(waitMs: number, restMs: number, rounds = 100): number | undefined {
       for (let round = 1; round <= rounds; round += 1) {
         sequence += 1;
         now += waitMs;
-        pace.proposed({ sequence, now, waitedMs: waitMs, inFlight: 0, full: false });
+        pace.proposed({ sequence, now, waitedMs: waitMs, inFlight: 0, several, full: false });
         if (pace.isSlow) return round;
         now += restMs;
         pace.committed(sequence, now, 0);
@@ -31,7 +31,7 @@ const createRounds = (pace: Pace) => {
         const committed = sequence - depth;
         if (committed >= first) pace.committed(committed, now, depth - 1);
         const inFlight = Math.min(depth - 1, sequence - first);
-        pace.proposed({ sequence, now, waitedMs: sequence - first < depth ? 0 : waitedMs, inFlight, full: false, ...more });
+        pace.proposed({ sequence, now, waitedMs: sequence - first < depth ? 0 : waitedMs, inFlight, several: true, full: false, ...more });
       }
       return pace.isSlow;
     },
@@ -71,6 +71,20 @@ describe("a primary's pace", () => {
     expect(untilBlame(300, 300)).toBeUndefined();
   });
 
+  it("may wait for company while nothing is in flight, for four rounds and half the longest delay; nobody's company is a batch of one", () => {
+    for (const [waitMs, restMs, several, blamed] of [
+      [100, 15, true, false],
+      [130, 15, true, true],
+      [100, 15, false, true],
+      [220, 60, true, false],
+      [500, 60, true, true],
+    ] as const) {
+      const { untilBlame } = createRounds(create(), several);
+      untilBlame(10, restMs, 16);
+      expect([waitMs, several, untilBlame(waitMs, restMs) !== undefined]).toEqual([waitMs, several, blamed]);
+    }
+  });
+
   it("is forgiven one late batch of eight, not two", () => {
     for (const late of [1, 2]) {
       const pace = create();
@@ -100,7 +114,7 @@ describe("a primary's pace", () => {
     let now = 1_000_000;
     for (let sequence = 1_000; sequence < 1_008; sequence += 1) {
       now += 500;
-      pace.proposed({ sequence, now, waitedMs: 400, inFlight: 0, full: true });
+      pace.proposed({ sequence, now, waitedMs: 400, inFlight: 0, several: true, full: true });
       pace.committed(sequence, now + 20, 0);
     }
     expect(pace.isSlow).toBe(true);
@@ -110,7 +124,7 @@ describe("a primary's pace", () => {
     const pace = create();
     createRounds(pace).untilBlame(10, 20);
     for (let sequence = 1_000; sequence < 1_100; sequence += 1)
-      pace.proposed({ sequence, now: 1_000 * sequence, waitedMs: undefined, inFlight: 0, full: false });
+      pace.proposed({ sequence, now: 1_000 * sequence, waitedMs: undefined, inFlight: 0, several: false, full: false });
     expect(pace.isSlow).toBe(false);
   });
 

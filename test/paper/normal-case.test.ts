@@ -1,6 +1,7 @@
 /** PROTOCOL §3; Castro & Liskov, OSDI '99, §4.2: one test per sentence. */
 import { describe, expect, it } from "vitest";
 import { blames, createLone, effectsOf, reasonsOf, said } from "../consensus/lone.ts";
+import type { Digest } from "../../src/protocol/ids.ts";
 import { EPOCH_MS } from "../consensus/world/node.ts";
 
 describe("the primary", () => {
@@ -50,6 +51,31 @@ describe("the primary", () => {
       return primary.now - since;
     });
     expect(waited).toEqual([0, 100, 200]);
+  });
+
+  it("waits for those who were in the last batch when others are there already, and for a lone client never", () => {
+    const primary = createLone({ self: 0, settings: { pipelineDepth: 4, maxBatchDelayMs: 400 } });
+    const ask = (n: number) => effectsOf(primary.give({ type: "request", request: primary.request(n), local: true }), "propose");
+    const commit = (sequence: number, digest: Digest) =>
+      [1, 2].flatMap((from) => [...primary.prepare(from, 0, sequence, digest), ...primary.commit(from, 0, sequence, digest)]);
+    const digestOf = (proposals: ReturnType<typeof ask>) => proposals[0]?.message.digest ?? primary.notary.emptyBatch.digest;
+    const first = ask(1);
+    expect(ask(2)).toEqual([]);
+    primary.wait(20);
+    // 2 waits, and whoever sent 1 is about to ask again
+    expect(effectsOf(commit(1, digestOf(first)), "propose")).toEqual([]);
+    primary.wait(5);
+    const second = ask(3);
+    expect(second[0]?.batch.requests.map(({ sequence }) => sequence)).toEqual([2, 3]);
+    primary.wait(20);
+    commit(2, digestOf(second));
+    // one of the two does not come back: four batches' time, and then no more
+    expect(ask(4)).toEqual([]);
+    expect(effectsOf(primary.wait(79), "propose")).toEqual([]);
+    const third = effectsOf(primary.wait(1), "propose");
+    expect(third.length).toBe(1);
+    commit(3, digestOf(third));
+    expect(ask(5).length).toBe(1);
   });
 
   it("stamps batches in rising order even when its clock stands still", () => {

@@ -125,7 +125,7 @@ export const settings = {
       0,
       1000,
       320,
-      "Longest wait for more requests, when all but one of the pipeline's places are taken; the emptier it is, the shorter; an idle one never waits.",
+      "Longest wait for more requests, when all but one of the pipeline's places are taken; the emptier it is, the shorter; an idle one waits only for clients who were just answered.",
     ),
     requestTimeoutFloorMs: integer(
       100,

@@ -160,7 +160,7 @@ export const settings = {
     ),
   },
   verification: {
-    workers: integer(0, 64, 2, "Threads that check signatures, started when there is work; 0 checks on the main thread."),
+    workers: integer(0, 64, 2, "Threads that check signatures, started when there is much to check; 0 checks on the main thread."),
   },
 } as const;
 

@@ -205,8 +205,8 @@ export const planViewChange = (trust: ViewTrust, signed: Signed<ViewChange>): Pl
   return { checks: [own, ...inner.checks] };
 };
 
-/** A NEW-VIEW's VIEW-CHANGEs: exactly q of different members, each for this epoch and view, each verified in full. */
-const planViewChanges = (trust: ViewTrust, signed: SignedNewView, committee: Committee): Plan => {
+/** A NEW-VIEW's VIEW-CHANGEs: exactly q of different members, each for this epoch and view, each verified in full, now or before. */
+const planViewChanges = (trust: ViewTrust, signed: SignedNewView, committee: Committee, isKnown: IsKnown): Plan => {
   const { epoch, view, viewChanges } = signed.message;
   if (viewChanges.length !== committee.quorum) return refuse("wrong-signer-count");
   const plans: Plan[] = [];
@@ -217,6 +217,7 @@ const planViewChanges = (trust: ViewTrust, signed: SignedNewView, committee: Com
     if (message.view !== view) return refuse("wrong-view");
     if (message.replica <= last) return refuse("signers-not-ascending");
     last = message.replica;
+    if (isKnown(viewChange)) continue;
     const plan = planViewChange(trust, viewChange);
     if ("failure" in plan) return plan;
     plans.push({ checks: plan.checks.map((check) => ({ ...check, reason: "bad-certificate-signature" })) });
@@ -249,18 +250,22 @@ const planProposals = (trust: ViewTrust, signed: SignedNewView, committee: Commi
   return { checks };
 };
 
+type IsKnown = (viewChange: Signed<ViewChange>) => boolean;
+
 /**
  * NEW-VIEW (PROTOCOL §5): signed by the primary of its view, with q full VIEW-CHANGEs and a signed PRE-PREPARE for each re-proposal. Whether these are the
  * right re-proposals is for consensus to say.
+ *
+ * @param isKnown this very VIEW-CHANGE, content and signature, was verified in full before
  */
-export const planNewView = (trust: ViewTrust, signed: SignedNewView): Plan => {
+export const planNewView = (trust: ViewTrust, signed: SignedNewView, isKnown: IsKnown = () => false): Plan => {
   const { message, signature } = signed;
   const committee = trust.committee(message.epoch);
   if (committee === undefined) return refuse("unknown-epoch");
   if (message.view < 1) return refuse("wrong-view");
   if (!isMember(committee, message.replica)) return refuse("not-a-member");
   if (message.replica !== primaryOf(committee, message.view)) return refuse("not-the-primary");
-  const inner = join([planViewChanges(trust, signed, committee), planProposals(trust, signed, committee)]);
+  const inner = join([planViewChanges(trust, signed, committee, isKnown), planProposals(trust, signed, committee)]);
   if ("failure" in inner) return inner;
   const own = planned(committee, message.replica, trust.signBytes.ofMessage(message), signature, "bad-signature");
   return { checks: [own, ...inner.checks] };

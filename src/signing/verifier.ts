@@ -29,6 +29,7 @@ import { failure } from "./failures.ts";
 import type { VerificationFailure } from "./failures.ts";
 import { createKnownKeys } from "./known-keys.ts";
 import type { KnownKeys } from "./known-keys.ts";
+import { createKnownViewChanges } from "./known-view-changes.ts";
 import { planCheckpoint, planCheckpointCertificate, planCommitCertificate, planNewView, planViewChange, planVote } from "./plans.ts";
 import type { Plan, ViewTrust } from "./plans.ts";
 import type { Urgency } from "./pool.ts";
@@ -93,6 +94,7 @@ const stagedAbove = 8;
 export const createVerifier = (options: VerifierOptions): Verifier => {
   const { knownKeys = createKnownKeys() } = options;
   const runner = createCheckRunner(options);
+  const knownViewChanges = createKnownViewChanges();
 
   const runPlan = (plan: Plan, urgency: Urgency, done: (refused: VerificationFailure | undefined) => void): void => {
     if ("failure" in plan) return done(plan.failure);
@@ -190,8 +192,12 @@ export const createVerifier = (options: VerifierOptions): Verifier => {
       runBatch(batch, true, (reason) =>
         done(reason === undefined ? { status: "verified", batch: batch as Verified<Batch> } : { status: "invalid-batch", reason }),
       ),
-    verifyViewChange: (signed, done) => settle(signed, planViewChange(options, signed), "urgent", done),
-    verifyNewView: (signed, done) => settle(signed, planNewView(options, signed), "urgent", done),
+    verifyViewChange: (signed, done) =>
+      settle(signed, planViewChange(options, signed), "urgent", (outcome) => {
+        if (outcome.status === "verified") knownViewChanges.add(signed);
+        done(outcome);
+      }),
+    verifyNewView: (signed, done) => settle(signed, planNewView(options, signed, knownViewChanges.has), "urgent", done),
     verifyCheckpointCertificate: (certificate, done) =>
       settle(certificate, planCheckpointCertificate(options, certificate), "urgent", done),
     verifyCommitCertificate: (certificate, done) => settle(certificate, planCommitCertificate(options, certificate), "urgent", done),

@@ -182,6 +182,22 @@ export const signatureMutants: readonly Mutant[] = [
     killer: verifier,
   },
   {
+    name: "known-by-its-sender",
+    file: "signing/known-view-changes.ts",
+    find: "viewChangeDigest(message) + toHex(signature);",
+    replace: "`${message.view} ${viewChangeDigest.length} ${toHex(signature.subarray(0, 0))}`;",
+    fault: "a NEW-VIEW may hold any VIEW-CHANGE of a sender whose own was verified",
+    killer: verifier,
+  },
+  {
+    name: "known-without-its-signature",
+    file: "signing/known-view-changes.ts",
+    find: "viewChangeDigest(message) + toHex(signature);",
+    replace: "viewChangeDigest(message) + toHex(signature.subarray(0, 0));",
+    fault: "a NEW-VIEW may hold known VIEW-CHANGEs that nobody can check after it",
+    killer: verifier,
+  },
+  {
     name: "new-view-of-other-views",
     file: "signing/plans.ts",
     find: '    if (message.view !== view) return refuse("wrong-view");\n',

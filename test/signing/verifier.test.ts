@@ -281,6 +281,35 @@ describe("NEW-VIEWs", () => {
     expect(reason(net.newView(1, { viewChanges: [a, b, withShortCertificate] }))).toBe("wrong-signer-count");
   });
 
+  it("hold no other VIEW-CHANGE in a known one's place, and cost nothing for those that came alone before", () => {
+    const pool = countingPool();
+    // few signatures are remembered, so that only whole VIEW-CHANGEs can be known
+    const verifier = createVerifier({ ...net.trust, pool, limits: defaultParameters, seenEntries: 4 });
+    const told = (signed: SignedNewView) => reasonOf(result<Outcome<SignedNewView>>((done) => verifier.verifyNewView(signed, done)));
+    const prepared = [1, 2, 3].map((sequence) => net.prepared(slotOf(0, sequence)));
+    const [a, b, c] = [net.viewChange(0, 1, { prepared }), net.viewChange(1, 1, { prepared }), net.viewChange(2, 1, { prepared })];
+    for (const one of [a, b, c]) {
+      const outcome = result<Outcome<Signed<ViewChange>>>((done) => verifier.verifyViewChange(one, done));
+      expect(outcome.status).toBe("verified");
+    }
+    const before = pool.asked();
+    expect(told(net.newView(1, { viewChanges: [a, b, c], sequences: [1, 2, 3] }))).toBe("verified");
+    expect(pool.asked() - before).toBe(4);
+
+    // each of the same sender for the same view as the one that is known
+    const last = { ...(prepared[2] as (typeof prepared)[number]), digest: slotOf(0, 9).digest };
+    const forgeries: readonly (readonly [string, Signed<ViewChange>])[] = [
+      ["bad-certificate-signature", net.viewChange(2, 1, { prepared: [...prepared.slice(0, 2), last] })],
+      ["bad-certificate-signature", { ...c, message: { ...c.message, prepared: prepared.slice(0, 2) } }],
+      ["bad-certificate-signature", { ...c, signature: spoil(c.signature) }],
+      ["wrong-signer-count", net.viewChange(2, 1, { prepared: [net.prepared(slotOf(0, 1), [1])] })],
+      ["wrong-genesis-checkpoint", net.viewChange(2, 1, { prepared, stable: { ...net.genesisCheckpoint, stateRoot: last.digest } })],
+    ];
+    for (const [reasonForIt, forged] of forgeries)
+      expect(told(net.newView(1, { viewChanges: [a, b, forged], sequences: [1, 2, 3] }))).toBe(reasonForIt);
+    expect(told(net.newView(1, { viewChanges: [a, b, net.viewChange(2, 1)], sequences: [1, 2, 3] }))).toBe("verified");
+  });
+
   it("come from the primary of their view", () => {
     const good = net.newView(1);
     const byAnother = net.signer(2).signNewView({ ...good.message, replica: as(2) });

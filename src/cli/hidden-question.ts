@@ -76,8 +76,9 @@ export const askHidden = ({ input, output, signal }: Terminal, question: string)
     };
     if (signal.aborted) return reject(interrupted());
     signal.addEventListener("abort", stop, { once: true });
-    output.write(question);
+    // first of all: what is typed once the question is there must not be shown
     input.setRawMode(true);
     input.on("data", read);
     input.resume();
+    output.write(question);
   });

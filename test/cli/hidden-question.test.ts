@@ -13,9 +13,9 @@ const createTerminal = () => {
     resume: () => undefined,
     pause: () => undefined,
   });
-  const terminal = { input, output: { write: (text: string) => (shown += text) }, signal: stop.signal } as unknown as Parameters<
-    typeof askHidden
-  >[0];
+  // what is typed while the terminal is not raw, it shows by itself
+  const write = (text: string): void => void (shown += modes.at(-1) === true || text === "\n" ? text : `${text}(echo)`);
+  const terminal = { input, output: { write }, signal: stop.signal } as unknown as Parameters<typeof askHidden>[0];
   return {
     ask: (question = "Passphrase: ") => askHidden(terminal, question).then((bytes) => Buffer.from(bytes).toString()),
     type: (...chunks: (string | Buffer)[]) => chunks.forEach((chunk) => events.emit("data", Buffer.from(chunk))),

@@ -2,7 +2,6 @@
 import { Option } from "commander";
 import { homeAt, initHome, peerIdOf } from "../node/home.ts";
 import type { HomeKeys, InitOptions } from "../node/home.ts";
-import { createSealing } from "../signing/passphrase.ts";
 import { defineCommand } from "./command.ts";
 import { newPassphrase, noNewPassphrase } from "./passphrase.ts";
 import type { Session } from "./session.ts";
@@ -12,7 +11,7 @@ const makeEncrypted = async (session: Session, options: InitOptions): Promise<Ho
   const passphrase = await newPassphrase(session, undefined, true);
   if (passphrase === undefined) throw noNewPassphrase();
   try {
-    return initHome(session.home, { ...options, sealing: createSealing(passphrase) });
+    return initHome(session.home, { ...options, passphrase });
   } finally {
     passphrase.forget();
   }

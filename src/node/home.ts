@@ -8,7 +8,7 @@ import { inspectKeyFile, loadKeyFile, saveKeyFile } from "../signing/key-file.ts
 import type { KeyUse } from "../signing/key-format.ts";
 import { createKey } from "../signing/keys.ts";
 import type { KeyPair } from "../signing/keys.ts";
-import type { Passphrase, Sealing } from "../signing/passphrase.ts";
+import { createSealing, type Passphrase, type ScryptCost, type Sealing } from "../signing/passphrase.ts";
 import { sha256 } from "../wire/digests.ts";
 import { loadConfig } from "./config.ts";
 import { renderConfig } from "./config-file.ts";
@@ -153,8 +153,10 @@ export interface InitOptions {
   readonly moniker?: string;
   /** further keys to set in `config.toml` */
   readonly config?: PartialConfig;
-  /** the keys are encrypted from the start: no disk ever has them plain */
-  readonly sealing?: Sealing;
+  /** the keys are encrypted with it from the start: no disk ever has them plain */
+  readonly passphrase?: Passphrase;
+  /** of encrypting them; the standard cost when absent */
+  readonly cost?: ScryptCost;
 }
 
 export interface HomeKeys {
@@ -192,7 +194,9 @@ export const initHome = (path: string, options: InitOptions = {}): HomeKeys => {
   }
   return attempt(`the home ${home.path} can not be made`, () => {
     mkdirSync(home.path, { recursive: true, mode: 0o700 });
-    const made = (use: KeyUse): KeyPair => keyOf(home, use, options.sealing?.passphrase, options.sealing);
+    const { passphrase, cost } = options;
+    const sealing = passphrase && createSealing(passphrase, cost);
+    const made = (use: KeyUse): KeyPair => keyOf(home, use, passphrase, sealing);
     const keys = { node: made("node"), validator: made("validator"), client: made("client") };
     if (!existsSync(home.config)) {
       const node = { ...options.config?.node, moniker: options.moniker ?? hostMoniker() };

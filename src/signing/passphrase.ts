@@ -36,7 +36,7 @@ const derive = (passphrase: Uint8Array, { n, r, p, salt }: Kdf): Buffer => {
   return scryptSync(passphrase, salt, 32, { N: n, r, p, maxmem: 128 * r * (n + p + 2) + 1024 ** 2 });
 };
 
-/** What opens encrypted key files. */
+/** Remembered until it is forgotten: nothing else keeps it. */
 export interface Passphrase {
   /** The key of 32 bytes, derived once for each salt and cost while this is remembered. @throws Error once forgotten */
   keyFor(kdf: Kdf): Uint8Array;
@@ -57,7 +57,11 @@ const normalised = (given: string | Uint8Array): Uint8Array => {
   }
 };
 
-/** @param given text, or bytes: those are copied, and stay the caller's to overwrite */
+/**
+ * What opens encrypted key files, and encrypts new ones.
+ *
+ * @param given text, or bytes: those are copied, and stay the caller's to overwrite
+ */
 export const createPassphrase = (given: string | Uint8Array): Passphrase => {
   const passphrase = normalised(given);
   const derived = new Map<string, Uint8Array>();

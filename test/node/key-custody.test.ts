@@ -17,7 +17,7 @@ import { decryptKeys, encryptKeys, heldKeys, rotateClientKey } from "../../src/n
 import { loadKeyFile, saveKeyFile } from "../../src/signing/key-file.ts";
 import { KeyFileError, type KeyUse } from "../../src/signing/key-format.ts";
 import { createKey } from "../../src/signing/keys.ts";
-import { createPassphrase, createSealing, type Passphrase } from "../../src/signing/passphrase.ts";
+import { createPassphrase, type Passphrase } from "../../src/signing/passphrase.ts";
 
 const cost = { n: 2, r: 1, p: 1 };
 let folder: string;
@@ -136,17 +136,17 @@ describe("encrypting a home's keys", () => {
 
 describe("an encrypted home", () => {
   it("can be made as such: no plain key was ever written", async () => {
-    const keys = initHome(home.path, { sealing: createSealing(first, cost) });
+    const keys = initHome(home.path, { passphrase: first, cost });
     expect(isEncrypted()).toEqual([true, true, true]);
     expect(loadNodeKey(home, first).publicKey).toBe(keys.node.publicKey);
     rmSync(home.clientKey);
     // completed with the same passphrase
-    initHome(home.path, { sealing: createSealing(first, cost) });
+    initHome(home.path, { passphrase: first, cost });
     opensAll(first);
   });
 
   it("tells its public keys to everybody, and signs for who has the passphrase", async () => {
-    const keys = initHome(home.path, { sealing: createSealing(first, cost) });
+    const keys = initHome(home.path, { passphrase: first, cost });
     expect(publicKeyOf(home, "validator")).toBe(keys.validator.publicKey);
     expect(exportRecord(home, {}, first)).toMatchObject({ validatorKey: keys.validator.publicKey });
     expect(await codeOf(() => exportRecord(home))).toBe("encrypted");
@@ -157,9 +157,9 @@ describe("an encrypted home", () => {
   it.each([["node"], ["validator"], ["client"]] as const)(
     "notices that its %s key is another home's or for another use",
     async (use: KeyUse) => {
-      initHome(home.path, { sealing: createSealing(first, cost) });
+      initHome(home.path, { passphrase: first, cost });
       const other = homeAt(join(folder, "other"));
-      initHome(other.path, { sealing: createSealing(second, cost) });
+      initHome(other.path, { passphrase: second, cost });
       const path = join(home.path, `${use}.key`);
       writeFileSync(path, readFileSync(join(other.path, `${use}.key`)));
       expect(await codeOf(() => loadKeyFile(path, use, first))).toBe("wrong-passphrase");
@@ -187,7 +187,7 @@ describe("rotating the client key", () => {
   });
 
   it("encrypts the new one as the old one was, and changes nothing without the passphrase", async () => {
-    const old = initHome(home.path, { sealing: createSealing(first, cost) }).client.publicKey;
+    const old = initHome(home.path, { passphrase: first, cost }).client.publicKey;
     const before = everything();
     expect(await codeOf(() => rotateClientKey(home, undefined))).toBe("encrypted");
     expect(await codeOf(() => rotateClientKey(home, second))).toBe("wrong-passphrase");

@@ -9,6 +9,7 @@ import { GenesisError, parseGenesis, parseRecord, renderGenesis } from "../../..
 import { signRecord } from "../../../src/node/record.ts";
 import { loadKeyFile, saveKeyFile } from "../../../src/signing/key-file.ts";
 import { KeyFileError } from "../../../src/signing/key-format.ts";
+import { createPassphrase, createSealing, type Passphrase } from "../../../src/signing/passphrase.ts";
 import { keyFromSeed } from "../../../src/signing/keys.ts";
 import { defaultParameters } from "../../../src/protocol/limits.ts";
 import type { Target } from "../target.ts";
@@ -102,9 +103,9 @@ const judgeRecord = (text: string): void =>
     (record) => void parseRecord(JSON.stringify(record), "again"),
   );
 
-const judgeKey = (path: string, secret: string): void =>
+const judgeKey = (path: string, secret: string, passphrase: Passphrase): void =>
   judge(
-    () => loadKeyFile(path, "validator"),
+    () => loadKeyFile(path, "validator", passphrase),
     (error) => {
       if (!(error instanceof KeyFileError)) return false;
       if (error.message.includes(secret.slice(0, 8))) throw new Error("the complaint quotes the secret");
@@ -140,6 +141,9 @@ export const files: Target = {
     saveKeyFile(keyPath, "validator", keyOf(seed, 0));
     const keyText = readFileSync(keyPath, "utf8");
     const secret = (JSON.parse(keyText) as { secret: string }).secret;
+    const passphrase = createPassphrase(secret);
+    saveKeyFile(keyPath, "validator", keyOf(seed, 0), { overwrite: true, sealing: createSealing(passphrase, { n: 2, r: 1, p: 1 }) });
+    const keyTexts = [keyText, readFileSync(keyPath, "utf8")];
     const cases: Record<string, (random: Random) => { text: string; run: (text: string) => void }> = {
       config: (random) => ({
         text: mutateText(random, random.pick(configs), configs),
@@ -151,11 +155,11 @@ export const files: Target = {
       genesis: (random) => ({ text: damagedJson(random, genesis), run: judgeGenesis }),
       record: (random) => ({ text: damagedJson(random, record), run: judgeRecord }),
       key: (random) => ({
-        text: damagedJson(random, keyText),
+        text: damagedJson(random, random.pick(keyTexts)),
         run: (text) => {
           writeFileSync(keyPath, text);
           chmodSync(keyPath, 0o600);
-          judgeKey(keyPath, secret);
+          judgeKey(keyPath, secret, passphrase);
         },
       }),
     };

@@ -62,17 +62,17 @@ export const signatureMutants: readonly Mutant[] = [
   {
     name: "new-view-unsigned",
     file: "signing/plans.ts",
-    find: '  const inner = join([planViewChanges(trust, signed, committee), planProposals(trust, signed, committee)]);\n  if ("failure" in inner) return inner;\n',
+    find: '  const inner = join([planViewChanges(trust, signed, committee, isKnown), planProposals(trust, signed, committee)]);\n  if ("failure" in inner) return inner;\n',
     replace:
-      "  const inner = join([planViewChanges(trust, signed, committee), planProposals(trust, signed, committee)]);\n  return inner;\n",
+      "  const inner = join([planViewChanges(trust, signed, committee, isKnown), planProposals(trust, signed, committee)]);\n  return inner;\n",
     fault: "a NEW-VIEW's signature is not checked",
     killer: verifier,
   },
   {
     name: "re-proposals-unsigned",
     file: "signing/plans.ts",
-    find: "const inner = join([planViewChanges(trust, signed, committee), planProposals(trust, signed, committee)]);",
-    replace: "const inner = join([planViewChanges(trust, signed, committee)]);",
+    find: "const inner = join([planViewChanges(trust, signed, committee, isKnown), planProposals(trust, signed, committee)]);",
+    replace: "const inner = join([planViewChanges(trust, signed, committee, isKnown)]);",
     fault: "the PRE-PREPAREs of a NEW-VIEW are not checked",
     killer: verifier,
   },

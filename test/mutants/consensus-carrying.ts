@@ -42,7 +42,7 @@ export const carryingMutants: readonly Mutant[] = [
     find: "    slot.commitSent = false;\n",
     replace: "",
     fault: "who committed in the old view never does in the new one",
-    killer: { seeds: 10 },
+    killer: viewChanges,
   },
   {
     name: "join-on-f",

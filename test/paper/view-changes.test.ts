@@ -437,6 +437,20 @@ describe("a backup that is sent NEW-VIEW", () => {
     expect(inViewTwo(1, 1, 1)).toEqual([[], [], []]);
   });
 
+  it("commits in the new view what it had said COMMIT for in the old one, where that was not enough", () => {
+    const backup = createLone();
+    const batch = backup.batch(backup.request(1));
+    const { digest } = batch;
+    backup.prePrepare(0, 1, batch);
+    expect(said(backup.prepare(2, 0, 1, digest))).toEqual(["commit"]);
+    const prepared = [backup.prepared(0, 1, digest)];
+    expect(said(backup.newView(2, changes(backup, 2, { prepared }), [slot(1, digest)]))).toEqual(["prepare"]);
+    const again = backup.prepare(0, 2, 1, digest);
+    expect(effectsOf(again, "broadcast").map(({ message }) => message)).toMatchObject([{ kind: "commit", view: 2, sequence: 1, digest }]);
+    backup.commit(0, 2, 1, digest);
+    expect(effectsOf(backup.commit(2, 2, 1, digest), "execute")).toHaveLength(1);
+  });
+
   it("fills a gap with the empty batch without asking anybody for it", () => {
     const backup = createLone();
     const batch = backup.batch(backup.request(2));

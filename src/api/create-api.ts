@@ -7,7 +7,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Duplex, pipeline, Readable } from "node:stream";
-import type { NodeService } from "../node/service.ts";
+import type { Failure, NodeService } from "../node/service.ts";
+import { type Admission, createAdmission } from "./admission.ts";
 import { type BodyReader, createBodyReader, discardRest } from "./body.ts";
 import { trackConnections } from "./connections.ts";
 import { createStreams, defaultStreamLimits, type StreamLimits, type Streams } from "./event-stream.ts";
@@ -68,6 +69,8 @@ export interface ApiOptions extends GuardOptions {
   readonly limits?: Partial<ApiLimits>;
   /** none when absent */
   readonly rateLimit?: RateLimitOptions;
+  /** why no new work is taken now, if so; asked for each request that is not `always` answered */
+  readonly admit?: () => Failure | undefined;
   /** told about faults of this node, never about those of a user */
   readonly onError?: (error: unknown) => void;
 }
@@ -172,6 +175,7 @@ const send = (outgoing: ServerResponse, answer: Answer, { closing, withBody, str
 interface Handling {
   readonly rateLimit: RateLimit;
   readonly guard: Guard;
+  readonly admit: Admission;
   readonly bodies: BodyReader;
   readonly find: (path: string) => Match | undefined;
   readonly streams: Streams;
@@ -192,6 +196,7 @@ const answerTo = async (incoming: IncomingMessage, handling: Handling): Promise<
     const { path, query } = splitTarget(incoming.url ?? "");
     const match = find(path);
     const operation = findOperation(match, method);
+    handling.admit(operation);
     const coding = incoming.headers["content-encoding"];
     if (coding !== undefined && coding !== "identity") refuseInvalid(`content-encoding "${coding}" is not supported`);
     if (operation.answerType === eventStreamType && handling.streams.full) throw tooManyStreams();
@@ -237,6 +242,7 @@ export const createApi = (options: ApiOptions): Api => {
     bodies: createBodyReader(limits.maxBodiesBytes),
     find: createRouter(apiRoutes(options.service, options.keyValue)),
     streams: createStreams(limits),
+    admit: createAdmission(options.admit),
     onError: options.onError ?? (() => undefined),
   };
   const server = createServer({

@@ -2,6 +2,7 @@
  * The part of the interface that clients may ask over libp2p, where nobody has a token: signed requests, and what proves itself. Everything else is HTTP's.
  */
 import { decodeQuestion, encodeClientAnswer, maxClientAnswerBytes } from "../wire/exchanges.ts";
+import type { Admission } from "./admission.ts";
 import { type Answer, problemAnswer, Refusal } from "./problem.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import type { Match, Operation } from "./route.ts";
@@ -12,6 +13,7 @@ export type ClientExchange = (from: string, question: Uint8Array) => Promise<Uin
 export interface ClientExchangeOptions {
   readonly find: (path: string) => Match | undefined;
   readonly rateLimit: RateLimit;
+  readonly admit: Admission;
   readonly onError: (error: unknown) => void;
 }
 
@@ -42,7 +44,7 @@ const toFrame = (answer: Answer): Uint8Array => {
   return toFrame(problemAnswer({ code: "too_large", message: "the answer is too large for libp2p", hint: "ask the HTTP interface" }));
 };
 
-export const createClientExchange = ({ find, rateLimit, onError }: ClientExchangeOptions): ClientExchange => {
+export const createClientExchange = ({ find, rateLimit, admit, onError }: ClientExchangeOptions): ClientExchange => {
   const answerTo = async (from: string, bytes: Uint8Array): Promise<Answer> => {
     rateLimit(from);
     const question = decodeQuestion(bytes);
@@ -54,6 +56,7 @@ export const createClientExchange = ({ find, rateLimit, onError }: ClientExchang
     const may = match === undefined ? undefined : offered[`${method} ${match.route.path}`];
     const operation: Operation | undefined = match?.route.operations[method];
     if (match === undefined || operation === undefined || may?.(new URLSearchParams(query)) !== true) throw notOffered();
+    admit(operation);
     return operation.handle({
       method,
       parameter: match.parameter,

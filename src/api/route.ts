@@ -29,6 +29,8 @@ export interface Operation {
   readonly answer: z.ZodType;
   /** the answer's media type, `application/json` when absent; of a stream of events the schema is that of each event's data */
   readonly answerType?: string;
+  /** answered while the node takes no new work, too: what operators ask, and what became of earlier work */
+  readonly always?: true;
   /** refusals are thrown as `Refusal`s */
   handle(call: Call): Answer | Promise<Answer>;
 }

@@ -123,6 +123,7 @@ export const eventRoutes = (service: NodeService): readonly Route[] => [
     operations: {
       GET: {
         summary: "What happens on this node, as server-sent events; resumes with Last-Event-ID",
+        always: true,
         query: schemas.noQuery,
         answer: schemas.nodeEvent,
         answerType: eventStreamType,

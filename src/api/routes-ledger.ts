@@ -82,6 +82,7 @@ export const ledgerRoutes = (service: NodeService, codec: KeyValueCodec | undefi
     operations: {
       GET: {
         summary: "What became of a request",
+        always: true,
         query: schemas.proofQuery,
         answer: schemas.requestAnswer,
         async handle(call) {

@@ -12,6 +12,7 @@ const report = (path: string, summary: string, answer: z.ZodType, give: () => un
   operations: {
     GET: {
       summary,
+      always: true,
       query: schemas.noQuery,
       answer,
       handle(call) {
@@ -31,6 +32,7 @@ const operatorRoutes = (service: NodeService): readonly Route[] => [
     operations: {
       GET: {
         summary: "The level of each part of the log",
+        always: true,
         query: schemas.noQuery,
         answer: operate.logLevels,
         handle(call) {
@@ -40,6 +42,7 @@ const operatorRoutes = (service: NodeService): readonly Route[] => [
       },
       PUT: {
         summary: "Change the level of some parts of the log, until the node stops",
+        always: true,
         query: schemas.noQuery,
         body: { "application/json": operate.logBody },
         answer: operate.logLevels,
@@ -57,6 +60,7 @@ const operatorRoutes = (service: NodeService): readonly Route[] => [
     operations: {
       GET: {
         summary: "Prometheus text",
+        always: true,
         query: schemas.noQuery,
         answer: operate.text,
         answerType: "text/plain",
@@ -81,7 +85,8 @@ export const nodeRoutes = (service: NodeService): readonly Route[] => [
     path: "/readyz",
     operations: {
       GET: {
-        summary: "200 when in sync and able to commit, else 503",
+        summary: "200 when in sync and able to commit new work, else 503",
+        always: true,
         query: schemas.readyQuery,
         answer: schemas.readyAnswer,
         handle(call) {

@@ -14,6 +14,7 @@ export const partitionRoutes = (service: NodeService): readonly Route[] => [
     operations: {
       GET: {
         summary: "Partitions as this node lived through them, oldest first",
+        always: true,
         query: schemas.noQuery,
         answer: schemas.partitionsAnswer,
         handle(call) {
@@ -28,6 +29,7 @@ export const partitionRoutes = (service: NodeService): readonly Route[] => [
     operations: {
       POST: {
         summary: "Cut this node's links to these peers, or heal them with none; only in test networks",
+        always: true,
         query: schemas.noQuery,
         body: { "application/json": schemas.cutBody },
         answer: schemas.cutBody,
@@ -44,6 +46,7 @@ export const partitionRoutes = (service: NodeService): readonly Route[] => [
     operations: {
       POST: {
         summary: "Make this validator cheat in some way, or be honest again; only in test networks",
+        always: true,
         query: schemas.noQuery,
         body: { "application/json": schemas.behaviourBody },
         answer: schemas.behaviourBody,

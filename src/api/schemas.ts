@@ -209,6 +209,7 @@ export const nodeEvent = z.discriminatedUnion("type", [
   happening("transferred", { sequence: unsigned }),
   happening("transfer_fault", { peerId: z.string(), fault: z.enum(["false-state", "stalled"]), suppressed: unsigned }),
   happening("state_diverged", { sequence: unsigned, detail: z.string() }),
+  happening("memory_breaker", { breaker: memoryReport.shape.breaker, used: unsigned, limit: unsigned }),
   happening("halted", { reason: z.string(), detail: z.string() }),
 ]);
 

@@ -7,11 +7,13 @@ import { ClientError } from "../client/errors.ts";
 import type { StatusAnswer } from "../client/answers.ts";
 import { loadConfig, type Config } from "../node/config.ts";
 import { loadGenesis, type Genesis } from "../node/genesis.ts";
+import { machineMemory } from "../node/process-memory.ts";
 import { type Home, homeAt, keyPath, peerIdOf, publicKeyOf } from "../node/home.ts";
 import { type KeyFacts, inspectKeyFile } from "../signing/key-file.ts";
 import type { KeyUse } from "../signing/key-format.ts";
 import { defineCommand } from "./command.ts";
 import { type Finding, finding, judgeDisk } from "./doctor-disk.ts";
+import { judgeMemory } from "./doctor-memory.ts";
 import { complaintOf, exitCodes } from "./errors.ts";
 import type { Session } from "./session.ts";
 import { table } from "./table.ts";
@@ -217,6 +219,7 @@ export const diagnose = async (session: Session): Promise<Finding[]> => {
     genesis.found,
     ...(genesis.value === undefined ? [] : [membership(home, genesis.value)]),
     disk(home),
+    judgeMemory(status?.memory, config.value?.node.memoryLimitMib ?? 0, machineMemory()),
     ...(config.value === undefined ? [] : await ports(config.value, status !== undefined)),
     ...found,
   ];
@@ -224,7 +227,7 @@ export const diagnose = async (session: Session): Promise<Finding[]> => {
 
 export const doctorCommand = defineCommand({
   usage: "doctor",
-  summary: "Looks for what is wrong here: Node.js, home, keys, configuration, genesis, disk, ports, clock, and the node if it runs",
+  summary: "Looks for what is wrong here: Node.js, home, keys, configuration, genesis, disk, memory, ports, clock, and the node if it runs",
   examples: ["byz doctor", "byz doctor --home /srv/byz --json"],
   async run(session) {
     const findings = await diagnose(session);

@@ -13,6 +13,8 @@ import { type Genesis, loadGenesis } from "../node/genesis.ts";
 import type { NodeOptions } from "../node/identity.ts";
 import { homeAt, HomeError } from "../node/home.ts";
 import type { Home } from "../node/home.ts";
+import { memoryLimit, memoryShares } from "../node/memory-budget.ts";
+import { machineMemory } from "../node/process-memory.ts";
 import { identify, watchProcess } from "../testnet/process-identity.ts";
 import { defineCommand, several, wholeNumber } from "./command.ts";
 import { CliError, exitCodes } from "./errors.ts";
@@ -28,6 +30,7 @@ export interface StartOptions {
   readonly api?: string;
   readonly genesis?: string;
   readonly application?: string;
+  readonly memoryLimit?: number;
   readonly logLevel?: string;
   readonly repair?: boolean;
   readonly stopWith?: number;
@@ -35,7 +38,10 @@ export interface StartOptions {
 }
 
 const flagsOf = (options: StartOptions): PartialConfig => ({
-  node: options.application === undefined ? {} : { application: resolve(options.application) },
+  node: {
+    ...(options.application === undefined ? {} : { application: resolve(options.application) }),
+    ...(options.memoryLimit === undefined ? {} : { memoryLimitMib: options.memoryLimit }),
+  },
   network: {
     ...(options.listen === undefined ? {} : { listen: options.listen }),
     ...(options.announce === undefined ? {} : { announce: options.announce }),
@@ -125,7 +131,7 @@ const bringUp = (
     const node = await startRepaired(session, { home, genesis, repair }, () =>
       createNode({ home, config, genesis, logger, ...opening, ...cheating }),
     );
-    releaseYoungGeneration();
+    releaseYoungGeneration(memoryShares(memoryLimit(config.node.memoryLimitMib, machineMemory())).young);
     return node;
   });
 
@@ -172,6 +178,7 @@ export const startOptions: readonly Option[] = [
   new Option("--api <host:port>", "HTTP address (default: 127.0.0.1:27657, env: BYZ_API_LISTEN)"),
   new Option("--genesis <file>", "another than genesis.json in the home"),
   new Option("--application <file>", "a module that exports what this network replicates (env: BYZ_NODE_APPLICATION)"),
+  new Option("--memory-limit <mib>", "memory that this node may take (env: BYZ_NODE_MEMORY_LIMIT_MIB)").argParser(wholeNumber(0)),
   new Option("--log-level <level>", "trace, debug, info, warn, error, fatal or silent (env: BYZ_LOG_LEVEL)"),
   new Option("--repair", "set damaged data aside and fetch it anew from the other nodes"),
   new Option("--stop-with <pid>", "stop when this process ends").argParser(wholeNumber(1)).hideHelp(),

@@ -24,6 +24,12 @@ const transferLine = ({ transfer }: StatusAnswer): readonly (readonly [string, s
   return [["transfer", `${done}: ${entries} entries, ${(bytes / 1024 / 1024).toFixed(1)} MiB in ${Math.round(milliseconds / 1000)} s`]];
 };
 
+const memoryText = ({ memory: { rss, limit, pressure, breaker } }: StatusAnswer): string => {
+  const [resident, most] = [rss, limit].map((bytes) => Math.round(bytes / 1024 / 1024));
+  const refused = breaker === "open" ? ": no new work is taken" : "";
+  return `${resident} MiB resident, ${Math.round(pressure * 100)} % of ${most} MiB in use, breaker ${breaker}${refused}`;
+};
+
 const render = (status: StatusAnswer): string =>
   pairs([
     ["chain", `${status.chainId} (genesis ${shortHash(status.genesisHash)})`],
@@ -36,7 +42,8 @@ const render = (status: StatusAnswer): string =>
     ["state root", status.stateRoot],
     ...blockedLine(status),
     ...transferLine(status),
-    ["up", `${Math.floor(status.uptimeSeconds)} s, ${Math.round(status.memory.rss / 1024 / 1024)} MiB`],
+    ["memory", memoryText(status)],
+    ["up", `${Math.floor(status.uptimeSeconds)} s`],
     ["version", status.version],
   ]);
 

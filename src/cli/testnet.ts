@@ -1,6 +1,7 @@
 /** `byz testnet`: local networks of real processes. */
 import { setTimeout as delay } from "node:timers/promises";
 import { Option } from "commander";
+import { leastMemoryLimitMib } from "../node/memory-budget.ts";
 import { createLogFollower } from "../testnet/logs.ts";
 import { maxNodes, Testnet } from "../testnet/testnet.ts";
 import { defineCommand, defineGroup, wholeNumber } from "./command.ts";
@@ -18,6 +19,7 @@ interface UpOptions {
   readonly dir: string;
   readonly basePort?: number;
   readonly observers: number;
+  readonly memoryLimit?: number;
   readonly chainId: string;
   readonly application?: string;
   readonly detach?: boolean;
@@ -35,6 +37,9 @@ const upCommand = defineCommand<UpOptions>({
       "node i listens on PORT+2i for peers and PORT+2i+1 for HTTP (default: 27656 where free, else others)",
     ).argParser(wholeNumber(1024, 65_000)),
     new Option("--observers <k>", "nodes that follow without a vote").argParser(wholeNumber(0, maxNodes)).default(0),
+    new Option("--memory-limit <mib>", "memory that each node may take (default: what the machine allows)").argParser(
+      wholeNumber(leastMemoryLimitMib),
+    ),
     cheatingOption(),
     new Option("--chain-id <id>", "the network's name").default("testnet"),
     new Option("--application <file>", "a module that exports what the network replicates (default: the key-value store)"),
@@ -52,6 +57,7 @@ const upCommand = defineCommand<UpOptions>({
       progress: session.note,
       signal: session.io.signal,
       ...(options.byzantine === undefined ? {} : { byzantine: options.byzantine }),
+      ...(options.memoryLimit === undefined ? {} : { memoryLimitMib: options.memoryLimit }),
       ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
       ...(options.application === undefined ? {} : { application: options.application }),
       ...(options.basePort === undefined ? {} : { basePort: options.basePort }),

@@ -5,9 +5,6 @@
 import { PerformanceObserver } from "node:perf_hooks";
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
-/** both halves of the young generation together, bytes; reached by doubling */
-const enoughBytes = 32 * 1024 * 1024;
-
 const mayGrow = (may: boolean): void => setFlagsFromString(`--semi-space-growth-factor=${may ? 2 : 1}`);
 
 const size = (): number => getHeapSpaceStatistics().find((space) => space.space_name === "new_space")?.space_size ?? 0;
@@ -15,8 +12,8 @@ const size = (): number => getHeapSpaceStatistics().find((space) => space.space_
 /** From now on the young generation keeps its size: what starting leaves behind is garbage soon, and no measure of what is needed. */
 export const holdYoungGeneration = (): void => mayGrow(false);
 
-/** Lets it grow as the load asks for, to 32 MiB. */
-export const releaseYoungGeneration = (): void => {
+/** Lets it grow as the load asks for. @param enoughBytes both its halves together; reached by doubling */
+export const releaseYoungGeneration = (enoughBytes: number): void => {
   mayGrow(true);
   // it doubles after a collection at most, so looking after each never comes too late
   const observer = new PerformanceObserver(() => {

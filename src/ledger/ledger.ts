@@ -112,6 +112,8 @@ export interface Ledger extends LedgerReader {
   readonly incomplete: boolean;
   /** The checkpoint `sequence` and all older ones are no longer wanted. Resolves when what was kept for them is removed. */
   release(sequence: Sequence): Promise<void>;
+  /** Lets go of memory for what can be read from the store again. */
+  shrink(): void;
   /** Waits for its own work in the background. The store stays open. */
   close(): Promise<void>;
 }
@@ -283,6 +285,7 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
       return incomplete;
     },
     release: (sequence) => checkpoints.release(sequence),
+    shrink: state.shrink,
     close: () => checkpoints.settled(),
   };
 };

@@ -43,6 +43,8 @@ export interface AssemblyOptions {
   /** how long a client's answer is waited for, milliseconds */
   readonly answerTimeoutMs: number;
   readonly observe?: Observe;
+  /** memory is short: nothing is done for those who can ask another node */
+  readonly exhausted?: () => boolean;
   /** shared documents; without them a node orders, and nothing else */
   readonly sharing?: Sharing;
   /** a partition opened, changed or closed */
@@ -77,6 +79,24 @@ const createProofs = ({ data, clock, identity: { committee }, storeFailed }: Ass
   };
   return { keep, forked };
 };
+
+/** While memory is short, frames of who is no validator are dropped; peers' comings and goings concern the documents, too. */
+const handlersOf = (
+  { exhausted, identity: { committee } }: AssemblyOptions,
+  handlers: NetworkHandlers,
+  counters: Counters,
+  merging: ReturnType<typeof createMerging> | undefined,
+): NetworkHandlers => ({
+  ...handlers,
+  onFrame(from, channel, frame) {
+    if (exhausted?.() === true && !committee.validators.some(({ peer }) => peer === from)) counters.count("dropped.short-of-memory");
+    else handlers.onFrame(from, channel, frame);
+  },
+  onPeer(peer, up) {
+    handlers.onPeer(peer, up);
+    merging?.onPeer(peer, up);
+  },
+});
 
 /** Nothing runs yet: start the network with the handlers, then the engine. */
 export const assembleNode = (options: AssemblyOptions): Assembly => {
@@ -123,6 +143,7 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     defer,
     heartbeatMs: options.heartbeatMs,
     ...(options.observe === undefined ? {} : { observe: options.observe }),
+    ...(options.exhausted === undefined ? {} : { exhausted: options.exhausted }),
     ...(sharing === undefined ? {} : { documents: sharing.receive }),
     ...(merging === undefined ? {} : { reconciliation: merging.reconciliation, merged: merging.merged }),
     ...(options.episode === undefined ? {} : { episode: options.episode }),
@@ -134,13 +155,7 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
   });
   return {
     engine,
-    handlers: {
-      ...engine.handlers,
-      onPeer(peer, up) {
-        engine.handlers.onPeer(peer, up);
-        merging?.onPeer(peer, up);
-      },
-    },
+    handlers: handlersOf(options, engine.handlers, counters, merging),
     desk,
     counters,
     forked: proofs.forked,

@@ -1,7 +1,7 @@
 /** The composition root: a node out of its parts, and its way up and down. */
 import type { Api } from "../api/create-api.ts";
 import type { ForkProof } from "../documents/fork.ts";
-import { createLibp2pNetwork, type Libp2pNetwork } from "../network/libp2p/create-network.ts";
+import type { Libp2pNetwork } from "../network/libp2p/create-network.ts";
 import type { Network } from "../network/port.ts";
 import type { PeerName } from "../protocol/ids.ts";
 import type { StoreError } from "../storage/port.ts";
@@ -15,18 +15,21 @@ import type { Counters } from "./counters.ts";
 import type { Disguise } from "./disguise.ts";
 import type { LogLevel } from "./feeds.ts";
 import { createEnds, type StopReason } from "./ends.ts";
-import { renderGenesis } from "./genesis.ts";
 import { identify, type Identity, type NodeOptions } from "./identity.ts";
 import { configuredApplication } from "./load-application.ts";
-import { createLogSwitch, libraryLogOf, type LogSwitch } from "./log-parts.ts";
+import { createLogSwitch, type LogSwitch } from "./log-parts.ts";
 import { openNodeData, type NodeData } from "./node-data.ts";
 import { createNodeService } from "./node-service.ts";
+import { type MemoryShares, memoryLimit, memoryShares } from "./memory-budget.ts";
 import { createObservation, type Observation } from "./observation.ts";
 import type { Logger } from "./observe.ts";
 import { openApi } from "./open-api.ts";
+import { openNetwork } from "./open-network.ts";
 import { createPartitionObserver } from "./partitions.ts";
+import { collectGarbage, machineMemory, readProcessMemory } from "./process-memory.ts";
 import { createReads } from "./reads.ts";
 import { replicaSettings } from "./replica-settings.ts";
+import { createResources, type Resources } from "./resources.ts";
 import type { NodeService } from "./service.ts";
 import { createSharing, type Sharing } from "./sharing.ts";
 import { createSubmitter } from "./submitter.ts";
@@ -51,10 +54,12 @@ const TICK_MS = 100;
 const openData = (
   { home, genesis, config }: NodeOptions,
   { committee, application, validatorKey }: Identity,
+  shares: MemoryShares,
   damaged: (error: StoreError) => void,
 ): Promise<NodeData> =>
   openNodeData({
     damaged,
+    shares,
     home,
     genesis,
     committee,
@@ -78,10 +83,12 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   const { committee, self } = identity;
   const clock = systemClock;
   const { stopped, halted, storeFailed } = createEnds(logger);
-  const data = await openData(options, identity, storeFailed);
+  const limit = memoryLimit(config.node.memoryLimitMib, machineMemory());
+  const shares = memoryShares(limit);
+  const data = await openData(options, identity, shares, storeFailed);
   const { ledger, history } = data;
   const pool = createWorkerPool({ workers: config.verification.workers });
-  const network = await openNetwork(options, logSwitch, identity, disguise).catch(async (error: unknown) => {
+  const network = await openNetwork(options, logSwitch, identity, shares, disguise).catch(async (error: unknown) => {
     await data.store.close();
     throw error;
   });
@@ -96,10 +103,11 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   });
   const log = logSwitch.of("consensus");
   const observation = createObservation({ committee, clock, log, history, executed: ledger.position().sequence });
+  const resources = watchMemory(limit, { data, observation, logger });
   const assembly = assembleNode({
     identity,
     parameters: genesis.parameters,
-    settings: replicaSettings(config),
+    settings: replicaSettings(config, shares.pool),
     data: { ...data, store: { ...data.store, ...observation.measures.measured(data.store) } },
     network,
     pool,
@@ -108,16 +116,18 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     heartbeatMs: config.network.heartbeatIntervalMs,
     answerTimeoutMs: config.api.answerTimeoutMs,
     observe: observation.observe,
+    exhausted: () => resources.exhausted,
     episode: createPartitionObserver({ committee, logger, tell: observation.events.tell }),
     halted,
     sharing,
     storeFailed,
   });
   const { counters } = assembly;
-  const parts: Parts = { data, network, assembly, sharing, observation, pool, logger, ticker: undefined, api: undefined };
+  const parts: Parts = { data, network, assembly, sharing, observation, resources, pool, logger, ticker: undefined, api: undefined };
   const service = offer(options, identity, parts, { clock, logSwitch, disguise });
   try {
-    const apiUrl = await bringUp(parts, await openApi(options, logSwitch.of("api"), disguise?.service(service) ?? service));
+    const admission = { admit: resources.admit, bodies: shares.bodies };
+    const apiUrl = await bringUp(parts, await openApi(options, logSwitch.of("api"), disguise?.service(service) ?? service, admission));
     const role = self === undefined ? "observer" : "validator";
     logger.info({ peerId: network.self, role, application: genesis.application, api: apiUrl, addresses: network.addresses() }, "running");
     return { peerId: network.self, apiUrl, service, addresses: () => network.addresses(), stopped, stop: once(() => shutDown(parts)) };
@@ -127,11 +137,26 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   }
 };
 
+/** The budget of a node whose parts exist; it is looked after once it is started. */
+const watchMemory = (limit: number, { data, observation, logger }: Pick<Parts, "data" | "observation" | "logger">): Resources =>
+  createResources({
+    limit,
+    read: readProcessMemory,
+    collect: collectGarbage,
+    shrink: data.ledger.shrink,
+    now: systemClock.now,
+    changed(change) {
+      observation.events.tell({ type: "memory_breaker", ...change });
+      if (change.breaker === "open") logger.warn(change, "short of memory: no new work is taken");
+      else logger.info(change, change.breaker === "closed" ? "memory suffices again" : "memory may suffice again: a little work is taken");
+    },
+  });
+
 /** What people, programs and the HTTP interface are offered of the parts. */
 const offer = (
   { genesis, config }: NodeOptions,
   { committee, self }: Identity,
-  { data, network, assembly, sharing, observation, pool, logger }: Parts,
+  { data, network, assembly, sharing, observation, resources, pool, logger }: Parts,
   around: { readonly clock: Clock; readonly logSwitch: LogSwitch; readonly disguise: Disguise | undefined },
 ): NodeService => {
   const { clock, logSwitch, disguise } = around;
@@ -156,11 +181,13 @@ const offer = (
       clock,
       logSwitch,
       transferring: engine.transferring,
+      resources,
       service: () => service,
     }),
     reads: createReads(data.ledger, stable),
     backup: createBackups(data.store, genesis, clock.wall),
     transferring: engine.transferring,
+    resources,
     now: clock.now,
     shared: sharing.documents,
     anchors: createAnchorReads(data.ledger, stable),
@@ -172,7 +199,7 @@ const offer = (
 
 /** Channels, consensus, answers; in this order. @returns the API's URL */
 const bringUp = async (parts: Parts, api: Api): Promise<string> => {
-  const { data, network, assembly, observation, logger } = parts;
+  const { data, network, assembly, observation, resources, logger } = parts;
   parts.api = api;
   network.serveClients(api.exchange);
   if (data.restored.halted !== undefined) logger.error(data.restored.halted, "this replica stays halted");
@@ -185,6 +212,7 @@ const bringUp = async (parts: Parts, api: Api): Promise<string> => {
   });
   assembly.engine.start();
   assembly.tick();
+  resources.start();
   parts.ticker = setInterval(() => {
     assembly.tick();
     observation.events.tick(assembly.desk.standing.blocked);
@@ -221,36 +249,13 @@ const openSharing = async (data: NodeData, identity: Identity, network: Network,
   }
 };
 
-/** What a cheat tells others goes through his disguise. */
-const openNetwork = async (
-  { config, genesis, home }: NodeOptions,
-  logSwitch: LogSwitch,
-  { committee, nodeKey }: Identity,
-  disguise: Disguise | undefined,
-): Promise<Libp2pNetwork> => {
-  const logger = logSwitch.of("network");
-  const network = await createLibp2pNetwork({
-    genesisHash: genesis.hash,
-    genesis: renderGenesis(genesis),
-    nodeKey: nodeKey.exportSeed(),
-    listen: config.network.listen,
-    announce: config.network.announce,
-    bootstrap: config.network.bootstrap,
-    validators: committee.validators.map(({ peer }) => peer),
-    dataDirectory: home.data,
-    limits: { maxStrangers: config.network.maxObservers, deadMs: config.network.deadPeerMs },
-    log: (level, message, fields) => logger[level](fields, message),
-    libraryLog: libraryLogOf(logSwitch),
-  });
-  return disguise?.network(network) ?? network;
-};
-
 interface Parts {
   readonly data: NodeData;
   readonly network: Libp2pNetwork;
   readonly assembly: Assembly;
   readonly sharing: Sharing;
   readonly observation: Observation;
+  readonly resources: Resources;
   readonly pool: WorkerPool;
   readonly logger: Logger;
   ticker: NodeJS.Timeout | undefined;
@@ -258,7 +263,10 @@ interface Parts {
 }
 
 /** In this order: no more questions; what was promised is answered; silence; the disk. */
-const shutDown = async ({ data, network, assembly: { engine, desk }, sharing, pool, ticker, api, logger }: Parts): Promise<void> => {
+const shutDown = async (parts: Parts): Promise<void> => {
+  const { data, network, assembly, sharing, resources, pool, ticker, api, logger } = parts;
+  const { engine, desk } = assembly;
+  resources.stop();
   await api?.close();
   desk.gateway.close();
   desk.waiting.close();

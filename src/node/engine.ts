@@ -30,7 +30,7 @@ import { createPerform, type PerformOptions } from "./perform.ts";
 import type { Pruning } from "./pruning.ts";
 import type { Receipts } from "./receipts.ts";
 import { createPresence, type Presence, type PresenceOptions } from "./presence.ts";
-import { createServing, type Serving } from "./serving.ts";
+import { createServing, type Serving, type ServingOptions } from "./serving.ts";
 import { createTransferring, type Transferring } from "./transferring.ts";
 
 /** Reads (input, effects) in one place: logs, metrics and events come from here, and from nowhere else. */
@@ -39,7 +39,8 @@ export type Observe = (input: Input, effects: readonly Effect[], replica: Replic
 export interface EngineOptions
   extends
     Pick<PerformOptions, "replica" | "store" | "keeping" | "defer" | "evidence" | "refused" | "halted">,
-    Pick<PresenceOptions, "episode" | "reconciliation" | "merged"> {
+    Pick<PresenceOptions, "episode" | "reconciliation" | "merged">,
+    Pick<ServingOptions, "exhausted"> {
   readonly signer?: Signer;
   readonly execution: ExecutionOptions;
   readonly restored: Restored;

@@ -6,7 +6,7 @@ import type { StatusReport, ValidatorReport } from "./service.ts";
 
 export interface ExplainSources {
   readonly summary: ReplicaSummary;
-  readonly status: Pick<StatusReport, "blocked" | "quorum" | "syncing" | "peerId">;
+  readonly status: Pick<StatusReport, "blocked" | "quorum" | "syncing" | "peerId" | "memory">;
   readonly validators: readonly ValidatorReport[];
   /** both clocks in milliseconds */
   readonly time: { readonly now: number; readonly wall: number };
@@ -82,6 +82,8 @@ const sentences = ({ summary, status, time }: ExplainSources, validators: readon
   if (summary.transfer !== undefined)
     told.push(`this node is fetching the state of sequence ${summary.transfer.target} from ${summary.transfer.sources.length} others`);
   else if (status.syncing) told.push(`this node is ${summary.behind} sequences behind and catching up`);
+  if (status.memory.breaker === "open")
+    told.push("this node is short of memory: it votes, and takes no new work until enough is free; ask another node");
   return told;
 };
 

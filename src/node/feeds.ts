@@ -78,6 +78,8 @@ export type Happening =
   | { readonly type: "transfer_fault"; readonly peerId: string; readonly fault: "false-state" | "stalled"; readonly suppressed: number }
   /** this node's state is not the quorum's: it votes no more, and fetches it */
   | { readonly type: "state_diverged"; readonly sequence: number; readonly detail: string }
+  /** memory is short (`open`), or is so no more; bytes in use, and the limit */
+  | { readonly type: "memory_breaker"; readonly breaker: "closed" | "open" | "half-open"; readonly used: number; readonly limit: number }
   | { readonly type: "halted"; readonly reason: string; readonly detail: string };
 
 /** `time` in Unix milliseconds; ids ascend while the node runs and are new after a restart. */

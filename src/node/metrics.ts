@@ -10,6 +10,7 @@ import type { Clock } from "./clock.ts";
 import type { Counters } from "./counters.ts";
 import type { Distribution } from "./distribution.ts";
 import { type Measures, phases } from "./measures.ts";
+import type { Resources } from "./resources.ts";
 import type { StatusReport } from "./service.ts";
 import type { Transferring } from "./transferring.ts";
 
@@ -47,6 +48,7 @@ export interface MetricSources {
   readonly counters: Pick<Counters, "read">;
   readonly clock: Pick<Clock, "now">;
   readonly transferring: Pick<Transferring, "progress" | "fetched">;
+  readonly resources: Pick<Resources, "figures">;
 }
 
 const gauge = (name: string, help: string, read: NumberFamily["read"], labels?: readonly string[]): NumberFamily => ({
@@ -127,6 +129,24 @@ const transferFamilies = ({ transferring }: MetricSources): Family[] => [
   gauge("byz_transfer_fraction", "Of the state that is being fetched, what is here", () => transferring.progress()?.fraction ?? 1),
   counter("byz_transfer_bytes_total", "Bytes of state fetched from others", () => transferring.fetched().bytes),
   counter("byz_transfer_entries_total", "Entries of state fetched from others", () => transferring.fetched().entries),
+];
+
+const memoryFamilies = ({ resources }: MetricSources): Family[] => [
+  gauge("byz_memory_limit_bytes", "Memory that this node may take", () => resources.figures().limit),
+  gauge("byz_memory_used_bytes", "Memory in use: what was freed and not given back yet is left out", () => resources.figures().used),
+  gauge(
+    "byz_memory_pressure",
+    "Memory in use as a fraction of the limit, or the heap as one of V8's, whichever is more",
+    () => resources.figures().pressure,
+  ),
+  gauge(
+    "byz_memory_breaker",
+    "1 for the state of the breaker, 0 for the others; open: no new work is taken",
+    () => ["closed", "open", "half-open"].map((state) => ({ labels: { state }, value: flag(resources.figures().breaker === state) })),
+    ["state"],
+  ),
+  counter("byz_memory_openings_total", "How often the breaker opened", () => resources.figures().opened),
+  counter("byz_memory_refused_total", "Requests refused because memory was short", () => resources.figures().refused),
 ];
 
 const measuredFamilies = ({ measures }: MetricSources): Family[] => [
@@ -244,6 +264,7 @@ export const libraryFamilies = ({ network }: Pick<MetricSources, "network">): re
 export const metricFamilies = (sources: MetricSources): readonly Family[] => [
   ...consensusFamilies(sources),
   ...transferFamilies(sources),
+  ...memoryFamilies(sources),
   ...measuredFamilies(sources),
   ...counterFamilies(sources),
   ...networkFamilies(sources),

@@ -18,6 +18,7 @@ import type { Genesis } from "./genesis.ts";
 import { createHistory, type History } from "./history.ts";
 import { consumeBirth, type Home, readBirth } from "./home.ts";
 import { createKeeping, type Keeping } from "./keeping.ts";
+import type { MemoryShares } from "./memory-budget.ts";
 import { openPastCheckpoints, type PastCheckpoints } from "./past-checkpoints.ts";
 import { createPruning, type Pruning } from "./pruning.ts";
 import { found, isFounded, recover } from "./recovery.ts";
@@ -44,7 +45,10 @@ export interface NodeDataOptions {
   readonly validatorKey: PublicKey | undefined;
   /** sequences of history kept behind the stable checkpoint; 0 keeps all */
   readonly retain: number;
+  /** of the store */
   readonly cacheBytes: number;
+  /** of the memory budget; the defaults of ledger and store when absent */
+  readonly shares?: Pick<MemoryShares, "state" | "storeWrites">;
   /** a damaged record was met after the opening */
   readonly damaged: (error: StoreError) => void;
 }
@@ -66,6 +70,8 @@ export interface StoredDataOptions {
   readonly committee: Committee;
   readonly application: Application;
   readonly retain: number;
+  /** memory for pages and entries of the state, bytes; the ledger's default when absent */
+  readonly stateBytes?: number;
 }
 
 /** Data on which agreement was found broken orders nothing any more, in no later life either (PROTOCOL §10). */
@@ -90,6 +96,7 @@ export const openDataIn = async (store: Store, options: StoredDataOptions): Prom
     committee,
     parameters,
     genesisLogHash: genesisCheckpoint.logHash,
+    ...(options.stateBytes === undefined ? {} : { cacheBytes: options.stateBytes }),
   });
   const history = createHistory(store);
   const { sequence, logHash, timeMs } = ledger.position();
@@ -118,7 +125,10 @@ export const openDataIn = async (store: Store, options: StoredDataOptions): Prom
 export const openNodeData = async (options: NodeDataOptions): Promise<NodeData> => {
   const { home, genesis, validatorKey } = options;
   let opened = false;
-  const files = await openLevelStore(join(home.data, "store"), { cacheBytes: options.cacheBytes });
+  const files = await openLevelStore(join(home.data, "store"), {
+    cacheBytes: options.cacheBytes,
+    ...(options.shares === undefined ? {} : { writeBufferBytes: options.shares.storeWrites }),
+  });
   // what is met before is thrown to the caller
   const store = watchDamage(files, (error) => opened && options.damaged(error));
   try {
@@ -127,7 +137,12 @@ export const openNodeData = async (options: NodeDataOptions): Promise<NodeData> 
       await found(store, genesis.hash, validatorKey !== undefined && readBirth(home, validatorKey));
     }
     consumeBirth(home);
-    const data = await openDataIn(store, { ...options, genesisHash: genesis.hash, parameters: genesis.parameters });
+    const data = await openDataIn(store, {
+      ...options,
+      genesisHash: genesis.hash,
+      parameters: genesis.parameters,
+      ...(options.shares === undefined ? {} : { stateBytes: options.shares.state }),
+    });
     opened = true;
     return data;
   } catch (error) {

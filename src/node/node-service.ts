@@ -12,6 +12,7 @@ import type { History } from "./history.ts";
 import { partitionReports } from "./partitions.ts";
 import type { Engine } from "./engine.ts";
 import type { Reads } from "./reads.ts";
+import type { Resources } from "./resources.ts";
 import type { BlockRecord, NodeService, StatusReport } from "./service.ts";
 import type { Standing } from "./standing.ts";
 import type { Submission } from "./submission.ts";
@@ -36,6 +37,7 @@ export interface NodeServiceOptions {
   readonly backup: NodeService["backup"];
   readonly evidence: Pick<EvidenceStore, "list" | "get">;
   readonly transferring: Pick<Transferring, "progress">;
+  readonly resources: Pick<Resources, "report" | "check">;
   /** monotonic milliseconds */
   readonly now: () => number;
   readonly shared: NodeService["shared"];
@@ -56,7 +58,6 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
   const status = (): StatusReport => {
     options.refreshStanding();
     const summary = replica.describe();
-    const { rss, heapUsed } = process.memoryUsage();
     return {
       version: options.version,
       chainId: genesis.chainId,
@@ -80,7 +81,7 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
       ...(summary.passive ? { passive: true } : {}),
       ...(standing.blocked === undefined ? {} : { blocked: standing.blocked }),
       uptimeSeconds: options.uptime(),
-      memory: { rss, heapUsed, limit: 0, pressure: 0, breaker: "closed" },
+      memory: options.resources.report(),
     };
   };
 
@@ -138,7 +139,7 @@ export const createNodeService = (options: NodeServiceOptions): NodeService => {
     behave: options.behave,
     ready: () => {
       options.refreshStanding();
-      const checks = standing.checks();
+      const checks = [...standing.checks(), options.resources.check()];
       return { ready: checks.every(({ ok }) => ok), checks };
     },
     block: (sequence) => Promise.resolve(block(sequence)),

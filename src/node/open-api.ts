@@ -6,10 +6,18 @@ import { decodeOperation, decodeResult } from "../ledger/kv/encoding.ts";
 import { keyValueStoreName } from "../ledger/kv/application.ts";
 import type { NodeOptions } from "./identity.ts";
 import type { Logger } from "./observe.ts";
-import type { NodeService } from "./service.ts";
+import type { Failure, NodeService } from "./service.ts";
 
-/** @throws ListenError when the address can not be listened on */
-export const openApi = async ({ config, home, genesis }: NodeOptions, logger: Logger, service: NodeService): Promise<Api> => {
+/**
+ * @param bodies that are being received or worked on, bytes
+ * @throws ListenError when the address can not be listened on
+ */
+export const openApi = async (
+  { config, home, genesis }: NodeOptions,
+  logger: Logger,
+  service: NodeService,
+  { admit, bodies }: { readonly admit: () => Failure | undefined; readonly bodies: number },
+): Promise<Api> => {
   const { host, port } = splitHostPort(config.api.listen);
   return createApi({
     service,
@@ -18,7 +26,8 @@ export const openApi = async ({ config, home, genesis }: NodeOptions, logger: Lo
     ...(isLoopback(host) ? {} : { token: await loadOrCreateToken(home.apiToken) }),
     ...(genesis.application === keyValueStoreName ? { keyValue: { decodeOperation, decodeResult } } : {}),
     rateLimit: { requestsPerSecond: config.api.requestsPerSecond },
-    limits: { maxConnections: config.api.maxConnections, requestTimeoutMs: config.api.bodyTimeoutMs },
+    admit,
+    limits: { maxBodiesBytes: bodies, maxConnections: config.api.maxConnections, requestTimeoutMs: config.api.bodyTimeoutMs },
     onError: (error) => logger.error({ err: error }, "a fault while answering"),
   });
 };

@@ -2,7 +2,8 @@
 import { defaultSettings, type ReplicaSettings } from "../consensus/config.ts";
 import type { Config } from "./config.ts";
 
-export const replicaSettings = ({ consensus }: Config): ReplicaSettings => ({
+/** @param poolShare of the memory budget, bytes */
+export const replicaSettings = ({ consensus }: Config, poolShare = Number.MAX_SAFE_INTEGER): ReplicaSettings => ({
   ...defaultSettings,
   pipelineDepth: consensus.pipelineDepth,
   maxBatchDelayMs: consensus.maxBatchDelayMs,
@@ -10,5 +11,5 @@ export const replicaSettings = ({ consensus }: Config): ReplicaSettings => ({
   requestTimeoutCeilingMs: consensus.requestTimeoutCeilingMs,
   repeatMs: consensus.retransmitIntervalMs,
   poolRequests: consensus.poolMaxRequests,
-  poolBytes: consensus.poolMaxBytes,
+  poolBytes: Math.min(consensus.poolMaxBytes, poolShare),
 });

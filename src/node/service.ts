@@ -27,7 +27,7 @@ export const failureCodes = [
   "rate_limited",
   /** fewer validators than a quorum can talk to each other: nothing was ordered */
   "no_quorum",
-  /** a bounded queue is full: nothing was ordered; try again later */
+  /** a bounded queue is full, or memory is short: nothing was ordered; try again later */
   "overloaded",
   /** this node is still catching up and can not answer yet: nothing was ordered */
   "syncing",
@@ -107,7 +107,7 @@ export interface StatusReport {
   /** present while the network, as seen from here, does not commit; `since` in Unix milliseconds */
   readonly blocked?: { readonly reason: string; readonly since: number; readonly waitingFor: readonly string[] };
   readonly uptimeSeconds: number;
-  /** bytes; `limit` 0 when no budget is set */
+  /** bytes; `pressure`: what is in use, garbage aside, of the limit; an `open` breaker refuses new work */
   readonly memory: {
     readonly rss: number;
     readonly heapUsed: number;

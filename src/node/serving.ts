@@ -33,6 +33,8 @@ export interface ServingOptions {
   readonly part: (wanted: WantedPart) => ServedPart;
   readonly network: Pick<Network, "send">;
   readonly counters: Counters;
+  /** memory is short: no state is served, which others can */
+  readonly exhausted?: () => boolean;
   /** monotonic milliseconds */
   readonly now: () => number;
 }
@@ -91,7 +93,7 @@ export const createServing = (options: ServingOptions): Serving => {
     stateBudget.left = Math.min(STATE_BURST_BYTES, stateBudget.left + (at - stateBudget.at) * STATE_BYTES_PER_MS);
     stateBudget.at = at;
     const answers: StateAnswer[] = [];
-    if (Math.min(budget.left, stateBudget.left) < limits.maxStateAnswerBytes) return answers;
+    if (options.exhausted?.() === true || Math.min(budget.left, stateBudget.left) < limits.maxStateAnswerBytes) return answers;
     let bytes = 0;
     for (const each of wanted) {
       const { answer, costBytes } = part(each);

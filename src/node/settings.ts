@@ -1,6 +1,7 @@
 /** Every key of `config.toml`: its section, rule, default and meaning. `docs/operators.md` and the file's comments are made of it. */
 import { z } from "zod";
 import { limits } from "../protocol/limits.ts";
+import { leastMemoryLimitMib } from "./memory-budget.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -25,6 +26,16 @@ const integer = (minimum: number, maximum: number, fallback: number, about: stri
     }),
   fallback,
   about,
+});
+
+/** @param maximum MiB: a machine of that size is not built yet */
+const memoryLimitMib = (maximum: number, about: string): Setting<number> => ({
+  ...integer(0, maximum, 0, about),
+  schema: z
+    .number({ error: "must be a whole number" })
+    .refine((value) => value === 0 || (Number.isSafeInteger(value) && value >= leastMemoryLimitMib && value <= maximum), {
+      error: `must be 0 or a whole number from ${leastMemoryLimitMib} to ${maximum}: with less a node has no room to work in`,
+    }),
 });
 
 const text = (rule: (value: string) => string | undefined, fallback: string, about: string): Setting<string> => ({
@@ -91,6 +102,10 @@ export const settings = {
       () => undefined,
       "",
       "A JavaScript module, relative to the home, that exports the application which this network replicates; empty: the key-value store.",
+    ),
+    memoryLimitMib: memoryLimitMib(
+      16_777_216,
+      "Memory that this node may take, MiB, at least 160; near it no new work is taken. 0: three quarters of what the machine or its control group has.",
     ),
   },
   network: {

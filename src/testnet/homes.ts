@@ -1,7 +1,7 @@
 /** Makes the homes of a local network: keys, configurations and one genesis. */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { loadConfig } from "../node/config.ts";
+import { type Config, loadConfig } from "../node/config.ts";
 import type { PartialConfig } from "../node/config-file.ts";
 import { renderGenesis } from "../node/genesis.ts";
 import { homeAt, initHome, peerIdOf, writeFileDurably } from "../node/home.ts";
@@ -41,8 +41,10 @@ const configOf = ({ config, port, bootstrap }: HomePlan): PartialConfig => ({
   api: { ...config.api, listen: `127.0.0.1:${port + 1}` },
 });
 
-const withApplication = (config: PartialConfig, path = ""): PartialConfig =>
-  path === "" ? config : { ...config, node: { ...config.node, application: path } };
+/** Of a node beside its addresses: the same for all of a network. */
+type Common = Partial<Pick<Config["node"], "application" | "memoryLimitMib">>;
+
+const withCommon = (config: PartialConfig, common: Common): PartialConfig => ({ ...config, node: { ...common, ...config.node } });
 
 interface MadeHome {
   readonly home: Home;
@@ -86,7 +88,7 @@ export const makeHomes = (plan: HomesPlan): TestnetState => {
         role: index < plan.validators ? "validator" : "observer",
         port: plan.basePort + 2 * index,
         bootstrap: first === undefined ? [] : [first.node.p2p],
-        config: withApplication(plan.config, plan.application?.path),
+        config: plan.application === undefined ? plan.config : withCommon(plan.config, { application: plan.application.path }),
       }),
     );
   }
@@ -106,7 +108,7 @@ export const makeHomes = (plan: HomesPlan): TestnetState => {
 };
 
 /**
- * Makes the home of one more observer beside those of `state`: the network's genesis and application, the first node's address as its only bootstrap.
+ * Makes the home of one more observer beside those of `state`: the network's genesis, application and memory limit, the first node's address as its only bootstrap.
  *
  * @param port for peers; the one after it is for HTTP
  * @throws HomeError, Error of the file system
@@ -114,9 +116,9 @@ export const makeHomes = (plan: HomesPlan): TestnetState => {
 export const makeObserverHome = (dir: string, { nodes }: TestnetState, port: number, config: PartialConfig): TestnetNode => {
   const [first] = nodes as readonly [TestnetNode, ...TestnetNode[]];
   const like = homeAt(first.home);
-  const { application } = loadConfig({ file: like.config }).config.node;
+  const { application, memoryLimitMib } = loadConfig({ file: like.config }).config.node;
   const plan = { dir, index: nodes.length, role: "observer", port, bootstrap: [first.p2p] } as const;
-  const { home, node } = makeHome({ ...plan, config: withApplication(config, application) });
+  const { home, node } = makeHome({ ...plan, config: withCommon(config, { application, memoryLimitMib }) });
   writeFileDurably(home.genesis, readFileSync(like.genesis, "utf8"));
   return node;
 };

@@ -3,6 +3,9 @@ import { spawn } from "node:child_process";
 import { closeSync, openSync, renameSync, statSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { loadConfig } from "../node/config.ts";
+import { homeAt } from "../node/home.ts";
+import { allocatorEnvironment, heapArgument } from "../node/memory-budget.ts";
 import { logPath } from "./homes.ts";
 import { identify, signalProcess, stateOf } from "./process-identity.ts";
 import type { ProcessIdentity, ProcessState } from "./process-identity.ts";
@@ -37,6 +40,22 @@ const cleanEnvironment = (): NodeJS.ProcessEnv =>
     Object.entries(process.env).filter(([name]) => !name.startsWith("BYZ_") || name === "BYZ_SOURCE" || name === "BYZ_LOG_LEVEL"),
   );
 
+/** The limit in the home's configuration, MiB; 0 where there is none, or none that can be read: then the node says so itself. */
+const memoryLimitOf = ({ home }: TestnetNode): number => {
+  try {
+    return loadConfig({ file: homeAt(home).config }).config.node.memoryLimitMib;
+  } catch {
+    return 0;
+  }
+};
+
+/** What a memory limit means to the process itself, which can only be said as it is started. */
+const processLimits = (node: TestnetNode): { readonly args: readonly string[]; readonly environment: NodeJS.ProcessEnv } => {
+  const limitMib = memoryLimitOf(node);
+  if (limitMib === 0) return { args: [], environment: {} };
+  return { args: [heapArgument(limitMib * 1024 * 1024)], environment: allocatorEnvironment };
+};
+
 /**
  * Starts `byz start` for a node in a session of its own, its output going to its log.
  *
@@ -47,10 +66,12 @@ export const launch = (node: TestnetNode, options: LaunchOptions): ProcessIdenti
   try {
     const owner = options.owner === null ? [] : ["--stop-with", String(options.owner.pid)];
     const behave = node.behaviour === "honest" ? [] : ["--behave", node.behaviour];
-    const child = spawn(process.execPath, [...(options.nodeArguments ?? []), entry, "start", "--home", node.home, ...owner, ...behave], {
+    const limits = processLimits(node);
+    const nodeArguments = [...limits.args, ...(options.nodeArguments ?? [])];
+    const child = spawn(process.execPath, [...nodeArguments, entry, "start", "--home", node.home, ...owner, ...behave], {
       detached: true,
       stdio: ["ignore", log, log],
-      env: cleanEnvironment(),
+      env: { ...cleanEnvironment(), ...limits.environment },
     });
     child.on("error", () => undefined); // without a pid, below
     child.unref();

@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { createHttpClient } from "../client/http-client.ts";
 import type { HttpClient } from "../client/http-client.ts";
+import { createConfig } from "../node/config.ts";
 import type { PartialConfig } from "../node/config-file.ts";
 import { loadApplication } from "../node/load-application.ts";
 import type { Parameters } from "../protocol/limits.ts";
@@ -33,6 +34,8 @@ export interface TestnetOptions {
   /** a module that exports the application to replicate, relative to the working directory; the key-value store when absent */
   readonly application?: string;
   readonly config?: PartialConfig;
+  /** of each node, MiB, at least 160; three quarters of what the machine has when absent */
+  readonly memoryLimitMib?: number;
   readonly parameters?: Partial<Parameters>;
   readonly nodeArguments?: readonly string[];
   /** how validators cheat from the start, by index; the others are honest */
@@ -225,15 +228,30 @@ const prepare = async (dir: string, options: TestnetOptions): Promise<void> => {
         "remove it with `byz testnet down --purge` first",
       );
     }
+    if (options.memoryLimitMib !== undefined) {
+      const hint = "change `memory_limit_mib` in the `config.toml` of each, or remove it with `byz testnet down --purge` first";
+      throw new TestnetError("exists", `the nodes of the testnet in ${dir} have their configuration already`, hint);
+    }
     return;
   }
   const validators = checkCount("the number of nodes", options.nodes ?? 4, 1);
   const observers = checkCount("the number of observers", options.observers ?? 0, 0);
   const basePort = options.basePort ?? (await freeBasePort(2 * (validators + observers), options.preferredBasePort));
   const chainId = options.chainId ?? "testnet";
-  const { config = {}, parameters = {} } = options;
+  const { memoryLimitMib, parameters = {} } = options;
+  const config = memoryLimitMib === undefined ? options.config : { ...options.config, node: { ...options.config?.node, memoryLimitMib } };
+  createConfig(config);
   const application = options.application === undefined ? undefined : await namedApplication(options.application);
-  makeHomes({ dir, chainId, validators, observers, basePort, config, parameters, ...(application === undefined ? {} : { application }) });
+  makeHomes({
+    dir,
+    chainId,
+    validators,
+    observers,
+    basePort,
+    config: config ?? {},
+    parameters,
+    ...(application === undefined ? {} : { application }),
+  });
 };
 
 /** Everybody behaves as asked for now, whatever was before. */
@@ -246,7 +264,7 @@ const cast = (state: TestnetState, byzantine: Readonly<Record<number, string>>):
 /**
  * Makes the homes, starts every node and waits until all can commit. When it fails, nothing is left running.
  *
- * @throws TestnetError, HomeError, GenesisError, NodeError `bad-application`
+ * @throws TestnetError, HomeError, ConfigError, GenesisError, NodeError `bad-application`
  */
 const up = async (options: TestnetOptions = {}): Promise<Testnet> => {
   const dir = resolve(options.dir ?? ".byz-testnet");

@@ -11,6 +11,7 @@ const at = (...indexes: number[]): ReplicaIndex[] => indexes as ReplicaIndex[];
 interface Situation {
   readonly reason?: string;
   readonly reachable?: readonly number[];
+  readonly breaker?: "closed" | "open";
   readonly summary?: Partial<Omit<ReplicaSummary, "next" | "pool" | "viewChange">> & {
     readonly next?: Partial<ReplicaSummary["next"]>;
     readonly pool?: Partial<ReplicaSummary["pool"]>;
@@ -19,7 +20,7 @@ interface Situation {
 }
 
 /** As alice, validator 0, sees it; bob is the primary. */
-const explained = ({ reason, reachable = [0, 1, 2, 3], summary = {} }: Situation) => {
+const explained = ({ reason, reachable = [0, 1, 2, 3], breaker = "closed", summary = {} }: Situation) => {
   const report = explain({
     summary: {
       view: 1,
@@ -39,6 +40,7 @@ const explained = ({ reason, reachable = [0, 1, 2, 3], summary = {} }: Situation
       peerId: "P0",
       quorum: { n: 4, f: 1, size: 3, reachable: reachable.length },
       syncing: false,
+      memory: { breaker },
       ...(reason === undefined ? {} : { blocked: { reason, since: 1_000, waitingFor: [] } }),
     } as unknown as StatusReport,
     validators: names.map((moniker, index) => ({
@@ -98,6 +100,7 @@ describe("what stands in the way is named", () => {
   });
 
   it("and when nothing does", () => {
+    expect(explained({ breaker: "open" }).summary.at(-1)).toMatch(/^this node is short of memory: it votes, and takes no new work/);
     expect(explained({}).summary).toEqual(["nothing stands in the way, and nothing waits to be ordered"]);
     expect(explained({ summary: { pool: { requests: 2, oldestSince: 4_900 } } }).summary[0]).toMatch(/2 requests are being ordered/);
     expect(explained({ summary: { passive: true } }).summary.at(-1)).toMatch(/may not vote/);

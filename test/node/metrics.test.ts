@@ -56,6 +56,7 @@ const createMeasured = () => {
     libraryFamilies: library.families,
   };
   const families = metricFamilies({
+    resources: { figures: () => ({ breaker: "half-open", used: 150, limit: 200, pressure: 0.75, refused: 3, opened: 2 }) },
     transferring: { progress: () => undefined, fetched: () => ({ entries: 0, bytes: 0 }) },
     measures,
     clock: { now: () => time },

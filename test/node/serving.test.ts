@@ -34,6 +34,7 @@ const createOn = async (blocks: number) => {
     return true;
   };
   /** how large each part is, what finding it or a receipt costs, and how often it was looked for */
+  const memory = { short: false };
   const look = { bytes: 0, costBytes: 0, receiptCostBytes: 0, ups: 0 };
   const part = ({ hash }: WantedPart) => {
     look.ups += 1;
@@ -51,9 +52,10 @@ const createOn = async (blocks: number) => {
     receipt,
     network: { send },
     counters,
+    exhausted: () => memory.short,
     now: () => clock.now,
   });
-  return { serving, sent, clock, counters, look, past: rig.past, disk: rig.disk };
+  return { serving, sent, clock, counters, look, memory, past: rig.past, disk: rig.disk };
 };
 
 describe("what peers fetch", () => {
@@ -125,6 +127,16 @@ describe("parts of the state", () => {
     serving.state(peer, wanted(4));
     expect([answersOf(sent).filter((answers) => answers > 0), look.ups]).toEqual([[], before]);
     clock.now = 1_000;
+    serving.state(peer, wanted(4));
+    expect(answersOf(sent).at(-1)).toBeGreaterThan(0);
+  });
+
+  it("are not looked up while memory is short: others have them, too", async () => {
+    const { serving, sent, look, memory } = await createOn(0);
+    memory.short = true;
+    serving.state(peer, wanted(4));
+    expect([answersOf(sent), look.ups]).toEqual([[0], 0]);
+    memory.short = false;
     serving.state(peer, wanted(4));
     expect(answersOf(sent).at(-1)).toBeGreaterThan(0);
   });

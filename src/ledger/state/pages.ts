@@ -19,6 +19,8 @@ export interface Pages extends PageAccess {
    * @param checkpoint the newest checkpoint that is kept: what it needs is saved before it is overwritten
    */
   take(sequence: number, checkpoint: number | undefined): StoreOperation[];
+  /** Lets go of what can be read again. */
+  shrink(): void;
   /** Forgets what is in memory. */
   reset(): void;
 }
@@ -90,6 +92,7 @@ export const createPages = (records: Pick<Records, "get">, cacheBytes: number): 
       changedBytes = 0;
       return operations;
     },
+    shrink: cache.clear,
     reset: () => {
       cache.clear();
       changed.clear();

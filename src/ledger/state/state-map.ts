@@ -73,6 +73,8 @@ export interface StateMap {
   withoutRecord(): number;
   /** Brings the tree up to date with all entries, and gives its root. */
   root(): RawHash;
+  /** Lets go of what can be read again. */
+  shrink(): void;
   /** Forgets what is in memory. */
   reset(): void;
 }
@@ -263,6 +265,10 @@ export const createStateMap = (records: Pick<Records, "get">, memory: number): S
       return count;
     },
     root,
+    shrink: () => {
+      pages.shrink();
+      recent.clear();
+    },
     reset: () => {
       pages.reset();
       recent.clear();

@@ -106,7 +106,8 @@ const runningProcess = (node: TestnetNode): ProcessIdentity => {
 
 /** Kills what still runs when this process ends without `down`; a process that is killed itself is noticed by the nodes. */
 const killAtExit = (dir: string): void => {
-  process.once("exit", () => {
+  // before those who remove the folder
+  process.prependOnceListener("exit", () => {
     if (!stateExists(dir)) return;
     const state = readState(dir);
     if (state.owner?.pid !== process.pid) return;

@@ -4,7 +4,7 @@ import { primaryAsSeenBy } from "./logs.ts";
 import { calm, since, type Stage } from "./stage.ts";
 import { eventually } from "./wait.ts";
 
-const rounds = 2;
+const rounds = 3;
 const writingSeconds = 4;
 const load = { clients: 16, payload: 128, operations: 1, seconds: writingSeconds };
 const patienceMs = 60_000;

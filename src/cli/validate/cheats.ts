@@ -33,8 +33,8 @@ const write = (stage: Stage, cheat: number, behaviour: string, finding: Finding 
 interface Player {
   readonly cheat: number;
   readonly trick: Trick;
-  /** the view of which it is the primary, and when that began */
-  readonly seat?: { readonly view: number; readonly at: number };
+  /** the view in which it is the primary */
+  readonly seat?: number;
 }
 
 /** Waits until each is found out, or time is up, giving them occasions meanwhile. */
@@ -88,7 +88,7 @@ const playInSeat = async (stage: Stage, those: readonly Trick[]): Promise<void> 
     );
     const { view } = await testnet.client(honest[0] as number).status();
     await seatPrimary(testnet, cheats[0] as number, honest, signal);
-    return players.map((player, at) => ({ ...player, seat: { view: view + 1 + at, at: performance.now() } }));
+    return players.map((player, at) => ({ ...player, seat: view + 1 + at }));
   });
 };
 
@@ -167,10 +167,18 @@ const playAnywhere = async (stage: Stage, trick: Trick): Promise<void> => {
   });
 };
 
-/** Every way that can be seen by validators, one after the other. */
+/** Every way that can be seen by validators, one after the other; in the primary's seat each of the cheats takes its turn with each way. */
 export const cheat = async (stage: Stage): Promise<void> => {
-  for (let at = 0; at < seatTricks.length; at += stage.f) await playInSeat(stage, seatTricks.slice(at, at + stage.f));
-  for (const trick of tricks.filter(({ sense }) => sense.by !== "client")) await playAnywhere(stage, trick);
+  const { f, book, cheats } = stage;
+  for (let at = 0; at < seatTricks.length; at += f) {
+    const those = seatTricks.slice(at, at + f);
+    for (let turn = 0; turn < those.length; turn += 1) await playInSeat(stage, [...those.slice(turn), ...those.slice(0, turn)]);
+  }
+  const elsewhere = tricks.filter(({ sense }) => sense.by !== "client");
+  for (const trick of elsewhere) await playAnywhere(stage, trick);
+  book
+    .tally("detection")
+    .tell(`${seatTricks.length} ways in the primary's seat and ${elsewhere.length} anywhere, by node ${cheats.join(" and ")}`);
   await calm(stage);
 };
 

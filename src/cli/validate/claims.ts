@@ -11,7 +11,7 @@ export interface Size {
 }
 
 /** What a fault may cost at most, milliseconds (docs/operators.md, "Proving the claims"). */
-export const bounds = { recoveryMs: 5_000, wholeMs: 5_000, firstWriteMs: 3_000, refusalMs: 1_000 } as const;
+export const bounds = { recoveryMs: 3_000, wholeMs: 5_000, firstWriteMs: 3_000, refusalMs: 1_000 } as const;
 
 /** Every claim in one sentence, in the order in which they are told. */
 const sentences = {

@@ -9,7 +9,7 @@ const served = 20;
 /** for what must come back by itself */
 const patienceMs = 30_000;
 
-const primaryKills = 3;
+const primaryKills = 5;
 
 /** Kills whoever is the primary, several times. */
 export const killPrimary = async (stage: Stage): Promise<void> => {
@@ -97,7 +97,7 @@ export const killMany = async (stage: Stage): Promise<void> => {
   await calm(stage);
 };
 
-const totalKills = 2;
+const totalKills = 3;
 
 /** Everybody at once, and back. What became of acknowledged writes is judged in the end. */
 export const killAll = async (stage: Stage): Promise<void> => {

@@ -10,7 +10,7 @@ import { cheat, cheatClients } from "./cheats.ts";
 import { type Claim, type ClaimId, claimIds, type Detection } from "./claims.ts";
 import { killAll, killMany, killPrimary } from "./crashes.ts";
 import { cutInHalves } from "./cuts.ts";
-import { endClaims, judgeEnd } from "./ending.ts";
+import { judgeEnd } from "./ending.ts";
 import type { Figures } from "./figures.ts";
 import { measureLoad } from "./loading.ts";
 import { alterProofs } from "./proofs.ts";
@@ -100,16 +100,14 @@ const perform = async (stage: Stage, act: Act, later: (() => Promise<void>)[]): 
 /** What is judged once nothing more is done. */
 const end = async (stage: Stage, wanted: readonly ClaimId[], later: readonly (() => Promise<void>)[]): Promise<void> => {
   const { witnesses, book, signal } = stage;
-  const judged = endClaims.filter((id) => wanted.includes(id));
   try {
     for (const inTheEnd of later) await inTheEnd();
     await witnesses.more(answersAtEnd);
-    if (judged.length > 0) await judgeEnd(stage);
   } catch (error) {
     signal.throwIfAborted();
-    const affected = later.length > 0 ? ([...judged, "exactly-once"] as const) : judged;
-    for (const id of affected) book.tally(id).broke(`in the end: ${errorText(error)}`);
+    for (const id of wanted) book.tally(id).broke(`in the end: ${errorText(error)}`);
   }
+  await judgeEnd(stage, wanted);
 };
 
 /** Does everything that bears on the claims wanted, then judges. */

@@ -111,13 +111,13 @@ const suspected = async (stage: Stage, cheat: number, counters: RegExp, before: 
   return { method: `suspicion at ${observers} of ${honest.length}: ${counted}`, action };
 };
 
-/** Whether this cheat has been found out by now. @param seat the view in which it is the primary, and when it came to that */
+/** Whether this cheat has been found out by now. @param seat the view in which it is the primary */
 export const findOut = async (
   stage: Stage,
   sense: Sense,
   cheat: number,
   before: Before,
-  seat: { readonly view: number; readonly at: number } | undefined,
+  seat: number | undefined,
 ): Promise<Finding | undefined> => {
   switch (sense.by) {
     case "evidence":
@@ -127,8 +127,8 @@ export const findOut = async (
     case "view-change": {
       if (seat === undefined) return undefined;
       const { view } = await stage.testnet.client(stage.honest[0] as number).status();
-      if (view <= seat.view) return undefined;
-      return { method: "its requests took too long", action: `replaced as the primary of view ${seat.view}` };
+      if (view <= seat) return undefined;
+      return { method: "its requests took too long", action: `replaced as the primary of view ${seat}` };
     }
     case "repetition":
     case "client":

@@ -26,7 +26,7 @@ describe("byz validate", () => {
     );
     for (const { passed, total, evidence, confidence } of claims) {
       expect(passed).toBe(total);
-      expect(total).toBeGreaterThanOrEqual(50);
+      expect(total).toBeGreaterThanOrEqual(40);
       expect(evidence).not.toBe("");
       expect(confidence).toMatch(/failure rate below [\d.]+ % with 95 % confidence/);
     }

@@ -82,7 +82,7 @@ export interface Tally {
 /** problems that are told; the others are counted */
 const toldProblems = 3;
 /** of one problem, characters */
-const maxProblem = 300;
+const maxProblem = 600;
 
 const shortened = (text: string): string => (text.length <= maxProblem ? text : `${text.slice(0, maxProblem)}…`);
 

@@ -29,20 +29,27 @@ export const killPrimary = async (stage: Stage): Promise<void> => {
   tally.tell(`without an answer for ${(figures.recoveryMs ?? []).join(", ")} ms`);
 };
 
-const writesWithoutF = 60;
+/** through each node that is left */
+const writesWithoutF = 15;
 /** a network that is down stays so: each of the other writes would be waited for in vain */
 const maxFailures = 3;
 const writesWithoutMore = 30;
 
-/** One after the other, through these nodes in turn. @returns the codes of those that failed */
-const writeThrough = async ({ testnet, signal }: Stage, through: readonly number[], count: number, prefix: string): Promise<string[]> => {
+/** Through each of these nodes one after the other. @returns the codes of those that failed */
+const writeThrough = async ({ testnet, signal }: Stage, through: readonly number[], each: number): Promise<string[]> => {
   const failures: string[] = [];
-  for (let at = 0; at < count; at += 1) {
-    signal.throwIfAborted();
-    const code = await codeOf(testnet.client(through[at % through.length] as number).put(`${prefix}/${at}`, String(at)));
-    if (code !== "none") failures.push(code);
-    if (failures.length >= maxFailures) return [...failures, ...Array.from({ length: count - at - 1 }, () => "not tried any more")];
-  }
+  await Promise.all(
+    through.map(async (index) => {
+      for (let at = 0; at < each; at += 1) {
+        signal.throwIfAborted();
+        const code =
+          failures.length < maxFailures
+            ? await codeOf(testnet.client(index).put(`crash/${index}/${at}`, String(at)))
+            : "not tried any more";
+        if (code !== "none") failures.push(code);
+      }
+    }),
+  );
   return failures;
 };
 
@@ -86,8 +93,9 @@ export const killMany = async (stage: Stage): Promise<void> => {
   const left = all.filter((index) => !victims.includes(index));
   const { gapMs } = await timeline.fault(`${f} killed`, async () => {
     await Promise.all(victims.map((index) => testnet.kill(index)));
-    const failures = await writeThrough(stage, left, writesWithoutF, "crash/f");
-    tally.count(writesWithoutF - failures.length, writesWithoutF, failures);
+    const failures = await writeThrough(stage, left, writesWithoutF);
+    const writes = left.length * writesWithoutF;
+    tally.count(writes - failures.length, writes, failures);
   });
   figures.crashGapMs = [...(figures.crashGapMs ?? []), gapMs];
   tally.tell(`nodes ${victims.join(" and ")} of ${n} killed, ${gapMs} ms without an answer`);

@@ -15,7 +15,7 @@ import type { Figures } from "./figures.ts";
 import { measureLoad } from "./loading.ts";
 import { alterProofs } from "./proofs.ts";
 import { sendAgain } from "./requests.ts";
-import { calm, createStage, since, type Stage } from "./stage.ts";
+import { createStage, revive, since, type Stage, troubles } from "./stage.ts";
 import type { Course } from "./timeline.ts";
 
 /** What `byz validate --json` answers. */
@@ -73,11 +73,6 @@ const errorText = (error: unknown): string => (error instanceof Error ? error.me
 /** Runs an act; what goes wrong in it is told by the claims that it bears on. @returns false where the network did not come back from it */
 const perform = async (stage: Stage, act: Act, later: (() => Promise<void>)[]): Promise<boolean> => {
   const { book, signal, note } = stage;
-  const broke = (error: unknown): void => {
-    signal.throwIfAborted();
-    note(`  ${errorText(error)}`);
-    for (const id of act.claims) book.tally(id).broke(`${act.name}: ${errorText(error)}`);
-  };
   const began = performance.now();
   note(`${act.name} …`);
   try {
@@ -86,13 +81,17 @@ const perform = async (stage: Stage, act: Act, later: (() => Promise<void>)[]): 
     note(`${act.name}: ${(since(began) / 1_000).toFixed(1)} s`);
     return true;
   } catch (error) {
-    broke(error);
+    signal.throwIfAborted();
+    const reasons = [errorText(error), ...(await troubles(stage))];
+    for (const reason of reasons) note(`  ${reason}`);
+    for (const id of act.claims) book.tally(id).broke(`${act.name}: ${reasons.join("; ")}`);
   }
   try {
-    await calm(stage);
+    await revive(stage);
     return true;
   } catch (error) {
-    broke(error);
+    signal.throwIfAborted();
+    note(`  ${errorText(error)}`);
     return false;
   }
 };

@@ -82,6 +82,36 @@ export const calm = async ({ testnet, all, cheats, signal }: Stage): Promise<voi
   await testnet.ready(all, calmMs);
 };
 
+/** What nodes that are not ready say about it, for people. */
+export const troubles = async ({ testnet, all }: Stage): Promise<string[]> => {
+  const said = await Promise.all(
+    all.map(async (index) => {
+      try {
+        const client = testnet.client(index);
+        const [{ ready }, { summary, view }] = [await client.ready(), await client.explain()];
+        if (ready) return [];
+        return [`node ${index} in view ${view.number}${view.active ? "" : ", not active"}, demands ${view.demand}: ${summary.join(" ")}`];
+      } catch (error) {
+        return [`node ${index}: ${error instanceof Error ? error.message : String(error)}`];
+      }
+    }),
+  );
+  return said.flat();
+};
+
+/** `calm` where that did not do: nodes that are not ready are started anew. @throws TestnetError, Error */
+export const revive = async (stage: Stage): Promise<void> => {
+  const { testnet, all } = stage;
+  for (const index of all) {
+    const ready = await testnet
+      .client(index)
+      .ready()
+      .catch(() => undefined);
+    if (ready?.ready !== true) await testnet.restart(index);
+  }
+  await calm(stage);
+};
+
 export const statusesOf = ({ testnet }: Stage, indexes: readonly number[]): Promise<StatusAnswer[]> =>
   Promise.all(indexes.map((index) => testnet.client(index).status()));
 

@@ -68,18 +68,19 @@ export const createStage = (testnet: Testnet, { signal, note }: Pick<Stage, "sig
   };
 };
 
-/** how long nodes may take to be in sync again after what was done to them */
+/** how long nodes may take to be in sync again after what was done to them, and after it broke off */
 const calmMs = 60_000;
+const reviveMs = 20_000;
 
 /** Undoes whatever was done: no cut, nobody cheats, everybody runs and is in sync. @throws TestnetError, Error */
-export const calm = async ({ testnet, all, cheats, signal }: Stage): Promise<void> => {
+export const calm = async ({ testnet, all, cheats, signal }: Stage, limitMs = calmMs): Promise<void> => {
   signal.throwIfAborted();
   await testnet.heal();
   const { nodes } = testnet.state();
   const cheating = nodes.filter(({ index, behaviour }) => cheats.includes(index) && behaviour !== "honest");
   await Promise.all(cheating.map(({ index }) => testnet.byzantine(index, "honest")));
   await Promise.all(all.filter((index) => testnet.processState(index) === "gone").map((index) => testnet.restart(index)));
-  await testnet.ready(all, calmMs);
+  await testnet.ready(all, limitMs);
 };
 
 /** What nodes that are not ready say about it, for people. */
@@ -99,9 +100,14 @@ export const troubles = async ({ testnet, all }: Stage): Promise<string[]> => {
   return said.flat();
 };
 
-/** `calm` where that did not do: nodes that are not ready are started anew. @throws TestnetError, Error */
+/** `calm` after something broke off: nodes that do not become ready are started anew. @throws TestnetError, Error */
 export const revive = async (stage: Stage): Promise<void> => {
-  const { testnet, all } = stage;
+  const { testnet, all, signal } = stage;
+  try {
+    return await calm(stage, reviveMs);
+  } catch {
+    signal.throwIfAborted();
+  }
   for (const index of all) {
     const ready = await testnet
       .client(index)

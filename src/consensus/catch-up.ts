@@ -1,84 +1,22 @@
-/** Heartbeats, and how a replica that fell behind follows the others' kept batches (PROTOCOL §3, §7). */
+/**
+ * How a replica that fell behind follows the others' kept batches (PROTOCOL §7). One that is far behind asks two peers at a time, for what follows on each
+ * other: while it executes what the one sent, the other's certificates are being verified.
+ */
 import { nextSequence, type ReplicaIndex, type Sequence } from "../protocol/ids.ts";
-import type { Status } from "../protocol/messages.ts";
+import type { CertifiedBatch, Verified } from "../protocol/messages.ts";
 import { limits } from "../protocol/limits.ts";
-import { retractDemand } from "./demand.ts";
+import type { Fetch } from "./catch-up-state.ts";
 import { handOver } from "./execution.ts";
 import { stopAtFork } from "./fork.ts";
-import { viewByHearsay } from "./hearsay.ts";
-import { repeatTo } from "./helping.ts";
 import type { Input } from "./input.ts";
 import { awaitsTarget, isTransferring, transferIfNeeded } from "./transfer.ts";
 import { inWindow, reject, slotAt, type Peer, type State, type Turn } from "./state.ts";
-import { followDemands } from "./view-change.ts";
 
-/** A heartbeat is a hint: it may make us help its sender, ask it for batches, or count it among those who want another view. */
-export const handleStatus = (turn: Turn, input: Extract<Input, { type: "status" }>): void => {
-  const { state } = turn;
-  const { status, from } = input;
-  const peer = state.peers.get(from);
-  if (peer === undefined || status.epoch !== state.config.committee.epoch) return reject(turn, input.type, "wrong-epoch", { from });
-  peer.status = status;
-  const lacksView = state.active && (status.view < state.view || (status.view === state.view && !status.active));
-  if (lacksView || status.stable < state.stable.sequence) repeatTo(turn, from);
-  followDemands(turn);
-  boundAmnesia(state, from, status);
-  if (state.config.self === undefined) followHearsay(state);
-  fetchIfBehind(turn);
-};
+/** Ranges that are asked for at a time, each of another peer. */
+const FETCHES = 2;
 
-/** Which validators have a live channel: without a quorum of them nothing is timed and no view is climbed (PROTOCOL §5). */
-export const handleReachable = (turn: Turn, input: Extract<Input, { type: "reachable" }>): void => {
-  const { state, time } = turn;
-  const reachable = new Set(input.peers);
-  state.reach = [];
-  for (const [index, peer] of state.peers) {
-    if (peer.reachable && !reachable.has(index)) {
-      peer.unreachableSince = time.now;
-      peer.status = undefined;
-    }
-    peer.reachable = reachable.has(index);
-    if (peer.reachable) state.reach.push(index);
-  }
-  const own = state.config.self === undefined ? 0 : 1;
-  const quorum = reachable.size + own >= state.config.committee.quorum;
-  if (quorum && !state.quorumReachable) {
-    state.timersFrom = time.now;
-    state.repeatPause = state.config.settings.repeatMs;
-    state.repeatAt = time.now;
-    if (state.newViewDeadline !== undefined) state.newViewDeadline = time.now + state.patience.requestTimeout();
-  }
-  if (!quorum) {
-    state.pace.restart(time.now);
-    retractDemand(state);
-  }
-  state.quorumReachable = quorum;
-};
-
-/** An observer's view is only where it relays to. */
-const followHearsay = (state: State): void => {
-  const view = viewByHearsay(state);
-  if (view === undefined) return;
-  state.view = view;
-  state.demand = view;
-};
-
-/**
- * The highest low watermark that q validators may have, plus the window: below it an amnesiac may have voted (PROTOCOL §6). What they
- * executed counts rather than the watermark they report: the forgotten one may have been the first to see a checkpoint become stable. A report
- * counts once its watermark is proven by a certificate, and no more than the window above it: a liar can not keep anybody silent for ever.
- */
-const boundAmnesia = (state: State, from: ReplicaIndex, { stable, executed }: Status): void => {
-  if (state.passive === undefined || state.passive.until !== undefined) return;
-  const { reports } = state.passive;
-  if (!reports.has(from)) reports.set(from, { stable, executed });
-  const { checkpointInterval } = state.config.parameters;
-  const proven = Math.max(state.stable.sequence, state.target?.sequence ?? 0, state.transfer?.target?.sequence ?? 0);
-  const believed = [...reports.values()].filter((report) => report.stable <= proven);
-  if (believed.length < state.config.committee.quorum) return;
-  const highest = Math.max(...believed.map((report) => Math.min(report.executed, report.stable + 2 * checkpointInterval)));
-  state.passive.until = (highest - (highest % checkpointInterval) + 2 * checkpointInterval) as Sequence;
-};
+/** Who left a question unanswered is asked only for what is needed next for so long: what it keeps for itself would have to be waited for. Milliseconds. */
+const DISTRUST_MS = 10_000;
 
 interface Source {
   readonly index: ReplicaIndex;
@@ -113,13 +51,16 @@ const batchesAreGone = (state: State): boolean => {
 const needsTarget = (state: State): boolean =>
   awaitsTarget(state) || (!isTransferring(state) && (state.target?.sequence ?? 0) <= state.executed && batchesAreGone(state));
 
-/** Of those who say that they are ahead, the one whose last failure to answer is the longest ago; of several, the one furthest ahead. */
+/**
+ * Of those who say that they are ahead, and were not asked already, the one whose last failure to answer is the longest ago; of several, the one furthest
+ * ahead.
+ */
 const bestSource = (state: State): Source | undefined => {
   const mayHelp = needsTarget(state) ? isAhead : offersNext;
   let best: Source | undefined;
   for (const [index, peer] of state.peers) {
     const executed = peer.status?.executed;
-    if (executed === undefined || !mayHelp(state, peer)) continue;
+    if (executed === undefined || !mayHelp(state, peer) || state.catchUp.fetches.some((fetch) => fetch.peer === index)) continue;
     const since = best?.peer.failedAt ?? Number.POSITIVE_INFINITY;
     if (best === undefined || peer.failedAt < since || (peer.failedAt === since && executed > best.executed))
       best = { index, peer, executed };
@@ -127,37 +68,80 @@ const bestSource = (state: State): Source | undefined => {
   return best;
 };
 
-/** When peers that are ahead will be asked for what they have; undefined when nobody is ahead. */
-export const fetchDue = (state: State): number | undefined => {
-  if (isTransferring(state) && !awaitsTarget(state)) return undefined;
-  if (state.fetch !== undefined) return state.fetch.deadline;
-  const source = bestSource(state);
-  if (source === undefined) return undefined;
-  const farBehind = source.executed - state.committedUpTo > state.config.parameters.checkpointInterval;
-  // what was handed to execution comes first: answers must not pile up in memory
-  if (state.committedUpTo - state.executed > limits.maxBlocksPerAnswer) return undefined;
-  return farBehind ? Number.NEGATIVE_INFINITY : state.progressAt + state.config.settings.catchUpDelayMs;
+/** What is neither here nor asked for: up to `to`, both included. */
+interface Gap {
+  readonly from: Sequence;
+  readonly to: Sequence;
+}
+
+/** The lowest gap; as long as the answers were that came lately, since large batches leave an answer room for few. */
+const firstGap = (state: State): Gap => {
+  let from: number = nextSequence(state.committedUpTo);
+  let before = Number.POSITIVE_INFINITY;
+  const early = state.catchUp.early.map(({ certificate }) => certificate.sequence);
+  const known = [...state.catchUp.fetches, ...(early.length > 0 ? [{ from: Math.min(...early), to: Math.max(...early) }] : [])];
+  for (const range of known.sort((a, b) => a.from - b.from)) {
+    if (range.from > from) {
+      before = range.from;
+      break;
+    }
+    from = Math.max(from, range.to + 1);
+  }
+  return { from: from as Sequence, to: Math.min(from + state.catchUp.span - 1, before - 1) as Sequence };
 };
 
-/** One request at a time; another peer when the last one did not answer. */
+/** A question that can be put now, or at `at`. */
+interface Question {
+  readonly source: Source;
+  readonly gap: Gap;
+  readonly at: number;
+}
+
+const nextQuestion = (state: State): Question | undefined => {
+  // what was handed to execution comes first: answers must not pile up in memory
+  if (state.catchUp.fetches.length >= FETCHES || state.committedUpTo - state.executed > limits.maxBlocksPerAnswer) return undefined;
+  const source = bestSource(state);
+  if (source === undefined) return undefined;
+  const { from, to } = firstGap(state);
+  const isNext = from === state.committedUpTo + 1;
+  const farBehind = source.executed - from >= state.config.parameters.checkpointInterval;
+  // beyond the next gap only where there is much to come, of whom there is hope, with room for an answer that comes early
+  const isHopeful = farBehind && state.lastNow - source.peer.failedAt > DISTRUST_MS && !needsTarget(state);
+  if (!isNext && (!isHopeful || state.catchUp.early.length > 0)) return undefined;
+  const at = farBehind ? Number.NEGATIVE_INFINITY : state.progressAt + state.config.settings.catchUpDelayMs;
+  return { source, gap: { from, to: Math.min(to, source.executed) as Sequence }, at };
+};
+
+/** When peers that are ahead will be asked for what they have, or are late with it; undefined when nobody is ahead. */
+export const fetchDue = (state: State): number | undefined => {
+  if (isTransferring(state) && !awaitsTarget(state)) return undefined;
+  const due = Math.min(...state.catchUp.fetches.map(({ deadline }) => deadline), nextQuestion(state)?.at ?? Number.POSITIVE_INFINITY);
+  return due === Number.POSITIVE_INFINITY ? undefined : due;
+};
+
+/** Each range from one peer; another one is asked when it does not answer. */
 export const fetchIfBehind = (turn: Turn): void => {
   const { state, time, effects } = turn;
   transferIfNeeded(turn, batchesAreGone(state));
-  const due = fetchDue(state);
-  if (due === undefined || due > time.now) return;
-  if (state.fetch !== undefined) noteFailure(turn, state.fetch.peer);
-  state.fetch = undefined;
-  const source = bestSource(state);
-  if (source === undefined) return;
-  const from = nextSequence(state.committedUpTo);
-  const to = Math.min(source.executed, state.committedUpTo + limits.maxBlocksPerAnswer) as Sequence;
-  state.fetch = { peer: source.index, deadline: time.now + state.config.settings.fetchTimeoutMs };
-  effects.push({ type: "fetch-blocks", from, to, peer: source.index });
+  if (isTransferring(state) && !awaitsTarget(state)) return;
+  dropOverdue(turn);
+  if (!takeEarly(turn)) return;
+  for (;;) {
+    const question = nextQuestion(state);
+    if (question === undefined || question.at > time.now) return;
+    const { source, gap } = question;
+    const deadline = time.now + state.config.settings.fetchTimeoutMs;
+    state.catchUp.fetches = [...state.catchUp.fetches, { peer: source.index, ...gap, deadline }];
+    effects.push({ type: "fetch-blocks", ...gap, peer: source.index });
+  }
 };
 
-const noteFailure = (turn: Turn, replica: ReplicaIndex): void => {
-  const peer = turn.state.peers.get(replica);
-  if (peer !== undefined) peer.failedAt = turn.time.now;
+const dropOverdue = ({ state, time }: Turn): void => {
+  for (const { peer: index, deadline } of state.catchUp.fetches) {
+    const peer = state.peers.get(index);
+    if (deadline <= time.now && peer !== undefined) peer.failedAt = time.now;
+  }
+  state.catchUp.fetches = state.catchUp.fetches.filter(({ deadline }) => deadline > time.now);
 };
 
 /**
@@ -166,18 +150,60 @@ const noteFailure = (turn: Turn, replica: ReplicaIndex): void => {
  */
 export const handleBlocks = (turn: Turn, input: Extract<Input, { type: "blocks" }>): void => {
   const { state } = turn;
-  if (isTransferring(state)) return reject(turn, input.type, "unrequested", { from: input.from });
+  const { from, blocks } = input;
+  if (isTransferring(state)) return reject(turn, input.type, "unrequested", { from });
+  if (blocks.some(({ certificate }) => certificate.epoch !== state.config.committee.epoch))
+    return reject(turn, input.type, "wrong-epoch", { from });
+  const fetch = state.catchUp.fetches.find(({ peer }) => peer === from);
+  if (fetch !== undefined && comesEarly(state, fetch, blocks)) {
+    state.catchUp.early = blocks;
+    state.catchUp.fetches = state.catchUp.fetches.filter((each) => each !== fetch);
+    return fetchIfBehind(turn);
+  }
   const before = state.committedUpTo;
-  for (const { certificate, batch } of input.blocks) {
-    const { epoch, sequence, digest } = certificate;
-    if (epoch !== state.config.committee.epoch) return reject(turn, input.type, "wrong-epoch", { from: input.from });
+  if (!takeBlocks(turn, blocks)) return;
+  if (state.committedUpTo === before) return reject(turn, input.type, "unrequested", { from });
+  if (fetch !== undefined) adaptSpan(state, fetch, blocks);
+  state.catchUp.fetches = state.catchUp.fetches.filter((each) => each !== fetch);
+  fetchIfBehind(turn);
+};
+
+/** Whether these are what was asked for, and what comes before them is still to come. One answer is kept at most: nobody is asked for more meanwhile. */
+const comesEarly = (state: State, fetch: Fetch, blocks: readonly CertifiedBatch[]): boolean => {
+  const first = blocks[0]?.certificate.sequence;
+  return first === fetch.from && first > state.committedUpTo + 1 && state.catchUp.early.length === 0;
+};
+
+/** As many as found room in an answer that was full before its end, a few more after one that was not. */
+const adaptSpan = (state: State, { from, to }: Fetch, blocks: readonly CertifiedBatch[]): void => {
+  const bytes = blocks.reduce((sum, { batch }) => sum + batch.bytes.length, 0);
+  const isFull = blocks.length < to - from + 1 && bytes > (limits.maxAnswerBytes - limits.maxBatchBytes) / 2;
+  const span = isFull ? blocks.length : Math.max(state.catchUp.span, blocks.length + Math.ceil(blocks.length / 8));
+  state.catchUp.span = Math.min(span, limits.maxBlocksPerAnswer);
+};
+
+/** @returns false when they contradict what is certified here: everything ended */
+const takeBlocks = (turn: Turn, blocks: readonly Verified<CertifiedBatch>[]): boolean => {
+  const { state } = turn;
+  for (const { certificate, batch } of blocks) {
+    const { sequence, digest } = certificate;
     const ours = state.slots.get(sequence)?.certificate;
-    if (ours !== undefined && ours.digest !== digest) return stopAtFork(turn, ours, certificate);
+    if (ours !== undefined && ours.digest !== digest) {
+      stopAtFork(turn, ours, certificate);
+      return false;
+    }
     if (sequence !== state.committedUpTo + 1) continue;
     if (inWindow(state, sequence)) slotAt(turn, sequence);
     handOver(turn, certificate, batch);
   }
-  if (state.committedUpTo === before) return reject(turn, input.type, "unrequested", { from: input.from });
-  if (state.fetch?.peer === input.from) state.fetch = undefined;
-  fetchIfBehind(turn);
+  return true;
+};
+
+/** What came early, once it is its turn, be it because votes came meanwhile. @returns as `takeBlocks` */
+const takeEarly = (turn: Turn): boolean => {
+  const { state } = turn;
+  const blocks = state.catchUp.early;
+  if ((blocks[0]?.certificate.sequence ?? 0) > state.committedUpTo + 1) return true;
+  state.catchUp.early = [];
+  return takeBlocks(turn, blocks);
 };

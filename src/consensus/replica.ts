@@ -9,7 +9,8 @@
  */
 import type { Digest, Epoch, Sequence, View } from "../protocol/ids.ts";
 import type { Request, Status } from "../protocol/messages.ts";
-import { handleBlocks, handleReachable, handleStatus } from "./catch-up.ts";
+import { handleBlocks } from "./catch-up.ts";
+import { handleReachable, handleStatus } from "./peers.ts";
 import { handleCheckpoint, handleStableCheckpoint } from "./checkpoints.ts";
 import type { ReplicaConfig, Restored } from "./config.ts";
 import { describe, sizesOf, type ReplicaSizes, type ReplicaSummary } from "./describe.ts";

@@ -18,6 +18,7 @@ import type { RejectionReason } from "../protocol/rejections.ts";
 import type { Halt, OwnCheckpoint, ReplicaConfig, Restored } from "./config.ts";
 import type { Effect, HaltReason } from "./effect.ts";
 import type { Input, InputType, Time } from "./input.ts";
+import { emptyCatchUp, type CatchUp } from "./catch-up-state.ts";
 import { createBatchStore, type BatchStore } from "./batches.ts";
 import { createCompany, type Company } from "./company.ts";
 import { createPace, type Pace } from "./pace.ts";
@@ -58,11 +59,6 @@ export interface Peer {
   helpedAt: number;
   /** when it last left a fetch without an answer that helps: those who failed longest ago are asked first */
   failedAt: number;
-}
-
-export interface Fetch {
-  readonly peer: ReplicaIndex;
-  readonly deadline: number;
 }
 
 /** A validator that must not vote until a stable checkpoint passes everything that it may have voted on (PROTOCOL §6). */
@@ -157,7 +153,7 @@ export interface State {
   progressAt: number;
   repeatAt: number;
   repeatPause: number;
-  fetch: Fetch | undefined;
+  readonly catchUp: CatchUp;
 }
 
 export const RECENT_REQUESTS = 16_384;
@@ -245,7 +241,7 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
     progressAt: 0,
     repeatAt: Number.POSITIVE_INFINITY,
     repeatPause: settings.repeatMs,
-    fetch: undefined,
+    catchUp: emptyCatchUp(),
   };
 };
 

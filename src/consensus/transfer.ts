@@ -5,6 +5,7 @@
 import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import type { CheckpointCertificate, WantedPart } from "../protocol/messages.ts";
+import { emptyCatchUp } from "./catch-up-state.ts";
 import { adoptStable } from "./checkpoints.ts";
 import type { Input, PartVerdict } from "./input.ts";
 import { reject, type Peer, type State, type Turn } from "./state.ts";
@@ -242,7 +243,7 @@ const moveTo = (state: State, sequence: Sequence, timestamp: number): void => {
   state.ownCheckpoints.clear();
   state.wantedBatch = undefined;
   state.wantedCertified = undefined;
-  state.fetch = undefined;
+  Object.assign(state.catchUp, emptyCatchUp());
   // what of them is ordered already is found out before it is proposed again
   state.inFlight.clear();
   state.pool.releaseAll();

@@ -144,6 +144,56 @@ describe("a replica that is behind", () => {
     expect(backup.replica.describe().halted?.reason).toBe("conflicting-commit");
     expect(backup.give(input)).toEqual([]);
   });
+
+  it("asks two at a time when it is far behind, for what follows on each other, and takes their answers in order", () => {
+    const backup = createLone({ parameters: { checkpointInterval: 128 } });
+    const blocks = history(backup, 600);
+    const asked = [0, 2, 3].flatMap((from) => effectsOf(backup.status(from, { executed: 600 as never }), "fetch-blocks"));
+    expect(asked).toMatchObject([
+      { from: 1, to: 256, peer: 0 },
+      { from: 257, to: 512, peer: 2 },
+    ]);
+    const early = backup.blocks(2, ...blocks.slice(256, 512));
+    // one answer is kept, and nothing more is asked for that would have to be kept, too
+    expect([effectsOf(early, "execute"), effectsOf(early, "fetch-blocks"), reasonsOf(early)]).toEqual([[], [], []]);
+    expect(reasonsOf(backup.blocks(2, ...blocks.slice(512)))).toEqual(["unrequested"]);
+    const effects = backup.blocks(0, ...blocks.slice(0, 256));
+    expect(effectsOf(effects, "execute").map((one) => one.certificate.sequence)).toEqual(blocks.slice(0, 512).map((_, index) => index + 1));
+    for (let sequence = 1; sequence <= 300; sequence += 1) backup.executed(sequence);
+    expect(effectsOf(backup.wait(301), "fetch-blocks")).toMatchObject([{ from: 513, to: 600 }]);
+  });
+
+  it("asks another for what one of two did not give, and keeps what the other gave", () => {
+    const backup = createLone({ parameters: { checkpointInterval: 128 } });
+    const blocks = history(backup, 600);
+    for (const from of [0, 2, 3]) backup.status(from, { executed: 600 as never });
+    backup.blocks(2, ...blocks.slice(256, 512));
+    const again = effectsOf(backup.wait(1_000), "fetch-blocks");
+    expect(again).toMatchObject([{ from: 1, to: 256 }]);
+    expect(again[0]?.peer).not.toBe(0);
+    expect(effectsOf(backup.blocks(again[0]?.peer ?? 0, ...blocks.slice(0, 256)), "execute").length).toBe(512);
+  });
+
+  it("goes on from where votes brought it while an answer had come early", () => {
+    const backup = createLone({ parameters: { checkpointInterval: 128 } });
+    const blocks = history(backup, 600);
+    for (const from of [0, 2, 3]) backup.status(from, { executed: 600 as never });
+    backup.blocks(2, ...blocks.slice(256, 512));
+    // as votes would: nobody was asked for these
+    backup.blocks(3, ...blocks.slice(0, 300));
+    for (let sequence = 1; sequence <= 300; sequence += 1) backup.executed(sequence);
+    const effects = backup.status(2, { executed: 600 as never });
+    expect(backup.replica.describe().committed).toBe(512);
+    expect(effectsOf(effects, "halt")).toEqual([]);
+  });
+
+  it("asks for as many as answers have room for", () => {
+    const backup = createLone({ parameters: { checkpointInterval: 128 } });
+    for (const from of [0, 2]) backup.status(from, { executed: 10_000 as never });
+    const large = history(backup, 3).map((block) => ({ ...block, batch: { ...block.batch, bytes: new Uint8Array(600_000) } }));
+    const effects = [...backup.blocks(0, ...large), ...backup.executed(3), ...backup.wait(1)];
+    expect(effectsOf(effects, "fetch-blocks")[0]).toMatchObject({ from: 4, to: 6 });
+  });
 });
 
 describe("a replica that needs the others' state", () => {

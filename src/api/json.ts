@@ -30,13 +30,22 @@ export const valueJson = (value: Uint8Array): { value: string; encoding: "utf8" 
 const signaturesJson = (signatures: readonly VoteSignature[]) =>
   signatures.map(({ replica, signature }) => ({ replica: replica as number, signature: toBase64(signature) }));
 
-export const certificateJson = ({ epoch, view: inView, sequence, digest, commits }: CommitCertificate) => ({
+const makeCertificateJson = ({ epoch, view: inView, sequence, digest, commits }: CommitCertificate) => ({
   epoch: epoch as number,
   view: inView as number,
   sequence: sequence as number,
   digest: digest as string,
   signatures: signaturesJson(commits),
 });
+
+const certificates = new WeakMap<CommitCertificate, ReturnType<typeof makeCertificateJson>>();
+
+/** One object for all answers of a batch, whose requests share their certificate. */
+export const certificateJson = (certificate: CommitCertificate): Readonly<ReturnType<typeof makeCertificateJson>> => {
+  const known = certificates.get(certificate) ?? makeCertificateJson(certificate);
+  certificates.set(certificate, known);
+  return known;
+};
 
 export const checkpointJson = ({ epoch, sequence, stateRoot, logHash, epochRoot, signatures }: CheckpointCertificate) => ({
   epoch: epoch as number,

@@ -22,6 +22,8 @@ import { createWaiting, type Waiting } from "./waiting.ts";
 import type { Parameters } from "../protocol/limits.ts";
 
 const GRACE_WITHOUT_QUORUM_MS = 2_000;
+/** for so long a look at where the node stands answers for the next requests, too: many come at once */
+const STANDING_MS = 5;
 const MAX_WAITING = 16_384;
 
 export interface Desk {
@@ -74,10 +76,13 @@ export const createDesk = (options: DeskOptions): Desk => {
   const { committee, self, gatewayKey, signBytes } = identity;
   const { checkpointInterval, sessionWindow } = parameters;
   const standing = createStanding({ committee, self, checkpointInterval });
-  const refreshStanding = (): void =>
-    standing.update(engine().replica.describe(), engine().presence.connectivity(), { now: clock.now(), wall: clock.wall() });
+  let standingAt = Number.NEGATIVE_INFINITY;
+  const refreshStanding = (): void => {
+    standingAt = clock.now();
+    standing.update(engine().replica.describe(), engine().presence.connectivity(), { now: standingAt, wall: clock.wall() });
+  };
   const unavailable = (): Failure | undefined => {
-    refreshStanding();
+    if (clock.now() - standingAt >= STANDING_MS) refreshStanding();
     return standing.unavailable();
   };
   const order = (request: Verified<Request>): void => engine().submit(request);

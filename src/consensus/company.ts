@@ -7,6 +7,8 @@ import type { ReplicaSettings } from "./config.ts";
 
 /** What is worth waiting for: a round of verification, answers and new requests of all clients takes twice as long as a batch where the machine is the limit. */
 const ROUNDS = 4;
+/** Fewer gain little by going together: those who come as they please are not kept waiting for them. */
+const LEAST_CROWD = 4;
 /** Commits that pass without a wait after one in vain: 1, and twice as many after each further one, up to this. */
 const MOST_PASSED = 64;
 
@@ -52,7 +54,7 @@ export const createCompany = (settings: Pick<ReplicaSettings, "maxBatchDelayMs">
     },
     committed(now) {
       if (passing > 0) passing -= 1;
-      else {
+      else if (crowd >= LEAST_CROWD) {
         expected = crowd;
         until = now + longestGathering(now - cutAt, settings);
       }

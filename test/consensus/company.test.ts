@@ -80,5 +80,10 @@ describe("company", () => {
     expect(company.until(16)).toBe(Number.NEGATIVE_INFINITY);
     company.restart();
     expect(company.until(8)).toBe(Number.NEGATIVE_INFINITY);
+    // three are no company
+    company.came(3);
+    company.cut(100, 1, 3);
+    company.committed(110);
+    expect(company.until(2)).toBe(Number.NEGATIVE_INFINITY);
   });
 });

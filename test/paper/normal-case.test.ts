@@ -60,22 +60,22 @@ describe("the primary", () => {
       [1, 2].flatMap((from) => [...primary.prepare(from, 0, sequence, digest), ...primary.commit(from, 0, sequence, digest)]);
     const digestOf = (proposals: ReturnType<typeof ask>) => proposals[0]?.message.digest ?? primary.notary.emptyBatch.digest;
     const first = ask(1);
-    expect(ask(2)).toEqual([]);
+    expect([2, 3, 4].flatMap(ask)).toEqual([]);
     primary.wait(20);
-    // 2 waits, and whoever sent 1 is about to ask again
+    // three wait, and whoever sent 1 is about to ask again
     expect(effectsOf(commit(1, digestOf(first)), "propose")).toEqual([]);
     primary.wait(5);
-    const second = ask(3);
-    expect(second[0]?.batch.requests.map(({ sequence }) => sequence)).toEqual([2, 3]);
+    const second = ask(5);
+    expect(second[0]?.batch.requests.map(({ sequence }) => sequence)).toEqual([2, 3, 4, 5]);
     primary.wait(20);
     commit(2, digestOf(second));
-    // one of the two does not come back: four batches' time, and then no more
-    expect(ask(4)).toEqual([]);
+    // of the four one comes back: for the others it waits four batches' time, and no more
+    expect(ask(6)).toEqual([]);
     expect(effectsOf(primary.wait(79), "propose")).toEqual([]);
     const third = effectsOf(primary.wait(1), "propose");
     expect(third.length).toBe(1);
     commit(3, digestOf(third));
-    expect(ask(5).length).toBe(1);
+    expect(ask(7).length).toBe(1);
   });
 
   it("stamps batches in rising order even when its clock stands still", () => {

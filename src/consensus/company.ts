@@ -7,8 +7,11 @@ import type { ReplicaSettings } from "./config.ts";
 
 /** What is worth waiting for: a round of verification, answers and new requests of all clients takes twice as long as a batch where the machine is the limit. */
 const ROUNDS = 4;
-/** Fewer gain little by going together: those who come as they please are not kept waiting for them. */
-const LEAST_CROWD = 4;
+/**
+ * Clients; fewer gain little by going together, and who comes as he pleases is not kept waiting for them. The gateways of a small network are fewer, too: what they
+ * send next is none of it their last answer's echo, and more of it comes with the next batch.
+ */
+const LEAST_CROWD = 8;
 /** Commits that pass without a wait after one in vain: 1, and twice as many after each further one, up to this. */
 const MOST_PASSED = 64;
 
@@ -17,20 +20,20 @@ export const longestGathering = (roundMs: number, { maxBatchDelayMs }: Pick<Repl
   Math.min(maxBatchDelayMs / 2, ROUNDS * roundMs);
 
 export interface Company {
-  /** A request was admitted; so many are in the pool now, those in flight included. */
-  came(pooled: number): void;
-  /** A batch was cut while `waiting` requests waited; so many are in the pool. */
-  cut(now: number, waiting: number, pooled: number): void;
+  /** A request was admitted; so many clients have one in the pool now, those in flight included. */
+  came(clients: number): void;
+  /** A batch was cut, while so many clients had a request in the pool. */
+  cut(now: number, clients: number): void;
   /** Nothing is in flight any more. */
   committed(now: number): void;
-  /** Monotonic milliseconds until which `waiting` requests wait for more while nothing is in flight; −∞ when all who are expected are there. */
-  until(waiting: number): number;
+  /** Monotonic milliseconds until which so many clients wait for others while nothing is in flight; −∞ when all who are expected are there. */
+  until(clients: number): number;
   /** Another view: nobody is expected. */
   restart(): void;
 }
 
 export const createCompany = (settings: Pick<ReplicaSettings, "maxBatchDelayMs">): Company => {
-  /** most requests that were here at once since the latest cut */
+  /** most clients that were here at once since the latest cut */
   let crowd = 0;
   let cutAt = 0;
   let expected = 0;
@@ -39,17 +42,17 @@ export const createCompany = (settings: Pick<ReplicaSettings, "maxBatchDelayMs">
   let [passing, cost] = [0, 1];
 
   return {
-    came(pooled) {
-      crowd = Math.max(crowd, pooled);
+    came(clients) {
+      crowd = Math.max(crowd, clients);
     },
-    cut(now, waiting, pooled) {
-      const inVain = until <= now && 4 * waiting < 3 * expected;
+    cut(now, clients) {
+      const inVain = until <= now && 4 * clients < 3 * expected;
       if (until !== Number.NEGATIVE_INFINITY) {
         passing = inVain ? cost : 0;
         cost = inVain ? Math.min(2 * cost, MOST_PASSED) : 1;
       }
       until = Number.NEGATIVE_INFINITY;
-      crowd = pooled;
+      crowd = clients;
       cutAt = now;
     },
     committed(now) {
@@ -59,7 +62,7 @@ export const createCompany = (settings: Pick<ReplicaSettings, "maxBatchDelayMs">
         until = now + longestGathering(now - cutAt, settings);
       }
     },
-    until: (waiting) => (waiting < expected ? until : Number.NEGATIVE_INFINITY),
+    until: (clients) => (clients < expected ? until : Number.NEGATIVE_INFINITY),
     restart() {
       crowd = 0;
       until = Number.NEGATIVE_INFINITY;

@@ -35,6 +35,8 @@ export interface Pool {
   /** the oldest local one that was not relayed to everybody yet */
   unrelayed(): PendingRequest | undefined;
   markRelayed(id: Digest): void;
+  /** clients who have a request here */
+  clients(): number;
   /** requests no proposal of this view holds */
   unproposed(): number;
   nextUnproposed(): PendingRequest | undefined;
@@ -74,7 +76,7 @@ const createQueue = (): {
   return queue;
 };
 
-const createClientCounts = (): { of(client: PublicKey): number; change(client: PublicKey, by: number): void } => {
+const createClientCounts = (): { of(client: PublicKey): number; change(client: PublicKey, by: number): void; size(): number } => {
   const counts = new Map<PublicKey, number>();
   return {
     of: (client) => counts.get(client) ?? 0,
@@ -83,6 +85,7 @@ const createClientCounts = (): { of(client: PublicKey): number; change(client: P
       if (count === 0) counts.delete(client);
       else counts.set(client, count);
     },
+    size: () => counts.size,
   };
 };
 
@@ -110,8 +113,7 @@ export const createPool = (bounds: PoolBounds): Pool => {
       if (all.entries.size >= bounds.requests || all.bytes + request.bytes.length > bounds.bytes) return "pool-full";
       if (clients.of(request.client) >= bounds.requestsPerClient) return "client-pool-full";
       const entry: PendingRequest = { request, since: now, local: false, relayedToAll: false, proposed: undefined };
-      all.add(entry);
-      unproposed.add(entry);
+      for (const queue of [all, unproposed]) queue.add(entry);
       clients.change(request.client, 1);
       if (local) markLocal(entry);
       return "admitted";
@@ -153,6 +155,7 @@ export const createPool = (bounds: PoolBounds): Pool => {
         unproposed.add(entry);
       }
     },
+    clients: () => clients.size(),
     get size() {
       return all.entries.size;
     },

@@ -29,7 +29,7 @@ export const handleRequest = (turn: Turn, input: Extract<Input, { type: "request
     if (admission !== "already-pending") effects.push({ type: "refuse-request", id: request.id, reason: admission });
     return;
   }
-  state.company.came(state.pool.size);
+  state.company.came(state.pool.clients());
   const inFlightAt = state.inFlight.get(request.id);
   if (inFlightAt !== undefined) state.pool.markProposed(request.id, inFlightAt);
   if (local) relayToPrimary(turn, [request]);
@@ -116,7 +116,7 @@ export const batchDue = (state: State): number | undefined => {
   const inFlight = inFlightCount(state);
   if (full) return Number.NEGATIVE_INFINITY;
   // nothing is under way; but answers are, to those who will ask again at once
-  if (inFlight === 0) return state.company.until(state.pool.unproposed());
+  if (inFlight === 0) return state.company.until(state.pool.clients());
   const first = state.pool.nextUnproposed();
   // the slower batches come through, the larger they become: many small ones would only make them slower
   return first === undefined ? undefined : first.since + (settings.maxBatchDelayMs * inFlight) / settings.pipelineDepth;
@@ -129,7 +129,7 @@ export const cutBatch = (turn: Turn): boolean => {
   const due = batchDue(state);
   if (due === undefined || due > time.now) return false;
   const sequence = state.nextSequence;
-  state.company.cut(time.now, state.pool.unproposed(), state.pool.size);
+  state.company.cut(time.now, state.pool.clients());
   const batch = state.config.createBatch(Math.max(Math.floor(time.wall), state.acceptedTimestamp + 1), takeRequests(state, sequence));
   state.nextSequence = nextSequence(sequence);
   state.batches.add(batch, true);

@@ -13,7 +13,7 @@ const run = (clients: number, { backMs, returning = 1, commits }: { backMs: numb
   // half of them waits while the other half is ordered
   let [flying, waiting] = [Math.ceil(clients / 2), Math.floor(clients / 2)];
   company.came(flying);
-  company.cut(now, flying, flying);
+  company.cut(now, flying);
   company.came(clients);
   for (let done = 0; done < commits; done += 1) {
     now += ROUND_MS;
@@ -29,7 +29,7 @@ const run = (clients: number, { backMs, returning = 1, commits }: { backMs: numb
     now = at;
     if (arrived) company.came(waiting + coming);
     const cut = waiting + (arrived ? coming : 0);
-    company.cut(now, cut, cut);
+    company.cut(now, cut);
     sizes.push(cut);
     const late = arrived ? 0 : coming;
     company.came(cut + late);
@@ -59,7 +59,7 @@ describe("company", () => {
         waits += 1;
         now = company.until(1);
       }
-      company.cut(now, 1, 1);
+      company.cut(now, 1);
     }
     // after 1, 2, 4 … 64 commits, then once in 64
     expect(waits).toBeGreaterThan(7);
@@ -71,7 +71,7 @@ describe("company", () => {
     const company = createCompany({ maxBatchDelayMs: 320 });
     for (const each of [eager, company]) {
       each.came(8);
-      each.cut(0, 8, 8);
+      each.cut(0, 8);
       each.came(16);
       each.committed(10);
     }
@@ -80,9 +80,9 @@ describe("company", () => {
     expect(company.until(16)).toBe(Number.NEGATIVE_INFINITY);
     company.restart();
     expect(company.until(8)).toBe(Number.NEGATIVE_INFINITY);
-    // three are no company
-    company.came(3);
-    company.cut(100, 1, 3);
+    // seven are no company
+    company.came(7);
+    company.cut(100, 1);
     company.committed(110);
     expect(company.until(2)).toBe(Number.NEGATIVE_INFINITY);
   });

@@ -55,27 +55,28 @@ describe("the primary", () => {
 
   it("waits for those who were in the last batch when others are there already, and for a lone client never", () => {
     const primary = createLone({ self: 0, settings: { pipelineDepth: 4, maxBatchDelayMs: 400 } });
-    const ask = (n: number) => effectsOf(primary.give({ type: "request", request: primary.request(n), local: true }), "propose");
+    const ask = (n: number) =>
+      effectsOf(primary.give({ type: "request", request: primary.request(n, `client ${n}`), local: true }), "propose");
     const commit = (sequence: number, digest: Digest) =>
       [1, 2].flatMap((from) => [...primary.prepare(from, 0, sequence, digest), ...primary.commit(from, 0, sequence, digest)]);
     const digestOf = (proposals: ReturnType<typeof ask>) => proposals[0]?.message.digest ?? primary.notary.emptyBatch.digest;
     const first = ask(1);
-    expect([2, 3, 4].flatMap(ask)).toEqual([]);
+    expect([2, 3, 4, 5, 6, 7, 8].flatMap(ask)).toEqual([]);
     primary.wait(20);
-    // three wait, and whoever sent 1 is about to ask again
+    // seven wait, and whoever sent 1 is about to ask again
     expect(effectsOf(commit(1, digestOf(first)), "propose")).toEqual([]);
     primary.wait(5);
-    const second = ask(5);
-    expect(second[0]?.batch.requests.map(({ sequence }) => sequence)).toEqual([2, 3, 4, 5]);
+    const second = ask(9);
+    expect(second[0]?.batch.requests.map(({ sequence }) => sequence)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
     primary.wait(20);
     commit(2, digestOf(second));
-    // of the four one comes back: for the others it waits four batches' time, and no more
-    expect(ask(6)).toEqual([]);
+    // of the eight one comes back: for the others it waits four batches' time, and no more
+    expect(ask(10)).toEqual([]);
     expect(effectsOf(primary.wait(79), "propose")).toEqual([]);
     const third = effectsOf(primary.wait(1), "propose");
     expect(third.length).toBe(1);
     commit(3, digestOf(third));
-    expect(ask(7).length).toBe(1);
+    expect(ask(11).length).toBe(1);
   });
 
   it("stamps batches in rising order even when its clock stands still", () => {

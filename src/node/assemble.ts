@@ -24,6 +24,7 @@ import type { Identity } from "./identity.ts";
 import { createMerging } from "./merging.ts";
 import type { NodeData } from "./node-data.ts";
 import type { Sharing } from "./sharing.ts";
+import { refuseStrangers } from "./strangers.ts";
 
 export interface AssemblyOptions {
   readonly identity: Identity;
@@ -80,18 +81,15 @@ const createProofs = ({ data, clock, identity: { committee }, storeFailed }: Ass
   return { keep, forked };
 };
 
-/** While memory is short, frames of who is no validator are dropped; peers' comings and goings concern the documents, too. */
+/** Peers' comings and goings concern the documents, too. */
 const handlersOf = (
-  { exhausted, identity: { committee } }: AssemblyOptions,
+  { exhausted = () => false, identity: { committee } }: AssemblyOptions,
   handlers: NetworkHandlers,
   counters: Counters,
   merging: ReturnType<typeof createMerging> | undefined,
 ): NetworkHandlers => ({
   ...handlers,
-  onFrame(from, channel, frame) {
-    if (exhausted?.() === true && !committee.validators.some(({ peer }) => peer === from)) counters.count("dropped.short-of-memory");
-    else handlers.onFrame(from, channel, frame);
-  },
+  onFrame: refuseStrangers(handlers.onFrame, committee, exhausted, counters),
   onPeer(peer, up) {
     handlers.onPeer(peer, up);
     merging?.onPeer(peer, up);

@@ -84,15 +84,21 @@ const rootOfStore = async (ledger: Ledger, checkpoint: number): Promise<string> 
 };
 
 const operations = operationsOn(fc.nat(12).map((number) => bytes(`key ${number}`))).any;
-type Step = { readonly requests: readonly (readonly KvOperation[])[]; readonly lag: number; readonly crash: boolean };
+type Step = {
+  readonly requests: readonly (readonly KvOperation[])[];
+  readonly lag: number;
+  readonly crash: boolean;
+  readonly shrink: boolean;
+};
 const step: fc.Arbitrary<Step> = fc.record({
   requests: fc.array(fc.array(operations, { minLength: 1, maxLength: 4 }), { maxLength: 4 }),
   lag: fc.nat(3),
   crash: fc.boolean(),
+  shrink: fc.boolean(),
 });
 
 describe("executing", () => {
-  it("does what a plain map does, through crashes and late writes, on every node alike, at every checkpoint", async () => {
+  it("does what a plain map does, through crashes, late writes and short memory, on every node alike, at every checkpoint", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 14 }), async (steps) => {
         // one node writes at once, the other late, and loses in a crash what it had not written
@@ -105,13 +111,15 @@ describe("executing", () => {
         const atCheckpoint = new Map<number, Model>();
         let unwritten: ReturnType<Ledger["execute"]>[] = [];
         let number = 0;
-        for (const { requests, lag, crash } of steps) {
+        for (const { requests, lag, crash, shrink } of steps) {
           const batch = nextBatch(
             steady,
             requests.map((ops) => request(client(number % 3), ++number, ops)),
             baseTime + number,
           );
           history.push(batch);
+          // what a node lets go of when memory is short it reads again
+          if (shrink) for (const ledger of [steady, crashing]) ledger.shrink();
           const execution = steady.execute(batch);
           executions.push(execution);
           await write(stores[0], execution);

@@ -81,6 +81,10 @@ describe("up", () => {
     expect(await codeOf(() => Testnet.up({ dir: join(dir, "a"), observers: -1 }))).toBe("usage");
     makeHomes({ ...plan, dir });
     expect(await codeOf(() => Testnet.up({ dir, nodes: 7 }))).toBe("exists");
+    expect(await codeOf(() => Testnet.up({ dir, memoryLimitMib: 256 }))).toBe("exists");
+    await expect(Testnet.up({ dir: join(dir, "a"), memoryLimitMib: 100 })).rejects.toThrow(
+      /memory_limit_mib must be 0 or a whole number from 160/,
+    );
   });
 
   it("says why a node ended, and leaves none running", async () => {

@@ -54,7 +54,8 @@ const requestsOf = function* (options: SimulateOptions): Generator<SeedRequest> 
   }
 };
 
-const createTally = () => {
+/** Adds up results, in the order of the seeds. */
+export const createTally = () => {
   const violations: FoundViolation[] = [];
   const trace = createTrace();
   const [faults, reasons, proofs]: Record<string, number>[] = [{}, {}, {}];

@@ -35,8 +35,9 @@ const fromFile = (session: Session, path: string): Uint8Array => {
   try {
     const file = openSync(path, "r");
     try {
-      const { mode } = fstatSync(file);
-      if (fstatSync(file).isFile() && (mode & 0o007) !== 0) session.note(`byz: everybody on this machine can read ${path}; chmod 600 it`);
+      const facts = fstatSync(file);
+      if (process.platform !== "win32" && facts.isFile() && (facts.mode & 0o007) !== 0)
+        session.note(`byz: everybody on this machine can read ${path}; chmod 600 it`);
       bytes = withoutLineBreak(readBounded(file));
     } finally {
       closeSync(file);

@@ -17,6 +17,7 @@ export type Disk = Pick<
   | "realpathSync"
   | "renameSync"
   | "rmSync"
+  | "statSync"
   | "writeSync"
 >;
 
@@ -116,6 +117,10 @@ const place = (disk: Disk, path: string, text: string, owner: fs.Stats | undefin
 export const isLeftOver = (name: string, path: string): boolean =>
   name.startsWith(`${basename(path)}.`) && /^[0-9a-f]{12}\.tmp$/.test(name.slice(basename(path).length + 1));
 
+/** What root makes in somebody's folder is his, or his programs could not read it. */
+const ownerOfNew = (disk: Disk, path: string): fs.Stats | undefined =>
+  process.getuid?.() === 0 ? disk.statSync(dirname(path)) : undefined;
+
 /**
  * Writes a file that only its owner can read (0600): complete and durable when it returns, or not at all. One that it replaces keeps its owner, and is
  * overwritten where it has no other name; where `path` is a symbolic link, the file behind it is meant.
@@ -124,6 +129,6 @@ export const isLeftOver = (name: string, path: string): boolean =>
  */
 export const placeFile = (path: string, text: string, overwrite: boolean, disk: Disk = fs): void => {
   if (overwrite && disk.existsSync(path)) return replace(disk, path, text);
-  place(disk, path, text, undefined, (temporary) => moveNew(disk, temporary, path));
+  place(disk, path, text, ownerOfNew(disk, path), (temporary) => moveNew(disk, temporary, path));
   syncFolder(disk, dirname(path));
 };

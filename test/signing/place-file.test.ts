@@ -24,6 +24,7 @@ const names = [
   "realpathSync",
   "renameSync",
   "rmSync",
+  "statSync",
   "writeSync",
 ] as const;
 
@@ -122,12 +123,16 @@ describe("a file that takes the place of another", () => {
     ]);
   });
 
-  it.skipIf(process.getuid?.() !== 0)("stays its owner's when root replaces it (skipped for others)", () => {
+  it.skipIf(process.getuid?.() !== 0)("belongs to its owner, or its folder's, when root writes it (skipped for others)", () => {
     fs.writeFileSync(path, "old", { mode: 0o600 });
     fs.chownSync(path, 12_345, 12_345);
     placeFile(path, "new", true);
     expect(fs.statSync(path)).toMatchObject({ uid: 12_345, gid: 12_345 });
     expect(content()).toBe("new");
+    fs.rmSync(path);
+    fs.chownSync(folder, 12_345, 12_345);
+    placeFile(path, "new", false);
+    expect(fs.statSync(path)).toMatchObject({ uid: 12_345, gid: 12_345 });
   });
 });
 

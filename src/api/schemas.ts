@@ -269,6 +269,7 @@ export const validatorsAnswer = z.array(
     reachable: z.boolean(),
     reputation: z.number().min(0).max(1),
     standing: z.enum(["good", "throttled", "isolated", "quarantined", "suspended"]),
+    because: z.string().optional(),
     primary: z.boolean(),
   }),
 );

@@ -18,7 +18,7 @@ export const validatorsCommand = defineCommand<{ watch?: boolean }>({
         `${validator.index}${validator.primary ? " primary" : ""}`,
         validator.moniker ?? "",
         validator.reachable ? "yes" : "no",
-        validator.standing,
+        validator.because === undefined ? validator.standing : `${validator.standing}: ${validator.because}`,
         validator.peerId,
         validator.validatorKey,
       ]);

@@ -248,6 +248,8 @@ export interface ValidatorAnswer {
   readonly reachable: boolean;
   readonly reputation: number;
   readonly standing: "good" | "throttled" | "isolated" | "quarantined" | "suspended";
+  /** why the node throttles or isolates it */
+  readonly because?: string;
   readonly primary: boolean;
 }
 

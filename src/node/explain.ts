@@ -32,9 +32,27 @@ const describeValidators = ({ summary, status, validators }: ExplainSources): Ex
     };
   });
 
+const name = ({ moniker, index }: Pick<ExplainedValidator, "moniker" | "index">): string => `${moniker ?? "validator"} (${index})`;
+
+/** Who is not there, why where this node wants it so, and what this node itself lacks. */
+const remarks = ({ summary, status, validators }: ExplainSources): string[] => {
+  const told: string[] = [];
+  const missing = validators.filter(({ reachable }) => !reachable);
+  if (status.quorum.reachable < status.quorum.n) told.push(`out of reach: ${listed(missing.map(name))}`);
+  for (const validator of validators)
+    if (validator.standing === "isolated")
+      told.push(`isolated by this node: ${name(validator)}: ${validator.because ?? validator.standing}`);
+  if (summary.passive) told.push("this validator may not vote: its key came back without its data");
+  if (summary.transfer !== undefined)
+    told.push(`this node is fetching the state of sequence ${summary.transfer.target} from ${summary.transfer.sources.length} others`);
+  else if (status.syncing) told.push(`this node is ${summary.behind} sequences behind and catching up`);
+  if (status.memory.breaker === "open")
+    told.push("this node is short of memory: it votes, and takes no new work until enough is free; ask another node");
+  return told;
+};
+
 /** A sentence about what stands in the way, with the names of those who are missing. */
 const sentences = ({ summary, status, time }: ExplainSources, validators: readonly ExplainedValidator[]): string[] => {
-  const name = ({ moniker, index }: ExplainedValidator): string => `${moniker ?? "validator"} (${index})`;
   const named = (which: (validator: ExplainedValidator) => boolean): string => listed(validators.filter(which).map(name));
   const { n, size, reachable } = status.quorum;
   const primary = named((validator) => validator.primary);
@@ -77,13 +95,6 @@ const sentences = ({ summary, status, time }: ExplainSources, validators: readon
     default:
       told.push(`this replica has halted: ${summary.halted?.detail ?? status.blocked?.reason ?? ""}; ask another node, and see its log`);
   }
-  if (reachable < n) told.push(`out of reach: ${named((validator) => !validator.reachable)}`);
-  if (summary.passive) told.push("this validator may not vote: its key came back without its data");
-  if (summary.transfer !== undefined)
-    told.push(`this node is fetching the state of sequence ${summary.transfer.target} from ${summary.transfer.sources.length} others`);
-  else if (status.syncing) told.push(`this node is ${summary.behind} sequences behind and catching up`);
-  if (status.memory.breaker === "open")
-    told.push("this node is short of memory: it votes, and takes no new work until enough is free; ask another node");
   return told;
 };
 
@@ -93,7 +104,7 @@ export const explain = (sources: ExplainSources): ExplainReport => {
   const { requests, bytes, oldestSince } = summary.pool;
   return {
     committing: status.blocked === undefined,
-    summary: sentences(sources, validators),
+    summary: [...sentences(sources, validators), ...remarks(sources)],
     ...(status.blocked === undefined ? {} : { blocked: status.blocked }),
     quorum: status.quorum,
     view: { number: summary.view, active: summary.active, demand: summary.demand },

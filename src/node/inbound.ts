@@ -76,7 +76,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
   const suspects = createSuspects({ now: options.clock.now, most: committee.f, canSpare, isolate: network.isolate });
   const blame = (from: PeerName, reason: string): void => {
     // of strangers the network has a stricter opinion itself
-    if (indexes.has(from)) suspects.blamed(from);
+    if (indexes.has(from)) suspects.blamed(from, reason);
     network.blame(from, reason);
   };
   const refused = (from: PeerName, failure: VerificationFailure): void => {
@@ -85,7 +85,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
   };
   const demands = createDemands(options.clock.now, (from) => {
     counters.count("dropped.view-change-rate");
-    if (indexes.has(from)) suspects.exceeded(from);
+    if (indexes.has(from)) suspects.exceeded(from, "VIEW-CHANGEs more often than anybody has reason to");
   });
   const malformed = (from: PeerName, reason: string): void => {
     counters.count(`malformed.${reason}`);
@@ -273,7 +273,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
     opinionOf: suspects.opinionOf,
     accused(culprit) {
       const peer = committee.validators[culprit]?.peer;
-      if (peer !== undefined) suspects.blamed(peer);
+      if (peer !== undefined) suspects.blamed(peer, "proof of misbehaviour");
     },
     refused: (from, failure) => refused(committee.validators[from]?.peer ?? ("" as PeerName), failure),
     frame(from, channel, bytes) {

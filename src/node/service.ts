@@ -128,6 +128,8 @@ export interface ValidatorReport {
   /** 0..1 */
   readonly reputation: number;
   readonly standing: Standing;
+  /** why this node throttles or isolates it */
+  readonly because?: string;
   readonly primary: boolean;
 }
 

@@ -7,10 +7,10 @@ import { createTokenBucket, type TokenBucket } from "../network/libp2p/token-buc
 import type { PeerName } from "../protocol/ids.ts";
 
 export interface Suspects {
-  /** what this validator sent, or signed, was invalid beyond doubt */
-  blamed(peer: PeerName): void;
+  /** what this validator sent, or signed, was invalid beyond doubt; `because`: in a few words, for people */
+  blamed(peer: PeerName, because: string): void;
   /** it said something more often than anybody has reason to: a tenth of a blame */
-  exceeded(peer: PeerName): void;
+  exceeded(peer: PeerName, because: string): void;
   /** whether another frame of this peer is to be looked at; it counts as one that was */
   admits(peer: PeerName): boolean;
   /** nothing is done because this peer asks for it */
@@ -23,6 +23,8 @@ export interface Opinion {
   /** 1 without blame, 0 for a suspect */
   readonly reputation: number;
   readonly standing: "good" | "throttled" | "isolated";
+  /** why it is not good: what the latest blame was for, and whether a flood came after it */
+  readonly because?: string;
 }
 
 export interface SuspectsOptions {
@@ -62,6 +64,7 @@ interface Suspect {
   overflow: TokenBucket;
   isolatedUntil: number;
   isolationMs: number;
+  because: string;
 }
 
 /** Keeps one entry for each validator that was blamed. */
@@ -79,6 +82,7 @@ export const createSuspects = ({ now, most, canSpare, isolate }: SuspectsOptions
     overflow: createOverflow(),
     isolatedUntil: Number.NEGATIVE_INFINITY,
     isolationMs: ISOLATION_MS,
+    because: "",
   });
   /** the peer's, forgotten where the last blame is long ago */
   const entryOf = (peer: PeerName, time: number): Suspect => {
@@ -87,9 +91,10 @@ export const createSuspects = ({ now, most, canSpare, isolate }: SuspectsOptions
     entries.set(peer, entry);
     return entry;
   };
-  const blamed = (peer: PeerName): void => {
+  const blamed = (peer: PeerName, because: string): void => {
     const time = now();
     const entry = entryOf(peer, time);
+    entry.because = because;
     const suspects = [...entries.values()].filter((each) => isSuspect(each, time)).length;
     // no more suspects than there can be cheats: who would be one too many stays just below
     if (entry.strikes < STRIKES - 1 || suspects < most) entry.strikes = Math.min(STRIKES, entry.strikes + 1);
@@ -108,10 +113,10 @@ export const createSuspects = ({ now, most, canSpare, isolate }: SuspectsOptions
 
   return {
     blamed,
-    exceeded(peer) {
+    exceeded(peer, because) {
       const entry = entryOf(peer, now());
       entry.excesses += 1;
-      if (entry.excesses % EXCESSES === 0) blamed(peer);
+      if (entry.excesses % EXCESSES === 0) blamed(peer, because);
     },
     admits(peer) {
       const time = now();
@@ -125,8 +130,10 @@ export const createSuspects = ({ now, most, canSpare, isolate }: SuspectsOptions
       const time = now();
       const entry = entries.get(peer);
       if (entry === undefined || !isRecent(entry, time)) return { reputation: 1, standing: "good" };
-      const standing = entry.strikes < STRIKES ? "good" : time < entry.isolatedUntil ? "isolated" : "throttled";
-      return { reputation: 1 - entry.strikes / STRIKES, standing };
+      const reputation = 1 - entry.strikes / STRIKES;
+      if (entry.strikes < STRIKES) return { reputation, standing: "good" };
+      if (time >= entry.isolatedUntil) return { reputation, standing: "throttled", because: entry.because };
+      return { reputation, standing: "isolated", because: `${entry.because}, and a flood after it` };
     },
   };
 };

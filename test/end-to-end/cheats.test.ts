@@ -67,6 +67,7 @@ const expectIsolated = async (): Promise<void> => {
     for (const index of honest) {
       const suspects = (await testnet.client(index).validators()).filter(({ standing }) => standing !== "good");
       expect(suspects.map(({ peerId }) => peerId).toSorted()).toEqual(culprits);
+      for (const { because } of suspects) expect(because).toMatch(/\w/);
       const isolations = /^byz_network_total\{what="isolations"\} (\d+)$/m.exec(await testnet.client(index).metrics())?.[1];
       expect(Number(isolations)).toBeGreaterThan(1);
     }

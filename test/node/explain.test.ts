@@ -12,6 +12,7 @@ interface Situation {
   readonly reason?: string;
   readonly reachable?: readonly number[];
   readonly breaker?: "closed" | "open";
+  readonly isolated?: number;
   readonly summary?: Partial<Omit<ReplicaSummary, "next" | "pool" | "viewChange">> & {
     readonly next?: Partial<ReplicaSummary["next"]>;
     readonly pool?: Partial<ReplicaSummary["pool"]>;
@@ -20,7 +21,7 @@ interface Situation {
 }
 
 /** As alice, validator 0, sees it; bob is the primary. */
-const explained = ({ reason, reachable = [0, 1, 2, 3], breaker = "closed", summary = {} }: Situation) => {
+const explained = ({ reason, reachable = [0, 1, 2, 3], breaker = "closed", isolated, summary = {} }: Situation) => {
   const report = explain({
     summary: {
       view: 1,
@@ -49,8 +50,8 @@ const explained = ({ reason, reachable = [0, 1, 2, 3], breaker = "closed", summa
       validatorKey: "",
       moniker,
       reachable: reachable.includes(index),
-      reputation: 1,
-      standing: "good",
+      reputation: index === isolated ? 0 : 1,
+      ...(index === isolated ? { standing: "isolated", because: "bad-signature, and a flood after it" } : { standing: "good" }),
       primary: index === 1,
     })),
     time: { now: 5_000, wall: 1_700_000_000_000 },
@@ -67,6 +68,13 @@ describe("what stands in the way is named", () => {
     // enough are reached, and one of them does not reach another
     const others = explained({ reason: "no_quorum", reachable: [0, 1, 3] });
     expect(others.summary[0]).toBe("this node reaches 3 of 4 validators, itself included, but not 3 of them reach each other");
+  });
+
+  it("when one is out of reach because this node does not talk to it", () => {
+    expect(explained({ reachable: [0, 1, 3], isolated: 2 }).summary.slice(1)).toEqual([
+      "out of reach: carol (2)",
+      "isolated by this node: carol (2): bad-signature, and a flood after it",
+    ]);
   });
 
   it("when the primary is gone: who asked for another view, who did not", () => {

@@ -25,7 +25,7 @@ const build = (most: number) => {
     },
     pass: (ms: number) => void (time += ms),
     blame: (peer: PeerName, times: number): void => {
-      for (let at = 0; at < times; at += 1) suspects.blamed(peer);
+      for (let at = 0; at < times; at += 1) suspects.blamed(peer, "bad-signature");
     },
     /** of five hundred frames in a second */
     seen: (peer: PeerName): number => {
@@ -70,7 +70,7 @@ describe("a peer", () => {
     blame(a, 2);
     expect(opinionOf(a)).toEqual({ reputation: 0.75, standing: "good" });
     blame(a, 6);
-    expect(opinionOf(a)).toEqual({ reputation: 0, standing: "throttled" });
+    expect(opinionOf(a)).toEqual({ reputation: 0, standing: "throttled", because: "bad-signature" });
     pass(10_000);
     expect(opinionOf(a)).toEqual({ reputation: 1, standing: "good" });
   });
@@ -92,13 +92,13 @@ describe("a peer", () => {
 
   it("that exceeds what it may say is blamed for every tenth time", () => {
     const { exceeded, isSuspect, pass } = build(1);
-    for (let at = 0; at < 79; at += 1) exceeded(a);
+    for (let at = 0; at < 79; at += 1) exceeded(a, "too often");
     expect(isSuspect(a)).toBe(false);
-    exceeded(a);
+    exceeded(a, "too often");
     expect([isSuspect(a), isSuspect(b)]).toEqual([true, false]);
     pass(10_000);
     expect(isSuspect(a)).toBe(false);
-    for (let at = 0; at < 79; at += 1) exceeded(a);
+    for (let at = 0; at < 79; at += 1) exceeded(a, "too often");
     expect(isSuspect(a)).toBe(false);
   });
 });
@@ -111,6 +111,7 @@ describe("a flood", () => {
     expect([isolations, opinionOf(a).standing]).toEqual([[], "throttled"]);
     flood(a, 1);
     expect([isolations, opinionOf(a).standing]).toEqual([[[a, 5_000]], "isolated"]);
+    expect(opinionOf(a).because).toBe("bad-signature, and a flood after it");
     for (const ms of [10_000, 20_000, 40_000, 40_000]) {
       // it comes back as a suspect, whether or not it is blamed again
       pass(isolations.at(-1)?.[1] ?? 0);

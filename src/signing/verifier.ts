@@ -192,11 +192,14 @@ export const createVerifier = (options: VerifierOptions): Verifier => {
       runBatch(batch, true, (reason) =>
         done(reason === undefined ? { status: "verified", batch: batch as Verified<Batch> } : { status: "invalid-batch", reason }),
       ),
-    verifyViewChange: (signed, done) =>
+    verifyViewChange: (signed, done) => {
+      // it is repeated until its view begins
+      if (knownViewChanges.has(signed)) return done({ status: "verified", value: signed as Verified<Signed<ViewChange>> });
       settle(signed, planViewChange(options, signed), "urgent", (outcome) => {
         if (outcome.status === "verified") knownViewChanges.add(signed);
         done(outcome);
-      }),
+      });
+    },
     verifyNewView: (signed, done) => settle(signed, planNewView(options, signed, knownViewChanges.has), "urgent", done),
     verifyCheckpointCertificate: (certificate, done) =>
       settle(certificate, planCheckpointCertificate(options, certificate), "urgent", done),

@@ -29,7 +29,7 @@ const succeed = async (...args: string[]): Promise<string> => {
 const startNode = async (name: string, ...more: string[]): Promise<Running> => {
   const listen = ["--listen", "/ip4/127.0.0.1/tcp/0", "--api", "127.0.0.1:0"];
   const node = start(["start", "--json", "--home", homeOf(name), ...listen, ...more]);
-  const said = await eventually(`${name} listens`, 20_000, () => {
+  const said = await eventually(`${name} listens`, 40_000, () => {
     if (node.child.exitCode !== null) throw new Error(node.stderr());
     return node.stdout().includes("}") ? (JSON.parse(node.stdout()) as { api: string; addresses: readonly string[] }) : undefined;
   });
@@ -44,10 +44,12 @@ const failure = async (...args: string[]): Promise<Ran & { readonly said: { read
 };
 
 beforeAll(async () => {
-  for (const name of names) {
-    await succeed("init", "--home", homeOf(name), "--moniker", name);
-    await succeed("keys", "export", "--home", homeOf(name), "-o", join(folder, `${name}.json`));
-  }
+  await Promise.all(
+    names.map(async (name) => {
+      await succeed("init", "--home", homeOf(name), "--moniker", name);
+      await succeed("keys", "export", "--home", homeOf(name), "-o", join(folder, `${name}.json`));
+    }),
+  );
   const records = names.flatMap((name) => ["--validator", join(folder, `${name}.json`)]);
   await succeed("genesis", "create", "--chain-id", "acme", ...records, "-o", genesisFile);
   for (const name of names) copyFileSync(genesisFile, join(homeOf(name), "genesis.json"));
@@ -63,7 +65,7 @@ describe("four nodes started by hand", () => {
   it("form a network from the first one's address, and order what the command line signs", async () => {
     running.push(await startNode("alice"));
     const bootstrap = (running[0] as Running).address;
-    for (const name of names.slice(1)) running.push(await startNode(name, "--bootstrap", bootstrap));
+    running.push(...(await Promise.all(names.slice(1).map((name) => startNode(name, "--bootstrap", bootstrap)))));
     await eventually("a first value", 20_000, async () => {
       const ran = await byz(["put", "greeting", "hello", "--home", homeOf("alice"), "--api", (running[0] as Running).api]);
       return ran.status === 0 ? ran : Promise.reject(new Error(ran.stderr));

@@ -1,7 +1,14 @@
-/** Four validators under load from 16 clients, while processes are killed, frozen and stopped. The tests build on each other's ledger. */
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+/**
+ * Four validators under load from 16 clients, while processes are killed, frozen and stopped, in the end at random moments (`npm run kills` goes on with that
+ * for longer). The tests build on each other's ledger.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { startWitnesses, type Witnesses } from "../../src/cli/validate/witnesses.ts";
+import { judgeWitnesses } from "../../src/cli/validate/judge.ts";
 import type { Testnet } from "../../src/testnet/index.ts";
+import { createRandom } from "../fuzz/random.ts";
 import { killWhatRuns, start } from "./support/command.ts";
+import { killAtRandom } from "./support/kills.ts";
 import { expectAllThere, startLoad } from "./support/load.ts";
 import type { Load } from "./support/load.ts";
 import { assertLogsEqual, codeOf, networkFolder, primaryAsSeenBy, startNetwork } from "./support/network.ts";
@@ -11,11 +18,13 @@ const dir = networkFolder();
 killWhatRuns();
 let testnet: Testnet;
 let load: Load | undefined;
+let witnesses: Witnesses | undefined;
 
 beforeAll(async () => {
-  // checkpoints often: what they let go must not be missed after a crash
-  testnet = await startNetwork(dir, { parameters: { checkpointInterval: 32 } });
+  // checkpoints often: what they let go must not be missed after a crash, and kills at random moments are to hit them, too
+  testnet = await startNetwork(dir, { parameters: { checkpointInterval: 16 } });
 });
+afterAll(() => witnesses?.stop());
 afterEach(async () => {
   await load?.stop();
   load = undefined;
@@ -128,5 +137,22 @@ describe("four validators under load", () => {
     await testnet.client(frozen).put("through", "the old primary");
     await assertLogsEqual(testnet);
     await expectAllThere(testnet, frozen, load);
+  });
+
+  it("lose nothing when they are killed at random moments; what clients saw is linearizable; the logs are equal", async () => {
+    witnesses = startWitnesses(testnet, { verifying: 6, plain: 6 });
+    await witnesses.more(50);
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    console.log(`seed ${seed}`);
+    const kills = await killAtRandom(testnet, witnesses, {
+      random: createRandom(seed),
+      blows: 5,
+      struck: ({ victims, backMs }) => console.log(`killed ${victims.join(", ")}: answers again after ${Math.round(backMs)} ms`),
+    });
+    await witnesses.stop();
+    await testnet.ready();
+    console.log(`${kills} kills, ${witnesses.calls.length} calls, ${witnesses.answered} answered`);
+    await assertLogsEqual(testnet);
+    expect(await judgeWitnesses(testnet, witnesses, [0, 1, 2, 3])).toEqual([]);
   });
 });

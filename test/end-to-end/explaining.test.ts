@@ -22,10 +22,12 @@ afterAll(() => load.stop());
 /** Also after a case that failed, so that the next one tells of itself. */
 afterEach(async () => {
   await testnet.heal();
-  for (const { index } of testnet.state().nodes) {
-    if (testnet.processState(index) === "gone") await testnet.restart(index);
-    if (testnet.processState(index) === "paused") await testnet.resume(index);
-  }
+  await Promise.all(
+    testnet.state().nodes.map(async ({ index }) => {
+      if (testnet.processState(index) === "gone") await testnet.restart(index);
+      if (testnet.processState(index) === "paused") await testnet.resume(index);
+    }),
+  );
   await testnet.ready();
 });
 

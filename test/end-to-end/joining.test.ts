@@ -12,6 +12,8 @@ import { eventually, until } from "./support/wait.ts";
 const checkpointInterval = 8;
 const values = 360;
 const valueBytes = 60_000;
+/** writes: few enough that many more sequences than are kept come of them all */
+const atOnce = 8;
 const liar = 3;
 const dir = networkFolder();
 const home = join(temporaryFolder(), "newcomer");
@@ -24,9 +26,11 @@ beforeAll(async () => {
     config: { storage: { retainSequences: 16 } },
     byzantine: { [liar]: "lie-in-transfer" },
   });
-  for (let index = 0; index < values; index += 4)
+  for (let index = 0; index < values; index += atOnce)
     await Promise.all(
-      [0, 1, 2, 3].map((more) => testnet.client(more % 3).put(`value ${index + more}`, `${index + more} `.padEnd(valueBytes, "x"))),
+      Array.from({ length: atOnce }, (_, more) =>
+        testnet.client(more % 3).put(`value ${index + more}`, `${index + more} `.padEnd(valueBytes, "x")),
+      ),
     );
 }, 120_000);
 

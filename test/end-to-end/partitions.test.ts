@@ -1,8 +1,6 @@
-/** Networks of real processes that are cut and healed (PROTOCOL §10; docs/partitions.md). The tests build on each other's ledger. */
+/** Four real processes that are cut and healed (PROTOCOL §10; docs/partitions.md); seven: `seven.test.ts`. The tests build on each other's ledger. */
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { StatusAnswer } from "../../src/client/answers.ts";
-import type { PartitionAnswer } from "../../src/client/partition-answers.ts";
 import { defaultNetworkLimits } from "../../src/network/options.ts";
 import type { Testnet } from "../../src/testnet/index.ts";
 import { byz, killWhatRuns } from "./support/command.ts";
@@ -11,65 +9,9 @@ import type { Load } from "./support/load.ts";
 import { assertLogsEqual, codeOf, indexesOf, networkFolder, primaryAsSeenBy, startNetwork } from "./support/network.ts";
 import { cutLine, liveThrough } from "./support/cuts.ts";
 import { eventually, until } from "./support/wait.ts";
+import { watching } from "./support/watching.ts";
 
 killWhatRuns();
-
-type Connectivity = StatusAnswer["connectivity"];
-
-/** What these tests ask of one network. */
-const watching = (testnet: Testnet) => {
-  const statuses = (indexes: readonly number[] = indexesOf(testnet)): Promise<StatusAnswer[]> =>
-    Promise.all(indexes.map((index) => testnet.client(index).status()));
-  const names = (indexes: readonly number[]): string[] => indexes.map((index) => testnet.node(index).peerId);
-  return {
-    statuses,
-    names,
-    /** what all of them are, once what was under way when they were cut is done */
-    async still(): Promise<StatusAnswer[]> {
-      let last = "";
-      return eventually("nothing moves", 5000, async () => {
-        const seen = await statuses();
-        const places = JSON.stringify(seen.map(({ sequence }) => sequence));
-        const moved = places !== last;
-        last = places;
-        return moved ? undefined : seen;
-      });
-    },
-    views: async (): Promise<number[]> => (await statuses()).map(({ view }) => view),
-    /** The groups' own states, and that each names the sides, within the limit. @returns milliseconds it took */
-    async noticed(groups: readonly (readonly number[])[], states: readonly Connectivity[], limitMs: number): Promise<number> {
-      const since = performance.now();
-      await until("everybody knows the sides", limitMs, async () => {
-        const seen = await Promise.all(groups.map((group) => statuses(group)));
-        return seen.every((group, position) =>
-          group.every(({ connectivity, sides }) => {
-            const own = [...(sides[0] ?? [])].toSorted().join();
-            return (
-              connectivity === states[position] &&
-              own ===
-                names(groups[position] ?? [])
-                  .toSorted()
-                  .join()
-            );
-          }),
-        );
-      });
-      return performance.now() - since;
-    },
-    /** @returns milliseconds until all say `whole` */
-    async whole(limitMs = 10_000): Promise<number> {
-      const since = performance.now();
-      await until("all are whole", limitMs, async () => (await statuses()).every(({ connectivity }) => connectivity === "whole"));
-      return performance.now() - since;
-    },
-    /** the last partition that a node reports, once it is over */
-    lastReport: (index: number): Promise<PartitionAnswer> =>
-      eventually("the partition is over", 10_000, async () => {
-        const last = (await testnet.client(index).partitions()).at(-1);
-        return last?.until === undefined ? undefined : last;
-      }),
-  };
-};
 
 const refused = ["no_quorum", "outcome_unknown"];
 /** how long two and two stay apart under load: longer than a request's patience, its grace without a quorum, and a view's */
@@ -296,45 +238,5 @@ describe("four validators", () => {
     }
     expect(testnet.state().cut).toBeNull();
     expect((await watch.statuses()).every(({ connectivity }) => connectivity === "whole")).toBe(true);
-  });
-});
-
-describe("seven validators", () => {
-  const dir = networkFolder();
-  let testnet: Testnet;
-  let watch: ReturnType<typeof watching>;
-
-  beforeAll(async () => {
-    testnet = await startNetwork(dir, { nodes: 7 });
-    watch = watching(testnet);
-    await watch.whole(20_000);
-  });
-
-  it("commit on the larger side of 5 | 2 and nowhere of 4 | 3, and are whole with equal logs after the heal", async () => {
-    await testnet.partition([[0, 1, 2, 3, 4], [5, 6]]); // prettier-ignore
-    await watch.noticed([[0, 1, 2, 3, 4], [5, 6]], ["degraded", "minority"], 2500); // prettier-ignore
-    await eventually("the five commit", 10_000, () => testnet.client(4).put("five", "of seven"));
-    expect(await codeOf(testnet.client(5).put("two", "of seven"))).toBe("no_quorum");
-
-    await testnet.partition([[0, 1, 2, 3], [4, 5, 6]]); // prettier-ignore
-    await watch.noticed([[0, 1, 2, 3], [4, 5, 6]], ["split", "split"], 4000); // prettier-ignore
-    const before = await watch.still();
-    expect(await Promise.all([0, 6].map((index) => codeOf(testnet.client(index).put("nobody", "commits"))))).toEqual([
-      "no_quorum",
-      "no_quorum",
-    ]);
-    expect((await watch.statuses()).map(({ sequence }) => sequence)).toEqual(before.map(({ sequence }) => sequence));
-
-    await testnet.heal();
-    console.log(`4 | 3 of seven: whole ${Math.round(await watch.whole())} ms after the heal`);
-    await eventually("all commit", 5000, () => testnet.client(6).put("seven", "of seven"));
-    await assertLogsEqual(testnet);
-    expect(await testnet.client(5).get("five", { consistency: "local" })).toMatchObject({ value: "of seven" });
-  });
-
-  it("commit on no side of 3 | 2 | 2, and what all sides wrote into a document is one and anchored after the heal", async () => {
-    const figures = await liveThrough(testnet, { name: "3 | 2 | 2", groups: [[0, 1, 2], [3, 4], [5, 6]], holdMs: 1500 }); // prettier-ignore
-    console.log(cutLine(figures));
-    expect(figures.whole).toBeLessThan(5000);
   });
 });

@@ -1,13 +1,16 @@
-/** Seven processes: how they find each other, and the loss of two primaries in a row. */
+/** Seven processes: how they find each other, cuts (PROTOCOL §10; docs/partitions.md), and the loss of two primaries in a row. */
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Testnet } from "../../src/testnet/index.ts";
+import { cutLine, liveThrough } from "./support/cuts.ts";
 import { expectAllThere, startLoad } from "./support/load.ts";
 import type { Load } from "./support/load.ts";
-import { assertLogsEqual, indexesOf, networkFolder, primaryAsSeenBy, startNetwork } from "./support/network.ts";
-import { until } from "./support/wait.ts";
+import { assertLogsEqual, codeOf, indexesOf, networkFolder, primaryAsSeenBy, startNetwork } from "./support/network.ts";
+import { eventually, until } from "./support/wait.ts";
+import { watching } from "./support/watching.ts";
 
 const dir = networkFolder();
 let testnet: Testnet;
+let watch: ReturnType<typeof watching>;
 let load: Load | undefined;
 /** when the last of the seven processes had been started */
 let allStarted = 0;
@@ -19,10 +22,12 @@ beforeAll(async () => {
       allStarted = performance.now();
     },
   });
+  watch = watching(testnet);
 });
 afterEach(async () => {
   await load?.stop();
   load = undefined;
+  await testnet.heal();
 });
 
 const isConnectedToAll = async (index: number): Promise<boolean> => {
@@ -41,6 +46,35 @@ describe("seven processes", () => {
     const took = performance.now() - allStarted;
     console.log(`seven processes reach each other ${Math.round(took)} ms after the last was started`);
     expect(took).toBeLessThan(10_000);
+  });
+
+  it("commit on the larger side of 5 | 2 and nowhere of 4 | 3, and are whole with equal logs after the heal", async () => {
+    await watch.whole(20_000);
+    await testnet.partition([[0, 1, 2, 3, 4], [5, 6]]); // prettier-ignore
+    await watch.noticed([[0, 1, 2, 3, 4], [5, 6]], ["degraded", "minority"], 2500); // prettier-ignore
+    await eventually("the five commit", 10_000, () => testnet.client(4).put("five", "of seven"));
+    expect(await codeOf(testnet.client(5).put("two", "of seven"))).toBe("no_quorum");
+
+    await testnet.partition([[0, 1, 2, 3], [4, 5, 6]]); // prettier-ignore
+    await watch.noticed([[0, 1, 2, 3], [4, 5, 6]], ["split", "split"], 4000); // prettier-ignore
+    const before = await watch.still();
+    expect(await Promise.all([0, 6].map((index) => codeOf(testnet.client(index).put("nobody", "commits"))))).toEqual([
+      "no_quorum",
+      "no_quorum",
+    ]);
+    expect((await watch.statuses()).map(({ sequence }) => sequence)).toEqual(before.map(({ sequence }) => sequence));
+
+    await testnet.heal();
+    console.log(`4 | 3 of seven: whole ${Math.round(await watch.whole())} ms after the heal`);
+    await eventually("all commit", 5000, () => testnet.client(6).put("seven", "of seven"));
+    await assertLogsEqual(testnet);
+    expect(await testnet.client(5).get("five", { consistency: "local" })).toMatchObject({ value: "of seven" });
+  });
+
+  it("commit on no side of 3 | 2 | 2, and what all sides wrote into a document is one and anchored after the heal", async () => {
+    const figures = await liveThrough(testnet, { name: "3 | 2 | 2", groups: [[0, 1, 2], [3, 4], [5, 6]], holdMs: 1500 }); // prettier-ignore
+    console.log(cutLine(figures));
+    expect(figures.whole).toBeLessThan(5000);
   });
 
   it("commit again within 3 s when two primaries are killed one after the other; nothing is lost; the logs are equal", async () => {

@@ -1,0 +1,62 @@
+/** What tests of cuts ask of one network. */
+import type { PartitionAnswer } from "../../../src/client/partition-answers.ts";
+import type { StatusAnswer } from "../../../src/client/answers.ts";
+import type { Testnet } from "../../../src/testnet/index.ts";
+import { indexesOf } from "./network.ts";
+import { eventually, until } from "./wait.ts";
+
+type Connectivity = StatusAnswer["connectivity"];
+
+export const watching = (testnet: Testnet) => {
+  const statuses = (indexes: readonly number[] = indexesOf(testnet)): Promise<StatusAnswer[]> =>
+    Promise.all(indexes.map((index) => testnet.client(index).status()));
+  const names = (indexes: readonly number[]): string[] => indexes.map((index) => testnet.node(index).peerId);
+  return {
+    statuses,
+    names,
+    /** what all of them are, once what was under way when they were cut is done */
+    async still(): Promise<StatusAnswer[]> {
+      let last = "";
+      return eventually("nothing moves", 5000, async () => {
+        const seen = await statuses();
+        const places = JSON.stringify(seen.map(({ sequence }) => sequence));
+        const moved = places !== last;
+        last = places;
+        return moved ? undefined : seen;
+      });
+    },
+    views: async (): Promise<number[]> => (await statuses()).map(({ view }) => view),
+    /** The groups' own states, and that each names the sides, within the limit. @returns milliseconds it took */
+    async noticed(groups: readonly (readonly number[])[], states: readonly Connectivity[], limitMs: number): Promise<number> {
+      const since = performance.now();
+      await until("everybody knows the sides", limitMs, async () => {
+        const seen = await Promise.all(groups.map((group) => statuses(group)));
+        return seen.every((group, position) =>
+          group.every(({ connectivity, sides }) => {
+            const own = [...(sides[0] ?? [])].toSorted().join();
+            return (
+              connectivity === states[position] &&
+              own ===
+                names(groups[position] ?? [])
+                  .toSorted()
+                  .join()
+            );
+          }),
+        );
+      });
+      return performance.now() - since;
+    },
+    /** @returns milliseconds until all say `whole` */
+    async whole(limitMs = 10_000): Promise<number> {
+      const since = performance.now();
+      await until("all are whole", limitMs, async () => (await statuses()).every(({ connectivity }) => connectivity === "whole"));
+      return performance.now() - since;
+    },
+    /** the last partition that a node reports, once it is over */
+    lastReport: (index: number): Promise<PartitionAnswer> =>
+      eventually("the partition is over", 10_000, async () => {
+        const last = (await testnet.client(index).partitions()).at(-1);
+        return last?.until === undefined ? undefined : last;
+      }),
+  };
+};

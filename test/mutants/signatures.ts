@@ -198,6 +198,14 @@ export const signatureMutants: readonly Mutant[] = [
     killer: verifier,
   },
   {
+    name: "known-though-refused",
+    file: "signing/verifier.ts",
+    find: 'if (outcome.status === "verified") knownViewChanges.add(signed);',
+    replace: "knownViewChanges.add(signed);",
+    fault: "a VIEW-CHANGE that was refused is taken when it is repeated, alone or in a NEW-VIEW",
+    killer: verifier,
+  },
+  {
     name: "new-view-of-other-views",
     file: "signing/plans.ts",
     find: '    if (message.view !== view) return refuse("wrong-view");\n',

@@ -11,7 +11,7 @@ export interface Size {
 }
 
 /** What a fault may cost at most, milliseconds (docs/operators.md, "Proving the claims"). */
-export const bounds = { recoveryMs: 3_000, wholeMs: 5_000, firstWriteMs: 3_000, refusalMs: 1_000 } as const;
+export const bounds = { recoveryMs: 3_000, wholeMs: 5_000, firstWriteMs: 3_000, rejoinMs: 30_000 } as const;
 
 /** Every claim in one sentence, in the order in which they are told. */
 const sentences = {
@@ -28,6 +28,7 @@ const sentences = {
   cut: ({ quorum }) => `where a cut leaves no side ${quorum} validators, neither commits anything, and every write is refused as no_quorum`,
   heal: () =>
     `after the heal writes go on within ${bounds.firstWriteMs / 1000} s, and every node is whole within ${bounds.wholeMs / 1000} s`,
+  rejoin: () => `every node that was killed or cut off takes part again within ${bounds.rejoinMs / 1000} s`,
   "catch-up": () => "a node that was cut off catches up faster than the others write",
   detection: ({ f }) =>
     `${f === 1 ? "a validator" : `${f} validators`} cheating in every way that can be seen ${f === 1 ? "is" : "are"} found out, and named`,

@@ -59,11 +59,11 @@ const answersAtEnd = 20;
 const acts: readonly Act[] = [
   { name: "requests sent again and again", claims: ["exactly-once"], run: sendAgain },
   { name: "proofs, altered", claims: ["proofs"], run: alterProofs },
-  { name: "the primary killed", claims: ["primary"], run: killPrimary },
-  { name: "f killed, and more than f", claims: ["crash-f", "crash-more", "durable"], run: killMany },
-  { name: "all killed", claims: ["durable"], run: killAll },
-  { name: "cut in halves", claims: ["cut", "heal"], run: cutInHalves },
-  { name: "a node cut off, and back", claims: ["catch-up"], run: catchUp },
+  { name: "the primary killed", claims: ["primary", "rejoin"], run: killPrimary },
+  { name: "f killed, and more than f", claims: ["crash-f", "crash-more", "durable", "rejoin"], run: killMany },
+  { name: "all killed", claims: ["durable", "rejoin"], run: killAll },
+  { name: "cut in halves", claims: ["cut", "heal", "rejoin"], run: cutInHalves },
+  { name: "a node cut off, and back", claims: ["catch-up", "rejoin"], run: catchUp },
   { name: "lies to clients", claims: ["lies", "detection"], run: cheatClients },
   { name: "cheats", claims: ["detection", "accusation"], run: cheat },
 ];

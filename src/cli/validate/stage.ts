@@ -5,9 +5,9 @@ import { faultsTolerated, quorumSize } from "../../protocol/committee.ts";
 import type { StatusAnswer } from "../../client/answers.ts";
 import { ClientError } from "../../client/errors.ts";
 import type { Testnet } from "../../testnet/testnet.ts";
-import { type Book, createBook, type Detection, type Size } from "./claims.ts";
+import { type Book, bounds, createBook, type Detection, type Size } from "./claims.ts";
 import type { FigureBook } from "./figures.ts";
-import { indexesOf } from "./logs.ts";
+import { indexesOf, primaryAsSeenBy, seatPrimary } from "./logs.ts";
 import { type Opinions, watchOpinions } from "./opinions.ts";
 import { createTimeline, type Timeline } from "./timeline.ts";
 import { until } from "./wait.ts";
@@ -68,21 +68,6 @@ export const createStage = (testnet: Testnet, { signal, note }: Pick<Stage, "sig
   };
 };
 
-/** how long nodes may take to be in sync again after what was done to them, and after it broke off */
-const calmMs = 60_000;
-const reviveMs = 20_000;
-
-/** Undoes whatever was done: no cut, nobody cheats, everybody runs and is in sync. @throws TestnetError, Error */
-export const calm = async ({ testnet, all, cheats, signal }: Stage, limitMs = calmMs): Promise<void> => {
-  signal.throwIfAborted();
-  await testnet.heal();
-  const { nodes } = testnet.state();
-  const cheating = nodes.filter(({ index, behaviour }) => cheats.includes(index) && behaviour !== "honest");
-  await Promise.all(cheating.map(({ index }) => testnet.byzantine(index, "honest")));
-  await Promise.all(all.filter((index) => testnet.processState(index) === "gone").map((index) => testnet.restart(index)));
-  await testnet.ready(all, limitMs);
-};
-
 /** What nodes that are not ready say about it, for people. */
 export const troubles = async ({ testnet, all }: Stage): Promise<string[]> => {
   const said = await Promise.all(
@@ -100,11 +85,52 @@ export const troubles = async ({ testnet, all }: Stage): Promise<string[]> => {
   return said.flat();
 };
 
+/** Nobody is cut off, nobody cheats who was told to, everybody runs. @throws TestnetError */
+const undo = async ({ testnet, all, cheats, signal }: Stage): Promise<void> => {
+  signal.throwIfAborted();
+  await testnet.heal();
+  const { nodes } = testnet.state();
+  const cheating = nodes.filter(({ index, behaviour }) => cheats.includes(index) && behaviour !== "honest");
+  await Promise.all(cheating.map(({ index }) => testnet.byzantine(index, "honest")));
+  await Promise.all(all.filter((index) => testnet.processState(index) === "gone").map((index) => testnet.restart(index)));
+};
+
+/** Whoever is the primary loses its seat to the next honest one: everybody comes to a new view. @throws Error where it does not */
+export const changeView = async ({ testnet, n, cheats, honest, signal }: Stage): Promise<void> => {
+  const primary = await primaryAsSeenBy(testnet, honest[0] as number);
+  const next = (primary + 1) % n;
+  await seatPrimary(testnet, cheats.includes(next) ? (honest[0] as number) : next, honest, signal);
+};
+
+/**
+ * Undoes whatever was done, and waits until everybody takes part again. Who does not in time is told by the claim `rejoin`; what is tried next has
+ * everybody with it all the same, in a new view.
+ *
+ * @throws TestnetError, Error where that does not help either
+ */
+export const calm = async (stage: Stage): Promise<void> => {
+  const { testnet, all, n, book, note, signal } = stage;
+  const tally = book.tally("rejoin");
+  await undo(stage);
+  try {
+    await testnet.ready(all, bounds.rejoinMs);
+    tally.count(n, n, []);
+  } catch (error) {
+    signal.throwIfAborted();
+    const late = await troubles(stage);
+    const problems = late.length > 0 ? late : [String(error)];
+    problems.forEach(note);
+    tally.count(n - problems.length, n, problems);
+    await changeView(stage);
+    await testnet.ready(all, bounds.rejoinMs);
+  }
+};
+
 /** `calm` after something broke off: nodes that do not become ready are started anew. @throws TestnetError, Error */
 export const revive = async (stage: Stage): Promise<void> => {
   const { testnet, all, signal } = stage;
   try {
-    return await calm(stage, reviveMs);
+    return await calm(stage);
   } catch {
     signal.throwIfAborted();
   }

@@ -1,8 +1,8 @@
 /** Every way to cheat that leaves a proof or a trace, and what it takes to have an occasion for it (docs/adversaries.md). */
 import { setTimeout as delay } from "node:timers/promises";
-import { primaryAsSeenBy, seatPrimary } from "./logs.ts";
+import { primaryAsSeenBy } from "./logs.ts";
 import type { Sense } from "./senses.ts";
-import type { Stage } from "./stage.ts";
+import { changeView, type Stage } from "./stage.ts";
 
 export interface Trick {
   readonly behaviour: string;
@@ -41,13 +41,6 @@ const editShared = async ({ testnet }: Stage, cheat: number): Promise<void> => {
   await testnet.client(cheat).editShared("validate", [{ type: "counter-add", path: ["edits"], amount: 1 }]);
 };
 
-/** Whoever is the primary loses its seat to the next honest one: there has to be a VIEW-CHANGE to say again. */
-const changeView = async ({ testnet, n, cheats, honest, signal }: Stage): Promise<void> => {
-  const primary = await primaryAsSeenBy(testnet, honest[0] as number);
-  const next = (primary + 1) % n;
-  await seatPrimary(testnet, cheats.includes(next) ? (honest[0] as number) : next, honest, signal);
-};
-
 /** Done by anybody, in this order: who has shown a few dozen proofs against himself is not proven more, and nobody talks to those who flood for a while. */
 export const tricks: readonly Trick[] = [
   { behaviour: "lie-to-clients", sense: { by: "client" } },
@@ -57,7 +50,7 @@ export const tricks: readonly Trick[] = [
   { behaviour: "mutate", sense: { by: "evidence", kinds: ["conflicting-votes", "conflicting-view-changes", "conflicting-checkpoints"] } },
   { behaviour: "double-vote", sense: { by: "evidence", kinds: ["conflicting-votes"] } },
   { behaviour: "lie-in-transfer", sense: { by: "suspicion", counters: /^messages_refused/ }, occasion: makeCatchUp, fresh: true },
-  { behaviour: "view-change-spam", sense: { by: "suspicion", counters: /view-change-rate/ }, occasion: changeView, fresh: true },
+  { behaviour: "view-change-spam", sense: { by: "suspicion", counters: /view-change-rate/ }, occasion: changeView, fresh: true }, // there has to be a VIEW-CHANGE to say again
   { behaviour: "forge", sense: { by: "suspicion", counters: /^messages_refused/ } },
   { behaviour: "malformed", sense: { by: "suspicion", counters: /^messages_malformed/ } },
   { behaviour: "flood", sense: { by: "suspicion", counters: /^messages_dropped.*suspect|isolations/ } },

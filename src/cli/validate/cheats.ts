@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { hearLies } from "./lies.ts";
 import { seatPrimary } from "./logs.ts";
 import { type Before, countsOf, findOut, type Finding, grown, lookBefore } from "./senses.ts";
-import type { Stage } from "./stage.ts";
+import { revive, type Stage } from "./stage.ts";
 import { seatTricks, type Trick, tricks } from "./tricks.ts";
 import { until } from "./wait.ts";
 
@@ -167,15 +167,29 @@ const playAnywhere = async (stage: Stage, trick: Trick): Promise<void> => {
   });
 };
 
+/** What breaks off is told, and does not keep anybody from cheating in another way. */
+const attempt = async (stage: Stage, those: readonly Trick[], run: () => Promise<void>): Promise<void> => {
+  try {
+    await run();
+  } catch (error) {
+    stage.signal.throwIfAborted();
+    const reason = `${those.map(({ behaviour }) => behaviour).join(", ")}: ${error instanceof Error ? error.message : String(error)}`;
+    stage.note(`  ${reason}`);
+    stage.book.tally("detection").broke(reason);
+    await revive(stage);
+  }
+};
+
 /** Every way that can be seen by validators, one after the other; in the primary's seat each of the cheats takes its turn with each way. */
 export const cheat = async (stage: Stage): Promise<void> => {
   const { f, book, cheats } = stage;
   for (let at = 0; at < seatTricks.length; at += f) {
     const those = seatTricks.slice(at, at + f);
-    for (let turn = 0; turn < those.length; turn += 1) await playInSeat(stage, [...those.slice(turn), ...those.slice(0, turn)]);
+    for (let turn = 0; turn < those.length; turn += 1)
+      await attempt(stage, those, () => playInSeat(stage, [...those.slice(turn), ...those.slice(0, turn)]));
   }
   const elsewhere = tricks.filter(({ sense }) => sense.by !== "client");
-  for (const trick of elsewhere) await playAnywhere(stage, trick);
+  for (const trick of elsewhere) await attempt(stage, [trick], () => playAnywhere(stage, trick));
   book
     .tally("detection")
     .tell(`${seatTricks.length} ways in the primary's seat and ${elsewhere.length} anywhere, by node ${cheats.join(" and ")}`);

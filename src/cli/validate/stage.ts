@@ -126,11 +126,12 @@ export const calm = async (stage: Stage): Promise<void> => {
   }
 };
 
-/** `calm` after something broke off: nodes that do not become ready are started anew. @throws TestnetError, Error */
+/** The same after something broke off, which tells nothing of any claim: nodes that do not become ready are started anew. @throws TestnetError, Error */
 export const revive = async (stage: Stage): Promise<void> => {
   const { testnet, all, signal } = stage;
+  await undo(stage);
   try {
-    return await calm(stage);
+    return await testnet.ready(all, bounds.rejoinMs);
   } catch {
     signal.throwIfAborted();
   }
@@ -141,7 +142,8 @@ export const revive = async (stage: Stage): Promise<void> => {
       .catch(() => undefined);
     if (ready?.ready !== true) await testnet.restart(index);
   }
-  await calm(stage);
+  await changeView(stage);
+  await testnet.ready(all, bounds.rejoinMs);
 };
 
 export const statusesOf = ({ testnet }: Stage, indexes: readonly number[]): Promise<StatusAnswer[]> =>

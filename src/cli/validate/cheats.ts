@@ -7,8 +7,8 @@ import { revive, type Stage } from "./stage.ts";
 import { seatTricks, type Trick, tricks } from "./tricks.ts";
 import { until } from "./wait.ts";
 
-/** for one way to cheat to be found out */
-const limitMs = 12_000;
+/** for one way to cheat to be found out: some are seen only with luck, at every checkpoint or question anew */
+const limitMs = 25_000;
 /** between two occasions to cheat */
 const occasionMs = 2_000;
 const pollMs = 200;
@@ -37,6 +37,12 @@ interface Player {
   readonly seat?: number;
 }
 
+/** The one before it may have been found out and kept the seat all the same, with those who did not see it: it is made to leave. */
+const takeSeat = async ({ testnet, honest, signal }: Stage, cheat: number, seat: number): Promise<void> => {
+  const { view } = await testnet.client(honest[0] as number).status();
+  if (view < seat) await seatPrimary(testnet, cheat, honest, signal);
+};
+
 /** Waits until each is found out, or time is up, giving them occasions meanwhile. */
 const watchOut = async (stage: Stage, players: readonly Player[], before: Before): Promise<Map<Player, Finding>> => {
   const found = new Map<Player, Finding>();
@@ -50,8 +56,11 @@ const watchOut = async (stage: Stage, players: readonly Player[], before: Before
     }
     for (const player of players) {
       if (found.has(player)) continue;
+      if (player.seat !== undefined) await takeSeat(stage, player.cheat, player.seat);
       const finding = await findOut(stage, player.trick.sense, player.cheat, before, player.seat);
       if (finding !== undefined) found.set(player, finding);
+      // one after the other
+      else if (player.seat !== undefined) break;
     }
     await delay(pollMs);
   }

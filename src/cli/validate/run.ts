@@ -161,7 +161,9 @@ export const validate = async (options: ValidationOptions): Promise<ValidationRu
   process.once("exit", remove);
   let testnet: Testnet | undefined;
   /** nothing that waits for nodes waits any longer */
-  const stop = (): void => void testnet?.down().catch(() => undefined);
+  const stop = (): void => {
+    for (const { index } of testnet?.state().nodes ?? []) testnet?.kill(index).catch(() => undefined);
+  };
   try {
     testnet = await Testnet.up({
       dir: join(folder, "net"),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createClient } from "../../client/client.ts";
 import { ClientError } from "../../client/errors.ts";
 import { createHttpClient } from "../../client/http-client.ts";
+import type { HttpClientOptions } from "../../client/http-transport.ts";
 import { loadGenesis } from "../../node/genesis.ts";
 import type { Testnet } from "../../testnet/testnet.ts";
 import type { Call, Outcome } from "./linearizability.ts";
@@ -25,7 +26,7 @@ export interface WitnessOptions {
   readonly keys?: number;
   /** of each of them after an answer */
   readonly pauseMs?: number;
-  /** ends waiting for answers */
+  /** ends all calls and all waiting */
   readonly signal?: AbortSignal;
 }
 
@@ -51,9 +52,9 @@ const utf8 = new TextDecoder();
 
 const count = (counts: Map<string, number>, name: string): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
 
-const verifyingSight = (testnet: Testnet, urls: readonly string[], distrusted: Map<string, number>): Sight => {
+const verifyingSight = (testnet: Testnet, options: HttpClientOptions, distrusted: Map<string, number>): Sight => {
   const genesis = loadGenesis(join(testnet.node(0).home, "genesis.json"));
-  const client = createClient({ genesis, urls, timeoutMs: answerMs, distrusted: ({ problem }) => count(distrusted, problem) });
+  const client = createClient({ ...options, genesis, distrusted: ({ problem }) => count(distrusted, problem) });
   return {
     async put(key, value, expect) {
       const { version, sequence, requestId } = await client.put(key, value, expect === undefined ? {} : { ifVersion: expect });
@@ -66,8 +67,8 @@ const verifyingSight = (testnet: Testnet, urls: readonly string[], distrusted: M
   };
 };
 
-const plainSight = (urls: readonly string[]): Sight => {
-  const client = createHttpClient({ urls, timeoutMs: answerMs });
+const plainSight = (options: HttpClientOptions): Sight => {
+  const client = createHttpClient(options);
   return {
     async put(key, value, expect) {
       const { version, sequence, requestId } = await client.put(key, value, expect === undefined ? {} : { ifVersion: expect });
@@ -102,11 +103,15 @@ export const startWitnesses = (testnet: Testnet, options: WitnessOptions): Witne
   let underWay = 0;
   let silence: Promise<unknown> | undefined;
 
-  const turned = (indexes: readonly number[], by: number): string[] =>
-    indexes.map((_, turn) => testnet.node(indexes[(by + turn) % indexes.length] as number).api);
+  /** all of these nodes, another one of them first for each client */
+  const reach = (indexes: readonly number[], by: number): HttpClientOptions => ({
+    urls: indexes.map((_, turn) => testnet.node(indexes[(by + turn) % indexes.length] as number).api),
+    timeoutMs: answerMs,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
 
   const run = async (client: string, number: number, sight: Sight): Promise<void> => {
-    for (let round = 0; !stopping; round += 1) {
+    for (let round = 0; !stopping && options.signal?.aborted !== true; round += 1) {
       await silence;
       const key = `witness/${history}/${(number + round) % (options.keys ?? 6)}`;
       const way = (number + 3 * round) % 10;
@@ -135,8 +140,8 @@ export const startWitnesses = (testnet: Testnet, options: WitnessOptions): Witne
     }
   };
   const running = Promise.all([
-    ...Array.from({ length: options.verifying }, (_, at) => run(`v${at}`, at, verifyingSight(testnet, turned(all, at), distrusted))),
-    ...Array.from({ length: options.plain }, (_, at) => run(`p${at}`, at + 5, plainSight(turned(options.trusted ?? all, at)))),
+    ...Array.from({ length: options.verifying }, (_, at) => run(`v${at}`, at, verifyingSight(testnet, reach(all, at), distrusted))),
+    ...Array.from({ length: options.plain }, (_, at) => run(`p${at}`, at + 5, plainSight(reach(options.trusted ?? all, at)))),
   ]);
   // reported by `stop`
   running.catch(() => undefined);

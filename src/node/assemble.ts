@@ -40,6 +40,8 @@ export interface AssemblyOptions {
   readonly clock: Clock;
   /** runs a callback after what this turn of the event loop still brings */
   readonly defer: (callback: () => void) => void;
+  /** runs a callback after what runs now, before the next event */
+  readonly soon: (callback: () => void) => void;
   readonly heartbeatMs: number;
   /** how long a client's answer is waited for, milliseconds */
   readonly answerTimeoutMs: number;
@@ -98,7 +100,7 @@ const handlersOf = (
 
 /** Nothing runs yet: start the network with the handlers, then the engine. */
 export const assembleNode = (options: AssemblyOptions): Assembly => {
-  const { identity, parameters, data, network, clock, sharing, defer, answerTimeoutMs: timeoutMs } = options;
+  const { identity, parameters, data, network, clock, sharing, defer, soon, answerTimeoutMs: timeoutMs } = options;
   const { committee, self, validatorKey, signBytes } = identity;
   const { ledger, keeping, restored } = data;
   const verifier = createVerifier({
@@ -138,7 +140,7 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     ...(validatorKey === undefined ? {} : { signer: createSigner(validatorKey, signBytes) }),
     clock,
     counters,
-    defer,
+    soon,
     heartbeatMs: options.heartbeatMs,
     ...(options.observe === undefined ? {} : { observe: options.observe }),
     ...(options.exhausted === undefined ? {} : { exhausted: options.exhausted }),

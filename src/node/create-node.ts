@@ -113,6 +113,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     pool,
     clock,
     defer: setImmediate,
+    soon: queueMicrotask,
     heartbeatMs: config.network.heartbeatIntervalMs,
     answerTimeoutMs: config.api.answerTimeoutMs,
     observe: observation.observe,

@@ -38,7 +38,7 @@ export type Observe = (input: Input, effects: readonly Effect[], replica: Replic
 
 export interface EngineOptions
   extends
-    Pick<PerformOptions, "replica" | "store" | "keeping" | "defer" | "evidence" | "refused" | "halted">,
+    Pick<PerformOptions, "replica" | "store" | "keeping" | "soon" | "evidence" | "refused" | "halted">,
     Pick<PresenceOptions, "episode" | "reconciliation" | "merged">,
     Pick<ServingOptions, "exhausted"> {
   readonly signer?: Signer;

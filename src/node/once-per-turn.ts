@@ -1,4 +1,4 @@
-/** However often the result is called within a turn of the event loop, `run` runs once at its end. `defer` runs a callback after what this turn still brings. */
+/** However often the result is called before `defer` calls back, `run` runs once. */
 export const oncePerTurn = (defer: (callback: () => void) => void, run: () => void): (() => void) => {
   let due = false;
   return () => {

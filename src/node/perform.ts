@@ -36,8 +36,8 @@ export interface PerformOptions {
   readonly execution: Execution;
   readonly counters: Counters;
   readonly step: (input: Input) => void;
-  /** runs a callback after what this turn of the event loop still brings */
-  readonly defer: (callback: () => void) => void;
+  /** runs a callback after what runs now, before the next event */
+  readonly soon: (callback: () => void) => void;
   readonly sendStatus: () => void;
   /** blocks that were asked of a peer and did not come yet; filled here, emptied by what arrives */
   readonly asked: Set<ReplicaIndex>;
@@ -67,7 +67,7 @@ export const createPerform = (options: PerformOptions): Performer => {
   };
 
   const relays = createRelays({
-    defer: options.defer,
+    soon: options.soon,
     send: (to, requests) => send([to], "sync", encodeFrame({ kind: "relay", requests })),
   });
 

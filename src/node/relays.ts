@@ -1,25 +1,30 @@
-/** Requests on their way to the primary, or to everybody (PROTOCOL §3.1): those of one turn of the event loop share a frame. */
+/**
+ * Requests on their way to the primary, or to everybody (PROTOCOL §3.1): those that one event brings, such as a job of
+ * verified signatures, share a frame. A whole turn of the event loop is too long to wait: on a busy machine it takes many milliseconds, and another one follows
+ * before the frame is written.
+ */
 import type { ReplicaIndex } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Request } from "../protocol/messages.ts";
 import { oncePerTurn } from "./once-per-turn.ts";
 
 export interface Relays {
-  /** They leave at the end of this turn, in the order they came; what waits is bounded by what one turn brings, and that by the pool. */
+  /** They leave after what runs now, in the order they came; what waits is bounded by what one event brings, and that by the pool. */
   add(to: readonly ReplicaIndex[], requests: readonly Request[]): void;
 }
 
 export interface RelaysOptions {
-  readonly defer: (callback: () => void) => void;
+  /** runs a callback after what runs now, before the next event */
+  readonly soon: (callback: () => void) => void;
   readonly send: (to: ReplicaIndex, requests: readonly Request[]) => void;
 }
 
 /** Bytes of requests in one relay frame; one request always fits. */
 const RELAY_BYTES = 1024 * 1024;
 
-export const createRelays = ({ defer, send }: RelaysOptions): Relays => {
+export const createRelays = ({ soon, send }: RelaysOptions): Relays => {
   const waiting = new Map<ReplicaIndex, Request[]>();
-  const leave = oncePerTurn(defer, () => {
+  const leave = oncePerTurn(soon, () => {
     for (const [index, requests] of waiting) for (const part of inParts(requests)) send(index, part);
     waiting.clear();
   });

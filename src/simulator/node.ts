@@ -177,6 +177,7 @@ export const createSimulatedNode = (universe: Universe, init: NodeInit): Simulat
       seenSalt: new Uint8Array(16),
       clock: ports,
       defer: (callback) => void schedule.after(0, () => owner.run(callback)),
+      soon: (callback) => void schedule.after(0, () => owner.run(callback)),
       heartbeatMs: universe.heartbeatMs,
       answerTimeoutMs: universe.answerTimeoutMs,
       observe: (input, effects, replica) => watch.stepped(node, input, effects, replica),

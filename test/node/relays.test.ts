@@ -12,7 +12,7 @@ const create = () => {
   const turns: (() => void)[] = [];
   const sent: { readonly to: ReplicaIndex; readonly sequences: number[] }[] = [];
   const relays = createRelays({
-    defer: (callback) => turns.push(callback),
+    soon: (callback) => turns.push(callback),
     send: (to, requests) => sent.push({ to, sequences: requests.map(({ sequence }) => sequence) }),
   });
   const endTurn = (): void => {
@@ -22,7 +22,7 @@ const create = () => {
 };
 
 describe("relays", () => {
-  it("of one turn leave together, in order, and nothing leaves twice", () => {
+  it("of one event leave together, in order, and nothing leaves twice", () => {
     const { relays, sent, endTurn } = create();
     for (const sequence of [1, 2, 3]) relays.add([zero as ReplicaIndex], [requestOf(100, sequence)]);
     relays.add([two as ReplicaIndex, zero as ReplicaIndex], [requestOf(100, 4)]);

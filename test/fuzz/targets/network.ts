@@ -170,6 +170,7 @@ export const createSmallNetwork = async (liar: number, random: Random): Promise<
           seenSalt: new Uint8Array(16),
           clock: turn.clock,
           defer: (callback) => turn.soon(callback),
+          soon: (callback) => turn.soon(callback),
           heartbeatMs: 100,
           answerTimeoutMs: 10_000,
           observe: (_input, effects) => {

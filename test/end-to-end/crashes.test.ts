@@ -2,6 +2,8 @@
  * Four validators under load from 16 clients, while processes are killed, frozen and stopped, in the end at random moments (`npm run kills` goes on with that
  * for longer). The tests build on each other's ledger.
  */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startWitnesses, type Witnesses } from "../../src/cli/validate/witnesses.ts";
 import { judgeWitnesses } from "../../src/cli/validate/judge.ts";
@@ -155,4 +157,85 @@ describe("four validators under load", () => {
     await assertLogsEqual(testnet);
     expect(await judgeWitnesses(testnet, witnesses, [0, 1, 2, 3])).toEqual([]);
   });
+
+  it("refuse new work where memory is short, go on voting there, and take it again when that has passed", async () => {
+    const primary = await primaryAsSeenBy(testnet, 0);
+    const [short, frozen, asked] = others(primary) as [number, number, number];
+    const { home, api } = testnet.node(short);
+    const config = join(home, "config.toml");
+    writeFileSync(config, readFileSync(config, "utf8").replace("# memory_limit_mib = 0", "memory_limit_mib = 160"));
+    await testnet.restart(short);
+    await testnet.ready();
+    const memory = async () => (await testnet.client(short).status()).memory;
+    expect(await memory()).toMatchObject({ limit: 160 * 1024 * 1024, breaker: "closed" });
+    // where the system tells: V8's heap fits the limit
+    const commandLine = `/proc/${testnet.node(short).pid}/cmdline`;
+    if (existsSync(commandLine)) expect(readFileSync(commandLine, "utf8")).toContain("--max-old-space-size=96");
+
+    const burst = startBurst(api);
+    try {
+      await until("it is short of memory", 30_000, async () => (await memory()).breaker === "open");
+      const refusal = await eventually("it refuses", 30_000, () => burst.refusals.find(({ reason }) => reason === "memory"));
+      expect(refusal).toMatchObject({ status: 503, code: "overloaded" });
+      expect(refusal.retryAfter).toBeGreaterThanOrEqual(2);
+      // of four, with one frozen, nothing commits without its vote
+      await testnet.pause(frozen);
+      await eventually("it votes while it refuses", 30_000, async () => {
+        const before = await testnet.client(short).status();
+        await testnet.client(asked).put("beside", "the burst");
+        const after = await testnet.client(short).status();
+        const refused = before.memory.breaker === "open" && after.memory.breaker === "open";
+        return refused && after.sequence.committed > before.sequence.committed ? true : undefined;
+      });
+      await testnet.resume(frozen);
+    } finally {
+      await burst.stop();
+    }
+    await until("it has memory again", 60_000, async () => (await memory()).breaker === "closed");
+    // the one that was frozen may catch up from it meanwhile
+    await eventually("it takes work again", 60_000, () => testnet.client(short).put("after", "the burst"));
+    const metrics = await testnet.client(short).metrics();
+    expect(metrics).toMatch(/^byz_memory_refused_total [1-9]/m);
+    expect(metrics).toMatch(/^byz_memory_openings_total [1-9]/m);
+    expect(testnet.logs(short, 1_000)).toMatch(/"breaker":"open".*short of memory/);
+    await testnet.ready();
+    await until("all have the same log", 20_000, async () => {
+      const seen = await Promise.all([0, 1, 2, 3].map((index) => testnet.client(index).status()));
+      return new Set(seen.map(({ logHash }) => logHash)).size === 1;
+    });
+  });
 });
+
+/** One refusal as a plain HTTP client sees it. */
+interface Refused {
+  readonly status: number;
+  readonly retryAfter: number;
+  readonly code: string | undefined;
+  readonly reason: string | undefined;
+}
+
+/** Writes large values through one node, many at once, as fast as they are answered, whatever that is; remembers the refusals. */
+const startBurst = (api: string) => {
+  const refusals: Refused[] = [];
+  const stopped = new AbortController();
+  const value = Buffer.alloc(1_000_000, 7);
+  const write = async (writer: number): Promise<void> => {
+    while (!stopped.signal.aborted) {
+      try {
+        const answer = await fetch(`${api}/v1/kv/burst-${writer}`, { method: "PUT", body: value, signal: stopped.signal });
+        const { code, reason } = (await answer.json()) as Pick<Refused, "code" | "reason">;
+        if (!answer.ok) refusals.push({ status: answer.status, retryAfter: Number(answer.headers.get("retry-after")), code, reason });
+      } catch {
+        // it was stopped; or its connection was cut, which happens to who talks over a refusal
+      }
+    }
+  };
+  const writers = Array.from({ length: 32 }, (_, writer) => write(writer));
+  return {
+    refusals,
+    async stop(): Promise<void> {
+      stopped.abort();
+      await Promise.all(writers);
+    },
+  };
+};

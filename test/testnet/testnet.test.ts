@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { loadConfig } from "../../src/node/config.ts";
 import { loadGenesis } from "../../src/node/genesis.ts";
-import { makeHomes } from "../../src/testnet/homes.ts";
+import { makeHomes, makeObserverHome } from "../../src/testnet/homes.ts";
 import { Testnet, TestnetError } from "../../src/testnet/index.ts";
 import { createLogFollower, tailOf } from "../../src/testnet/logs.ts";
 import { changeState, readState, withProcess } from "../../src/testnet/state.ts";
@@ -72,6 +72,15 @@ describe("testnet.json", () => {
     writeFileSync(join(dir, "testnet.json"), "{");
     expect(await codeOf(() => testnet.state())).toBe("invalid_testnet");
   });
+});
+
+it("a latecomer has the memory limit of the others, unless it is given another", () => {
+  const state = makeHomes({ ...plan, dir, observers: 0, config: { node: { memoryLimitMib: 256 } } });
+  const limitOf = ({ home }: { readonly home: string }) => loadConfig({ file: join(home, "config.toml") }).config.node.memoryLimitMib;
+  const late = makeObserverHome(dir, state, 22_000, {});
+  expect([...state.nodes, late].map(limitOf)).toEqual([256, 256, 256, 256, 256]);
+  const other = makeObserverHome(dir, { ...state, nodes: [...state.nodes, late] }, 22_002, { node: { memoryLimitMib: 512 } });
+  expect(limitOf(other)).toBe(512);
 });
 
 describe("up", () => {

@@ -3,8 +3,8 @@ import type { Clock } from "../node/clock.ts";
 import type { Schedule } from "./schedule.ts";
 
 export interface SimulatedClock {
-  /** node milliseconds a real one */
-  rate: number;
+  /** from now on its monotonic clock runs at so many milliseconds a real one */
+  setRate(rate: number): void;
   /** how far the wall clock is from the truth, milliseconds */
   wallOffsetMs: number;
   /** The ports of one life: `run` is asked to run what a timer is for, in that life. */
@@ -23,10 +23,7 @@ export const createSimulatedClock = (schedule: Schedule): SimulatedClock => {
   let since = 0;
   const now = (): number => base + ((schedule.now - since) / 1000) * rate;
   const clock: SimulatedClock = {
-    get rate() {
-      return rate;
-    },
-    set rate(next) {
+    setRate(next) {
       base = now();
       since = schedule.now;
       rate = next;

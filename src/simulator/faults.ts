@@ -117,7 +117,7 @@ const createActs = (world: FaultWorld, later: (microseconds: number, run: () => 
       random.pick(nodes).clock.wallOffsetMs = random.between(-spread, spread);
     },
     drift(random) {
-      random.pick(nodes).clock.rate = random.pick([0.5, 0.9, 1, 1.1, 2]);
+      random.pick(nodes).clock.setRate(random.pick([0.5, 0.9, 1, 1.1, 2]));
     },
     stall(random) {
       const mean = Math.min(1, plan.faultEveryUs / (0.1 * second)) * random.pick([0.05, 0.5, 5]) * second;

@@ -13,7 +13,6 @@ export interface SimulatedProcess {
   cutPowerAfter(calls: number): void;
   stallUntil(us: number): void;
   kill(): void;
-  readonly alive: boolean;
 }
 
 export interface ProcessOptions {
@@ -63,9 +62,6 @@ export const createProcess = ({ schedule, powerCut, threw, ran }: ProcessOptions
     },
     kill() {
       alive = false;
-    },
-    get alive() {
-      return alive;
     },
   };
 };

@@ -10,8 +10,6 @@ export interface ScheduledEvent {
 export interface Schedule {
   /** virtual microseconds since the beginning, a whole number */
   readonly now: number;
-  /** events that wait, cancelled ones included */
-  readonly size: number;
   at(microseconds: number, run: () => void): ScheduledEvent;
   after(microseconds: number, run: () => void): ScheduledEvent;
   cancel(event: ScheduledEvent): void;
@@ -24,7 +22,6 @@ const isBefore = (a: ScheduledEvent, b: ScheduledEvent): boolean => a.at < b.at 
 /** An empty schedule at time 0. */
 export const createSchedule = (): Schedule => {
   const heap: ScheduledEvent[] = [];
-  let now = 0;
   let made = 0;
 
   const push = (event: ScheduledEvent): void => {
@@ -59,32 +56,28 @@ export const createSchedule = (): Schedule => {
     return first;
   };
   const at = (microseconds: number, run: () => void): ScheduledEvent => {
-    const event: ScheduledEvent = { at: Math.max(now, Math.ceil(microseconds)), order: made++, run };
+    const event: ScheduledEvent = { at: Math.max(schedule.now, Math.ceil(microseconds)), order: made++, run };
     push(event);
     return event;
   };
 
-  return {
-    get now() {
-      return now;
-    },
-    get size() {
-      return heap.length;
-    },
+  const schedule = {
+    now: 0,
     at,
-    after: (microseconds, run) => at(now + microseconds, run),
-    cancel(event) {
+    after: (microseconds: number, run: () => void): ScheduledEvent => at(schedule.now + microseconds, run),
+    cancel(event: ScheduledEvent): void {
       event.run = undefined;
     },
-    next(until) {
+    next(until: number): (() => void) | undefined {
       for (let first = heap[0]; first !== undefined && first.at <= until; first = heap[0]) {
         const { run, at: time } = pop();
         if (run === undefined) continue;
-        now = time;
+        schedule.now = time;
         return run;
       }
-      now = Math.max(now, until);
+      schedule.now = Math.max(schedule.now, until);
       return undefined;
     },
   };
+  return schedule;
 };

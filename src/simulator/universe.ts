@@ -91,7 +91,7 @@ const heal = (world: World, core: readonly SimulatedNode[]): void => {
   const random = streams("config");
   for (const node of nodes) {
     node.clock.wallOffsetMs = 0;
-    node.clock.rate = 1;
+    node.clock.setRate(1);
     if (!world.honest.includes(node) || core.includes(node)) continue;
     world.gone.add(node);
     if (random.chance(0.5)) node.crash(false);

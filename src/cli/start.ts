@@ -21,6 +21,7 @@ import { CliError, exitCodes } from "./errors.ts";
 import { withPassphrase } from "./passphrase.ts";
 import type { Session } from "./session.ts";
 import { pairs } from "./table.ts";
+import { optimiseLater } from "./tiering.ts";
 import { holdYoungGeneration, releaseYoungGeneration } from "./young-generation.ts";
 
 export interface StartOptions {
@@ -124,6 +125,7 @@ const bringUp = (
     // each part of the node has a level of its own, which can change while it runs
     const logger = pino({ level: "trace", base: { node: config.node.moniker } }, pino.destination({ fd: 2, sync: true }));
     holdYoungGeneration();
+    optimiseLater();
     const { createNode } = await import("../node/create-node.ts");
     const cheating = await cheatingOf(genesis, options.behave);
     const opening = passphrase === undefined ? {} : { passphrase };

@@ -5,20 +5,23 @@
 import { nextView } from "../protocol/ids.ts";
 import { mayVote, type State, type Turn } from "./state.ts";
 
-/** `proof`: the primary cheats, whatever it orders meanwhile; `patience`: something is overdue, or slow. */
-export type DemandCause = "proof" | "patience";
+/**
+ * `proof`: the primary cheats; `straggler`: somebody is between views and not followed (`stragglers.ts`), both whatever is ordered meanwhile. `patience`:
+ * something is overdue, or slow.
+ */
+export type DemandCause = "proof" | "straggler" | "patience";
 
 /** Idempotent; does nothing without a reachable quorum: views are not climbed alone. */
 export const demandNextView = (turn: Turn, cause: DemandCause): void => {
   const { state } = turn;
   if (!mayVote(state) || !state.quorumReachable) return;
-  if (cause === "proof") state.demandProven = true;
+  if (cause !== "patience") state.demandHolds = true;
   if (state.demand > state.view) return;
   state.demand = nextView(state.view);
   turn.effects.push({ type: "send-status" });
 };
 
-/** What was overdue has come: the demand is taken back, unless it rests on proof, or on the primary's pace. */
+/** What was overdue has come: the demand is taken back, unless it was for something else, or for the primary's pace. */
 export const retractDemand = (state: State): void => {
-  if (state.active && !state.demandProven && !state.pace.isSlow) state.demand = state.view;
+  if (state.active && !state.demandHolds && !state.pace.isSlow) state.demand = state.view;
 };

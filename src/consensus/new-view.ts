@@ -8,6 +8,7 @@ import { adoptStable } from "./checkpoints.ts";
 import { demandNextView } from "./demand.ts";
 import type { Input } from "./input.ts";
 import { relayPending } from "./requests.ts";
+import { forgetStranded } from "./stragglers.ts";
 import { mayVote, reject, type State, type Turn } from "./state.ts";
 import { forgetSlotsOfOldView } from "./view-change.ts";
 
@@ -59,7 +60,8 @@ const enterView = (turn: Turn, signed: SignedNewView, stable: CheckpointCertific
   state.view = signed.message.view;
   state.active = true;
   state.demand = state.view;
-  state.demandProven = false;
+  state.demandHolds = false;
+  forgetStranded(turn);
   state.newView = signed;
   state.viewBase = stable.sequence;
   state.newViewDeadline = undefined;

@@ -59,6 +59,9 @@ export interface Peer {
   helpedAt: number;
   /** when it last left a fetch without an answer that helps: those who failed longest ago are asked first */
   failedAt: number;
+  /** since when its VIEW-CHANGE has stood and was not followed, and when it last was for its sake (`stragglers.ts`) */
+  strandedSince: number | undefined;
+  fetchedAt: number;
 }
 
 /** A validator that must not vote until a stable checkpoint passes everything that it may have voted on (PROTOCOL §6). */
@@ -81,8 +84,8 @@ export interface State {
   newView: SignedNewView | undefined;
   /** the stable checkpoint this view was built on: nothing at or below it is proposed in this view */
   viewBase: Sequence;
-  /** our demand rests on proof against the primary: progress does not take it back */
-  demandProven: boolean;
+  /** progress does not take our demand back: it rests on proof against the primary, or is for a straggler's sake */
+  demandHolds: boolean;
   /** the view whose NEW-VIEW we made: there is only one */
   announcedNewView: View | undefined;
   readonly viewChanges: Map<ReplicaIndex, Signed<ViewChange>>;
@@ -190,6 +193,8 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
         unreachableSince: 0,
         helpedAt: Number.NEGATIVE_INFINITY,
         failedAt: Number.NEGATIVE_INFINITY,
+        strandedSince: undefined,
+        fetchedAt: Number.NEGATIVE_INFINITY,
       });
   }
   return {
@@ -201,7 +206,7 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
     demand: restored.view,
     newView: restored.newView,
     viewBase: 0 as Sequence,
-    demandProven: false,
+    demandHolds: false,
     announcedNewView: undefined,
     viewChanges: new Map(),
     newViewDeadline: undefined,

@@ -6,6 +6,7 @@ import { demandNextView } from "./demand.ts";
 import { fetchMissingBatch } from "./fetching.ts";
 import { batchDue, relayAgain, relayDue, relayOverdueToAll } from "./requests.ts";
 import { continueTransfer, transferDue } from "./transfer.ts";
+import { fetchStraggler, stragglerDue } from "./stragglers.ts";
 import { currentPrimary, mayVote, others, type Slot, type State, type Turn } from "./state.ts";
 import { followDemands } from "./view-change.ts";
 import { commitDue, waitingSince } from "./waiting.ts";
@@ -18,7 +19,7 @@ export const nextDeadline = (state: State): number | undefined => {
   if (state.halted !== undefined) return undefined;
   const due = sooner(sooner(batchDue(state), fetchDue(state)), transferDue(state));
   if (!state.quorumReachable) return due;
-  return sooner(sooner(due, overdueAt(state)), sooner(nextRelay(state), repeatDue(state)));
+  return sooner(sooner(due, sooner(overdueAt(state), stragglerDue(state))), sooner(nextRelay(state), repeatDue(state)));
 };
 
 /** The earlier of two moments, either of which may never come. */
@@ -37,6 +38,7 @@ export const handleTick = (turn: Turn): void => {
     demandNextView(turn, "patience");
     followDemands(turn);
   }
+  fetchStraggler(turn);
   if ((repeatDue(state) ?? Number.POSITIVE_INFINITY) <= time.now) repeat(turn);
 };
 

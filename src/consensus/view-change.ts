@@ -4,6 +4,7 @@ import { nextView, type ReplicaIndex, type View } from "../protocol/ids.ts";
 import type { Signed, ViewChange } from "../protocol/messages.ts";
 import { repeatTo } from "./helping.ts";
 import type { Input } from "./input.ts";
+import { forgetStranded, noteStranded } from "./stragglers.ts";
 import { halt, mayVote, reject, type State, type Turn } from "./state.ts";
 
 /**
@@ -27,6 +28,7 @@ export const handleViewChange = (turn: Turn, input: Extract<Input, { type: "view
     return;
   }
   state.viewChanges.set(from, signed);
+  noteStranded(turn, from);
   followDemands(turn);
 };
 
@@ -36,6 +38,7 @@ const judgeSecond = (turn: Turn, first: Signed<ViewChange>, second: Signed<ViewC
   if (sameViewChange(first.message, second.message)) {
     reject(turn, "view-change", "duplicate", { from });
     if (turn.state.active && second.message.view <= turn.state.view) repeatTo(turn, from);
+    else noteStranded(turn, from);
     return;
   }
   if (from === turn.state.config.self) return notOurs(turn, second.message);
@@ -85,7 +88,8 @@ const leaveView = (turn: Turn, view: View): void => {
   state.view = view;
   state.active = false;
   state.demand = view;
-  state.demandProven = false;
+  state.demandHolds = false;
+  forgetStranded(turn);
   state.newViewDeadline = undefined;
   forgetSlotsOfOldView(state);
   for (const [replica, { message }] of state.viewChanges) if (message.view < view) state.viewChanges.delete(replica);

@@ -42,9 +42,25 @@ export const livenessMutants: readonly Mutant[] = [
   {
     name: "proof-retracted",
     file: "consensus/demand.ts",
-    find: "state.active && !state.demandProven",
+    find: "state.active && !state.demandHolds",
     replace: "state.active",
     fault: "a proven cheat stays primary as long as it orders something",
+    killer: viewChanges,
+  },
+  {
+    name: "straggler-left-behind",
+    file: "consensus/stragglers.ts",
+    find: "  return Math.max(strandedSince + STRANDED_MS, fetchedAt + RARELY_MS);\n",
+    replace: "  return undefined;\n",
+    fault: "one that left its view and was not followed has no vote until the next crash",
+    killer: viewChanges,
+  },
+  {
+    name: "straggler-without-end",
+    file: "consensus/stragglers.ts",
+    find: "fetchedAt + RARELY_MS",
+    replace: "fetchedAt",
+    fault: "a liar that stays between views keeps the others changing theirs",
     killer: viewChanges,
   },
   {

@@ -579,3 +579,57 @@ describe("waiting for NEW-VIEW", () => {
     expect(effectsOf(backup.status(0, { view: 2 as never }), "repeat")).toEqual([]);
   });
 });
+
+describe("one that left its view and was not followed", () => {
+  /** 3 is between views 0 and 1, and heard to be */
+  const strand = (backup: Lone, view: number): void => {
+    backup.viewChange(3, view);
+    backup.status(3, { view: view as View, active: false, demand: view as View });
+  };
+  const enter = (backup: Lone, view: number): void => {
+    const changes = [0, 2, 3].map((from) => backup.signedViewChange(from, view));
+    backup.newView(view, changes);
+    for (const from of [0, 2, 3]) backup.status(from, { view: view as View, demand: view as View });
+  };
+
+  it("is fetched by a view change after a while: a network must not be short of a vote until the next crash", () => {
+    const backup = createLone();
+    backup.reach(0, 2, 3);
+    strand(backup, 1);
+    expect([said(backup.wait(9_000)), backup.replica.status().demand]).toEqual([[], 0]);
+    expect(said(backup.wait(1_100))).toEqual(["view-change"]);
+    enter(backup, 1);
+    expect(backup.replica.status()).toMatchObject({ view: 1, active: true, demand: 1 });
+  });
+
+  it("has this done for it once in ten minutes at most, whoever began it: a liar gains nothing by staying behind", () => {
+    const backup = createLone();
+    backup.reach(0, 2, 3);
+    strand(backup, 1);
+    backup.wait(9_900);
+    // the others were a moment earlier
+    backup.viewChange(0, 1);
+    enter(backup, 1);
+    backup.wait(1_000);
+    strand(backup, 2);
+    backup.wait(590_000);
+    expect(backup.replica.status()).toMatchObject({ view: 1, active: true, demand: 1 });
+    backup.wait(10_000);
+    expect(backup.replica.status()).toMatchObject({ view: 2, active: false });
+  });
+
+  it("is left alone while nothing is heard of it, or while it says that it takes part", () => {
+    for (const [peers, active] of [
+      [[0, 2], false],
+      [[0, 2, 3], true],
+    ] as const) {
+      const backup = createLone();
+      backup.reach(0, 2, 3);
+      backup.viewChange(3, 1);
+      backup.status(3, { view: (active ? 0 : 1) as View, active, demand: 1 as View });
+      backup.reach(...peers);
+      backup.wait(60_000);
+      expect(backup.replica.status()).toMatchObject({ view: 0, active: true, demand: 0 });
+    }
+  });
+});

@@ -1,0 +1,47 @@
+/**
+ * Whoever left its view and was not followed comes back with the next view change, and until then has no vote: those who wanted the next view with it
+ * may have taken that back, or forgotten it when they were killed. So the others ask for the next view after a while, for its sake. A liar gets no more of
+ * it than one view change in `RARELY_MS` (PROTOCOL §5).
+ */
+import type { ReplicaIndex } from "../protocol/ids.ts";
+import { demandNextView } from "./demand.ts";
+import { mayVote, type Peer, type State, type Turn } from "./state.ts";
+
+/** How long its VIEW-CHANGE has to stand, milliseconds: longer than a view change takes that others join. */
+const STRANDED_MS = 10_000;
+/** For one validator's sake at most so often, milliseconds. */
+const RARELY_MS = 600_000;
+
+/** Its VIEW-CHANGE to a view above ours has come. */
+export const noteStranded = ({ state, time }: Turn, replica: ReplicaIndex): void => {
+  const peer = state.peers.get(replica);
+  if (peer !== undefined && state.active) peer.strandedSince ??= time.now;
+};
+
+/** We left the view, too, or came to the next one: nobody is left behind it now. Who had us do so has used up its turn. */
+export const forgetStranded = ({ state, time }: Turn): void => {
+  for (const peer of state.peers.values()) {
+    if (peer.strandedSince !== undefined && time.now - peer.strandedSince > STRANDED_MS / 2) peer.fetchedAt = time.now;
+    peer.strandedSince = undefined;
+  }
+};
+
+/** When the next view will be asked for because of it; undefined when it is not between views, or not heard. */
+const dueFor = (state: State, { reachable, status, strandedSince, fetchedAt }: Peer): number | undefined => {
+  if (strandedSince === undefined || !reachable || status === undefined || status.view <= state.view || status.active) return undefined;
+  return Math.max(strandedSince + STRANDED_MS, fetchedAt + RARELY_MS);
+};
+
+export const stragglerDue = (state: State): number | undefined => {
+  if (!mayVote(state) || !state.active || state.demand > state.view) return undefined;
+  let first: number | undefined;
+  for (const peer of state.peers.values()) {
+    const due = peer.strandedSince === undefined ? undefined : dueFor(state, peer);
+    if (due !== undefined && (first === undefined || due < first)) first = due;
+  }
+  return first;
+};
+
+export const fetchStraggler = (turn: Turn): void => {
+  if ((stragglerDue(turn.state) ?? Number.POSITIVE_INFINITY) <= turn.time.now) demandNextView(turn, "straggler");
+};

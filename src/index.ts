@@ -6,21 +6,21 @@
 export { createNode } from "./node/create-node.ts";
 export type { RunningNode } from "./node/create-node.ts";
 export type { StopReason } from "./node/ends.ts";
-export { loadApplication } from "./node/load-application.ts";
-export { NodeError } from "./node/identity.ts";
-export type { NodeOptions } from "./node/identity.ts";
-export type { Logger } from "./node/observe.ts";
+export { loadApplication } from "./node/home/load-application.ts";
+export { NodeError } from "./node/home/identity.ts";
+export type { NodeOptions } from "./node/home/identity.ts";
+export type { Logger } from "./node/observe/observe.ts";
 export type { NodeService } from "./node/service.ts";
 
-export { ConfigError, createConfig, loadConfig } from "./node/config.ts";
-export type { Config } from "./node/config.ts";
-export { GenesisError, loadGenesis, loadRecord, parseGenesis, parseRecord, renderGenesis } from "./node/genesis.ts";
-export type { Genesis } from "./node/genesis.ts";
-export { exportRecord, homeAt, HomeError, initHome } from "./node/home.ts";
-export type { Home } from "./node/home.ts";
+export { ConfigError, createConfig, loadConfig } from "./node/home/config.ts";
+export type { Config } from "./node/home/config.ts";
+export { GenesisError, loadGenesis, loadRecord, parseGenesis, parseRecord, renderGenesis } from "./node/home/genesis.ts";
+export type { Genesis } from "./node/home/genesis.ts";
+export { exportRecord, homeAt, HomeError, initHome } from "./node/home/home.ts";
+export type { Home } from "./node/home/home.ts";
 export { createPassphrase } from "./signing/passphrase.ts";
 export type { Passphrase } from "./signing/passphrase.ts";
-export type { PublicRecord } from "./node/record.ts";
+export type { PublicRecord } from "./node/home/record.ts";
 
 export type { Application, OperationContext, State, ValueHead } from "./ledger/application.ts";
 export { createKeyValueStore } from "./ledger/kv/application.ts";

@@ -4,10 +4,10 @@ import { createReadStream, createWriteStream, existsSync, readFileSync, rmSync, 
 import { open, rename } from "node:fs/promises";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { loadConfig } from "../node/config.ts";
-import { type Genesis, loadGenesis } from "../node/genesis.ts";
-import { type Home, homeAt, HomeError, publicKeyOf } from "../node/home.ts";
-import type { DataReport } from "../node/verify-data.ts";
+import { loadConfig } from "../node/home/config.ts";
+import { type Genesis, loadGenesis } from "../node/home/genesis.ts";
+import { type Home, homeAt, HomeError, publicKeyOf } from "../node/home/home.ts";
+import type { DataReport } from "../node/data/verify-data.ts";
 import { clientOf } from "./client.ts";
 import { defineCommand } from "./command.ts";
 import { CliError, exitCodes } from "./errors.ts";
@@ -19,7 +19,7 @@ const missing = (home: Home): HomeError =>
 
 const openStore = async (session: Session, home: Home) => {
   const { config } = loadConfig({ file: home.config, environment: session.io.environment });
-  const { openStoppedData } = await import("../node/stopped-data.ts");
+  const { openStoppedData } = await import("../node/data/stopped-data.ts");
   return openStoppedData(home, config.storage.cacheBytes);
 };
 
@@ -72,7 +72,7 @@ const backUpHome = async (session: Session, file: string): Promise<number> => {
   const genesis = loadGenesis(home.genesis);
   const store = await openStore(session, home);
   try {
-    const { backupOf } = await import("../node/backup.ts");
+    const { backupOf } = await import("../node/data/backup.ts");
     return await writeWhole(file, backupOf(store, genesis, Date.now()), session.io.signal);
   } finally {
     await store.close();
@@ -130,7 +130,7 @@ export const verifyCommand = defineCommand({
     const genesis = loadGenesis(home.genesis);
     const store = await openStore(session, home).catch(damaged);
     try {
-      const { verifyData } = await import("../node/verify-data.ts");
+      const { verifyData } = await import("../node/data/verify-data.ts");
       const report = await verifyData({ store, genesis, note: session.note });
       session.answer(() => `${describeChecks(session, report)}\n${describePlace(report)}`, report);
       return report.ok ? exitCodes.done : exitCodes.unverified;
@@ -162,7 +162,7 @@ export const restoreCommand = defineCommand({
     const own = existsSync(home.genesis) ? loadGenesis(home.genesis) : undefined;
     const { config } = loadConfig({ file: home.config, environment: session.io.environment });
     const bytes = statSync(file).size;
-    const { restoreBackup } = await import("../node/restore.ts");
+    const { restoreBackup } = await import("../node/data/restore.ts");
     const parts = createReadStream(file, { signal: session.io.signal });
     const { genesis, header, report } = await restoreBackup(
       { home, parts, cacheBytes: config.storage.cacheBytes, note: session.note },

@@ -1,8 +1,8 @@
 /** `byz config` */
 import { Option } from "commander";
-import { loadConfig } from "../node/config.ts";
-import type { ConfigEntry, LoadedConfig } from "../node/config.ts";
-import { homeAt } from "../node/home.ts";
+import { loadConfig } from "../node/home/config.ts";
+import type { ConfigEntry, LoadedConfig } from "../node/home/config.ts";
+import { homeAt } from "../node/home/home.ts";
 import { defineCommand, defineGroup } from "./command.ts";
 import type { Session } from "./session.ts";
 import { table } from "./table.ts";

@@ -1,6 +1,6 @@
 /** `byz doctor`'s judgement of a node's memory: of the one that runs, or of what the configuration promises of this machine. */
 import type { StatusAnswer } from "../client/answers.ts";
-import { type Machine, memoryLimit } from "../node/memory-budget.ts";
+import { type Machine, memoryLimit } from "../node/memory/memory-budget.ts";
 import { type Finding, finding } from "./doctor-disk.ts";
 
 const inMiB = (bytes: number): number => Math.round(bytes / 1024 / 1024);

@@ -2,7 +2,7 @@
 import { Option } from "commander";
 import type { Consistency, GetAnswer } from "../client/answers.ts";
 import { type CertifiedAnswer, createProofDocument } from "../client/proof-document.ts";
-import type { Genesis } from "../node/genesis.ts";
+import type { Genesis } from "../node/home/genesis.ts";
 import { toDigest } from "../protocol/ids.ts";
 import { clientOf } from "./client.ts";
 import { defineCommand } from "./command.ts";

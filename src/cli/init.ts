@@ -1,7 +1,7 @@
 /** `byz init` */
 import { Option } from "commander";
-import { homeAt, initHome, peerIdOf } from "../node/home.ts";
-import type { HomeKeys, InitOptions } from "../node/home.ts";
+import { homeAt, initHome, peerIdOf } from "../node/home/home.ts";
+import type { HomeKeys, InitOptions } from "../node/home/home.ts";
 import { defineCommand } from "./command.ts";
 import { newPassphrase, noNewPassphrase } from "./passphrase.ts";
 import type { Session } from "./session.ts";

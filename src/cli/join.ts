@@ -1,8 +1,8 @@
 /** `byz join` */
 import { existsSync } from "node:fs";
 import { Option } from "commander";
-import { loadGenesis } from "../node/genesis.ts";
-import { homeAt, initHome, writeFileDurably } from "../node/home.ts";
+import { loadGenesis } from "../node/home/genesis.ts";
+import { homeAt, initHome, writeFileDurably } from "../node/home/home.ts";
 import { toDigest } from "../protocol/ids.ts";
 import type { Digest } from "../protocol/ids.ts";
 import { defineCommand, several } from "./command.ts";
@@ -40,7 +40,7 @@ const getGenesis = async (session: Session, bootstrap: readonly string[], expect
       exitCode: exitCodes.unverified,
     });
   }
-  const { fetchGenesis, FoundingError } = await import("../node/founding.ts");
+  const { fetchGenesis, FoundingError } = await import("../node/home/founding.ts");
   try {
     const { genesis, text, from } = await fetchGenesis(bootstrap, expected, askMs);
     writeFileDurably(path, text);

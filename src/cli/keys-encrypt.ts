@@ -1,8 +1,8 @@
 /** `byz keys encrypt` and `byz keys decrypt` */
 import { relative } from "node:path";
 import { Option } from "commander";
-import { homeAt } from "../node/home.ts";
-import { decryptKeys, encryptKeys, heldKeys, type KeptKey, keyUses, namedKeys } from "../node/key-custody.ts";
+import { homeAt } from "../node/home/home.ts";
+import { decryptKeys, encryptKeys, heldKeys, type KeptKey, keyUses, namedKeys } from "../node/home/key-custody.ts";
 import type { KeyUse } from "../signing/key-format.ts";
 import { defineCommand } from "./command.ts";
 import { usageError } from "./errors.ts";

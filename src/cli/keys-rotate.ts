@@ -1,6 +1,6 @@
 /** `byz keys rotate` */
-import { homeAt } from "../node/home.ts";
-import { rotateClientKey } from "../node/key-custody.ts";
+import { homeAt } from "../node/home/home.ts";
+import { rotateClientKey } from "../node/home/key-custody.ts";
 import { defineCommand } from "./command.ts";
 import { usageError } from "./errors.ts";
 import { withPassphrase } from "./passphrase.ts";

@@ -1,8 +1,8 @@
 /** `byz keys` */
 import { writeFileSync } from "node:fs";
 import { Option } from "commander";
-import { exportRecord, homeAt, peerIdOf, uninitialised } from "../node/home.ts";
-import { heldKeys } from "../node/key-custody.ts";
+import { exportRecord, homeAt, peerIdOf, uninitialised } from "../node/home/home.ts";
+import { heldKeys } from "../node/home/key-custody.ts";
 import { defineCommand, defineGroup } from "./command.ts";
 import { decryptCommand, encryptCommand } from "./keys-encrypt.ts";
 import { rotateCommand } from "./keys-rotate.ts";

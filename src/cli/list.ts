@@ -4,7 +4,7 @@ import type { Consistency, EntryJson } from "../client/answers.ts";
 import { ClientError } from "../client/errors.ts";
 import { listByOne } from "../client/list-calls.ts";
 import type { ProvenList } from "../client/verify-list.ts";
-import type { Genesis } from "../node/genesis.ts";
+import type { Genesis } from "../node/home/genesis.ts";
 import { faultsTolerated } from "../protocol/committee.ts";
 import { clientOf } from "./client.ts";
 import { defineCommand, wholeNumber } from "./command.ts";

@@ -1,7 +1,7 @@
 /** `byz prove` */
 import { anchorFormat, verifyAnchorDocument } from "../client/anchor-document.ts";
 import { type ProvenDocument, verifyProofDocument } from "../client/proof-document.ts";
-import type { Genesis } from "../node/genesis.ts";
+import type { Genesis } from "../node/home/genesis.ts";
 import { defineCommand, defineGroup } from "./command.ts";
 import { provesNothing, readDocument } from "./document.ts";
 import { usageError } from "./errors.ts";

@@ -1,7 +1,7 @@
 /** `byz testnet`: local networks of real processes. */
 import { setTimeout as delay } from "node:timers/promises";
 import { Option } from "commander";
-import { leastMemoryLimitMib } from "../node/memory-budget.ts";
+import { leastMemoryLimitMib } from "../node/memory/memory-budget.ts";
 import { createLogFollower } from "../testnet/logs.ts";
 import { maxNodes, Testnet } from "../testnet/testnet.ts";
 import { defineCommand, defineGroup, wholeNumber } from "./command.ts";

@@ -9,7 +9,7 @@ import type { DocumentName } from "../documents/operation.ts";
 import { verifyAnchor } from "../ledger/anchors.ts";
 import type { Anchor } from "../ledger/anchors.ts";
 import { maxStateProofBytes } from "../ledger/state/proof.ts";
-import type { Genesis } from "../node/genesis.ts";
+import type { Genesis } from "../node/home/genesis.ts";
 import { limits } from "../protocol/limits.ts";
 import type { PublicKey, Sequence } from "../protocol/ids.ts";
 import { ProofError, readBase64, readCheckpoint, readHash, readList, readNumber, readObject, readText } from "./proof-json.ts";

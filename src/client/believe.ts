@@ -1,5 +1,5 @@
 /** Asks one node after another until one says something that holds. */
-import type { Genesis } from "../node/genesis.ts";
+import type { Genesis } from "../node/home/genesis.ts";
 import type { RequestAnswer } from "./answers.ts";
 import { ClientError } from "./errors.ts";
 import type { HttpClient } from "./http-client.ts";

@@ -2,7 +2,7 @@
 import { keyValueStoreName } from "../ledger/kv/application.ts";
 import { decodeResult, encodeOperation } from "../ledger/kv/encoding.ts";
 import type { KvOperation, KvResult } from "../ledger/kv/operations.ts";
-import type { Genesis } from "../node/genesis.ts";
+import type { Genesis } from "../node/home/genesis.ts";
 import type { PublicKey, Sequence } from "../protocol/ids.ts";
 import { createKey, type KeyPair } from "../signing/keys.ts";
 import type { RequestAnswer } from "./answers.ts";

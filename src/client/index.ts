@@ -38,7 +38,7 @@ export {
   verifyRead,
   verifyState,
 } from "./verify-read.ts";
-export { type Genesis, GenesisError, loadGenesis, parseGenesis } from "../node/genesis.ts";
+export { type Genesis, GenesisError, loadGenesis, parseGenesis } from "../node/home/genesis.ts";
 export type { Comparison, KvOperation, KvResult, SimpleOperation, SimpleResult } from "../ledger/kv/operations.ts";
 export type { CertifiedRange } from "./list-calls.ts";
 export { type ListRange, type ProvenItem, type ProvenList, verifyList } from "./verify-list.ts";

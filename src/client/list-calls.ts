@@ -1,6 +1,6 @@
 /** Certified lists: each entry is proven, and that none is missing is believed when f+1 nodes leave out the same. */
 import { setTimeout as delay } from "node:timers/promises";
-import type { Genesis } from "../node/genesis.ts";
+import type { Genesis } from "../node/home/genesis.ts";
 import { faultsTolerated } from "../protocol/committee.ts";
 import { ClientError } from "./errors.ts";
 import type { Asked } from "./believe.ts";

@@ -1,7 +1,7 @@
 /** A value with its proof, as a document to hand on: `byz get --prove` writes it, `byz prove verify` checks it (docs/clients.md, "Proof documents"). */
 import { Buffer } from "node:buffer";
 import { decodeOperation, decodeResult } from "../ledger/kv/encoding.ts";
-import type { Genesis } from "../node/genesis.ts";
+import type { Genesis } from "../node/home/genesis.ts";
 import type { Sequence } from "../protocol/ids.ts";
 import { verifyRequest } from "../signing/offline.ts";
 import { decodeRequest } from "../wire/requests.ts";

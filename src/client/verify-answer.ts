@@ -1,6 +1,6 @@
 /** Is this what the network answered? Decided offline, from the genesis alone (PROTOCOL §3.6; docs/clients.md). */
 import { verifyResultProof } from "../ledger/answers.ts";
-import type { Genesis } from "../node/genesis.ts";
+import type { Genesis } from "../node/home/genesis.ts";
 import type { Digest, Sequence } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import type { ReceiptCertificate } from "../protocol/messages.ts";

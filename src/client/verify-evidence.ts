@@ -1,5 +1,5 @@
 /** Did these validators misbehave? Decided offline, from the genesis alone (PROTOCOL §10, §14; docs/clients.md). */
-import type { Genesis } from "../node/genesis.ts";
+import type { Genesis } from "../node/home/genesis.ts";
 import { emptyStateRoot } from "../ledger/state/hashing.ts";
 import type { Validator } from "../protocol/committee.ts";
 import { culpritsOf, isFork, placeOf, signersOfBoth, type EvidenceKind } from "../protocol/evidence.ts";

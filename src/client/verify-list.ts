@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { verifyKvProof } from "../ledger/kv/queries.ts";
 import { maxStateProofBytes } from "../ledger/state/proof.ts";
-import type { Genesis } from "../node/genesis.ts";
+import type { Genesis } from "../node/home/genesis.ts";
 import type { Sequence } from "../protocol/ids.ts";
 import { type Members, ProofError, readBase64, readCheckpoint, readList, readNumber, readObject } from "./proof-json.ts";
 import { judging, trustOf, type Unproven } from "./trust.ts";

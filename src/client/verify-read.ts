@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { applicationKey } from "../ledger/head.ts";
 import { maxStateProofBytes, verifyStateProof } from "../ledger/state/proof.ts";
 import { verifyKvProof } from "../ledger/kv/queries.ts";
-import type { Genesis } from "../node/genesis.ts";
+import type { Genesis } from "../node/home/genesis.ts";
 import type { Sequence } from "../protocol/ids.ts";
 import type { CheckpointCertificate } from "../protocol/messages.ts";
 import { verifyCheckpointCertificate } from "../signing/offline.ts";

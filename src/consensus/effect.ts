@@ -1,4 +1,4 @@
-/** What the replica asks of its shell, in order. `node/perform` obeys; the simulator attacks. */
+/** What the replica asks of its shell, in order. `node/pipeline/perform` obeys; the simulator attacks. */
 import type { Digest, Epoch, ReplicaIndex, Sequence, Signature, View } from "../protocol/ids.ts";
 import type { Evidence } from "../protocol/evidence.ts";
 import type { Rejection, RejectionReason } from "../protocol/rejections.ts";

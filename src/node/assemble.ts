@@ -18,13 +18,13 @@ import type { StoreError } from "../storage/port.ts";
 import { createBatch, emptyBatch } from "../wire/requests.ts";
 import type { Clock } from "./clock.ts";
 import { type Counters, createCounters } from "./counters.ts";
-import { createDesk, type Desk } from "./desk.ts";
-import { createEngine, type Engine, type Observe } from "./engine.ts";
-import type { Identity } from "./identity.ts";
-import { createMerging } from "./merging.ts";
-import type { NodeData } from "./node-data.ts";
-import type { Sharing } from "./sharing.ts";
-import { refuseStrangers } from "./strangers.ts";
+import { createDesk, type Desk } from "./desk/desk.ts";
+import { createEngine, type Engine, type Observe } from "./pipeline/engine.ts";
+import type { Identity } from "./home/identity.ts";
+import { createMerging } from "./sharing/merging.ts";
+import type { NodeData } from "./data/node-data.ts";
+import type { Sharing } from "./sharing/sharing.ts";
+import { refuseStrangers } from "./pipeline/strangers.ts";
 
 export interface AssemblyOptions {
   readonly identity: Identity;

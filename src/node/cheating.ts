@@ -2,10 +2,10 @@
 import type { Libp2pNetwork } from "../network/libp2p/create-network.ts";
 import type { Clock } from "./clock.ts";
 import type { Disguise } from "./disguise.ts";
-import type { Genesis } from "./genesis.ts";
-import { type Identity, NodeError, type NodeOptions } from "./identity.ts";
-import type { Logger } from "./observe.ts";
-import { createCutter } from "./partitions.ts";
+import type { Genesis } from "./home/genesis.ts";
+import { type Identity, NodeError, type NodeOptions } from "./home/identity.ts";
+import type { Logger } from "./observe/observe.ts";
+import { createCutter } from "./observe/partitions.ts";
 import { done, failed, type NodeService } from "./service.ts";
 
 /**

@@ -1,7 +1,7 @@
 /** How a node ends that nobody asked to stop. */
 import type { HaltReason } from "../consensus/effect.ts";
 import type { StoreError, StoreErrorCode } from "../storage/port.ts";
-import type { Logger } from "./observe.ts";
+import type { Logger } from "./observe/observe.ts";
 
 /** Why a node stopped by itself. */
 export interface StopReason {

@@ -4,8 +4,8 @@ import { isLoopback } from "../api/guard.ts";
 import { loadOrCreateToken } from "../api/token.ts";
 import { decodeOperation, decodeResult } from "../ledger/kv/encoding.ts";
 import { keyValueStoreName } from "../ledger/kv/application.ts";
-import type { NodeOptions } from "./identity.ts";
-import type { Logger } from "./observe.ts";
+import type { NodeOptions } from "./home/identity.ts";
+import type { Logger } from "./observe/observe.ts";
 import type { Failure, NodeService } from "./service.ts";
 
 /**

@@ -1,10 +1,10 @@
 /** The node's network, as its configuration says. */
 import { createLibp2pNetwork, type Libp2pNetwork } from "../network/libp2p/create-network.ts";
 import type { Disguise } from "./disguise.ts";
-import { renderGenesis } from "./genesis.ts";
-import type { Identity, NodeOptions } from "./identity.ts";
-import { libraryLogOf, type LogSwitch } from "./log-parts.ts";
-import type { MemoryShares } from "./memory-budget.ts";
+import { renderGenesis } from "./home/genesis.ts";
+import type { Identity, NodeOptions } from "./home/identity.ts";
+import { libraryLogOf, type LogSwitch } from "./observe/log-parts.ts";
+import type { MemoryShares } from "./memory/memory-budget.ts";
 
 /** What a cheat tells others goes through his disguise. */
 export const openNetwork = async (

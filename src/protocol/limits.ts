@@ -1,4 +1,4 @@
-/** Every fixed bound of the protocol, with its unit in the name. What operators may set is in node/config; what a network agrees on at its genesis is `Parameters`. */
+/** Every fixed bound of the protocol, with its unit in the name. What operators may set is in node/home/settings; what a network agrees on at its genesis is `Parameters`. */
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -27,7 +27,7 @@ export const limits = {
   /** blocks in one answer to FETCH-BLOCKS, and the bytes after which the answer is cut */
   maxBlocksPerAnswer: 256,
   maxAnswerBytes: 4 * MiB,
-  /** stable checkpoints whose certificates a node keeps: more than there can be before numbers end (`isKept` in src/node/past-checkpoints.ts) */
+  /** stable checkpoints whose certificates a node keeps: more than there can be before numbers end (`isKept` in src/node/data/past-checkpoints.ts) */
   maxPastCheckpoints: 2_048,
   /** the text of a genesis that a node gives to newcomers */
   maxGenesisBytes: 1 * MiB,

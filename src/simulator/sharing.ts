@@ -1,8 +1,8 @@
 /** A simulated node's shared documents: the production code, opened before its network is there, and waited for wherever it uses promises. */
 import type { SignatureRule } from "../documents/operation.ts";
 import { createCounters } from "../node/counters.ts";
-import type { Identity } from "../node/identity.ts";
-import { createSharing, type Sharing } from "../node/sharing.ts";
+import type { Identity } from "../node/home/identity.ts";
+import { createSharing, type Sharing } from "../node/sharing/sharing.ts";
 import type { Network } from "../network/port.ts";
 import type { Store } from "../storage/port.ts";
 

@@ -1,12 +1,12 @@
 /** Makes the homes of a local network: keys, configurations and one genesis. */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type Config, loadConfig } from "../node/config.ts";
-import type { PartialConfig } from "../node/config-file.ts";
-import { renderGenesis } from "../node/genesis.ts";
-import { homeAt, initHome, peerIdOf, writeFileDurably } from "../node/home.ts";
-import type { Home, HomeKeys } from "../node/home.ts";
-import { signRecord } from "../node/record.ts";
+import { type Config, loadConfig } from "../node/home/config.ts";
+import type { PartialConfig } from "../node/home/config-file.ts";
+import { renderGenesis } from "../node/home/genesis.ts";
+import { homeAt, initHome, peerIdOf, writeFileDurably } from "../node/home/home.ts";
+import type { Home, HomeKeys } from "../node/home/home.ts";
+import { signRecord } from "../node/home/record.ts";
 import type { Parameters } from "../protocol/limits.ts";
 import { writeState } from "./state.ts";
 import type { TestnetNode, TestnetState } from "./state.ts";

@@ -1,8 +1,8 @@
 /** `testnet.json`: what a local network is made of, kept current so that any terminal can work on it. */
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { withFileLock } from "../node/file-lock.ts";
-import { writeFileDurably } from "../node/home.ts";
+import { withFileLock } from "../node/home/file-lock.ts";
+import { writeFileDurably } from "../node/home/home.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 
 export interface TestnetNode {

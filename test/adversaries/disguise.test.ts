@@ -7,7 +7,7 @@ import { createMemoryHub } from "../../src/network/memory.ts";
 import type { Network } from "../../src/network/port.ts";
 import { createCounters } from "../../src/node/counters.ts";
 import type { Disguise } from "../../src/node/disguise.ts";
-import { createSharing, type Sharing } from "../../src/node/sharing.ts";
+import { createSharing, type Sharing } from "../../src/node/sharing/sharing.ts";
 import { createCommittee } from "../../src/protocol/committee.ts";
 import type { Digest, Epoch, PeerName, ReplicaIndex, Sequence, View } from "../../src/protocol/ids.ts";
 import type { Commit } from "../../src/protocol/messages.ts";

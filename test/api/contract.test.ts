@@ -14,7 +14,7 @@ import type { EvidenceAnswer, ExplainAnswer } from "../../src/client/operate-ans
 import type { ExplainReport } from "../../src/node/feeds.ts";
 import type { ReadyReport } from "../../src/node/ready-report.ts";
 import type { PeerReport, StatusReport, ValidatorReport } from "../../src/node/service.ts";
-import type { EvidenceReport } from "../../src/node/evidence-report.ts";
+import type { EvidenceReport } from "../../src/node/observe/evidence-report.ts";
 import type { PartitionReport } from "../../src/node/partition-report.ts";
 import { createFakeService } from "./fake-service.ts";
 

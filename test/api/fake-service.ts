@@ -4,7 +4,7 @@ import type { Digest, Sequence } from "../../src/protocol/ids.ts";
 import type { Batch, CheckpointCertificate, CommitCertificate, Request } from "../../src/protocol/messages.ts";
 import type { KvOperation, KvResult, SimpleOperation, SimpleResult } from "../../src/ledger/kv/operations.ts";
 import type { ExplainReport, LogLevels, NodeEvent, PlacedChange } from "../../src/node/feeds.ts";
-import type { EvidenceReport } from "../../src/node/evidence-report.ts";
+import type { EvidenceReport } from "../../src/node/observe/evidence-report.ts";
 import type { Cut, PartitionReport } from "../../src/node/partition-report.ts";
 import { encodeOperation, encodeResult } from "../../src/ledger/kv/encoding.ts";
 import {

@@ -1,7 +1,7 @@
 /** Every command of `byz`: a right use, a wrong one, and the exit status that it promises without a node and without a quorum. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { initHome } from "../../src/node/home.ts";
+import { initHome } from "../../src/node/home/home.ts";
 
 /** What a row's right use may speak of. */
 export interface World {

@@ -2,10 +2,10 @@
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { homeAt, initHome, peerIdOf } from "../../src/node/home.ts";
-import { renderGenesis } from "../../src/node/genesis.ts";
-import { encryptKeys } from "../../src/node/key-custody.ts";
-import { signRecord } from "../../src/node/record.ts";
+import { homeAt, initHome, peerIdOf } from "../../src/node/home/home.ts";
+import { renderGenesis } from "../../src/node/home/genesis.ts";
+import { encryptKeys } from "../../src/node/home/key-custody.ts";
+import { signRecord } from "../../src/node/home/record.ts";
 import { createPassphrase } from "../../src/signing/passphrase.ts";
 import { problem, type Ran, run, type RunOptions, startHttpNode, temporaryFolder } from "./harness.ts";
 

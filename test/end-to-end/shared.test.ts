@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { PartitionAnswer } from "../../src/client/partition-answers.ts";
 import { type AnchorDocument, verifyAnchorDocument } from "../../src/client/anchor-document.ts";
-import { loadGenesis } from "../../src/node/genesis.ts";
+import { loadGenesis } from "../../src/node/home/genesis.ts";
 import type { SharedAnchor } from "../../src/client/shared-answers.ts";
 import type { Testnet } from "../../src/testnet/index.ts";
 import { byz, killWhatRuns } from "./support/command.ts";

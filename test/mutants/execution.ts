@@ -3,9 +3,9 @@ import type { Mutant } from "./mutant.ts";
 
 const sessions = { tests: "test/ledger/sessions.test.ts" };
 const ledger = { tests: "test/ledger/ledger.test.ts" };
-const journal = { tests: "test/node/journal.test.ts" };
-const execution = { tests: "test/node/execution.test.ts" };
-const recovery = { tests: "test/node/recovery.test.ts" };
+const journal = { tests: "test/node/pipeline/journal.test.ts" };
+const execution = { tests: "test/node/pipeline/execution.test.ts" };
+const recovery = { tests: "test/node/data/recovery.test.ts" };
 const damage = { tests: "test/storage/damage.test.ts" };
 
 export const executionMutants: readonly Mutant[] = [
@@ -115,7 +115,7 @@ export const executionMutants: readonly Mutant[] = [
   },
   {
     name: "sent-before-saved",
-    file: "node/journal.ts",
+    file: "node/pipeline/journal.ts",
     find: "while (actions.length > 0 && operations.length === 0) {",
     replace: "while (actions.length > 0) {",
     fault: "what is said leaves before what it promises is written",
@@ -123,7 +123,7 @@ export const executionMutants: readonly Mutant[] = [
   },
   {
     name: "no-sync",
-    file: "node/journal.ts",
+    file: "node/pipeline/journal.ts",
     find: "{ durable: true }",
     replace: "{ durable: false }",
     fault: "votes wait for a write, not for the disk",
@@ -131,7 +131,7 @@ export const executionMutants: readonly Mutant[] = [
   },
   {
     name: "speaks-after-disk-failed",
-    file: "node/journal.ts",
+    file: "node/pipeline/journal.ts",
     find: "        broken = true;\n        return failed(error);",
     replace: "        failed(error);",
     fault: "what a failed write should have kept is said nevertheless",
@@ -139,7 +139,7 @@ export const executionMutants: readonly Mutant[] = [
   },
   {
     name: "reply-before-durable",
-    file: "node/execution.ts",
+    file: "node/pipeline/execution.ts",
     find: "    unwritten += 1;\n    journal.after(() => {\n      unwritten -= 1;\n      ledger.written(sequence);\n      executed({ sequence, answers, certificate });\n",
     replace:
       "    unwritten += 1;\n    executed({ sequence, answers, certificate });\n    journal.after(() => {\n      unwritten -= 1;\n      ledger.written(sequence);\n",
@@ -148,7 +148,7 @@ export const executionMutants: readonly Mutant[] = [
   },
   {
     name: "unwritten-without-bound",
-    file: "node/execution.ts",
+    file: "node/pipeline/execution.ts",
     find: "while (unwritten < maxUnwritten) {",
     replace: "while (unwritten < maxUnwritten * 1000) {",
     fault: "a slow disk lets memory grow",
@@ -156,7 +156,7 @@ export const executionMutants: readonly Mutant[] = [
   },
   {
     name: "executed-batch-not-kept",
-    file: "node/execution.ts",
+    file: "node/pipeline/execution.ts",
     find: "if (batch.requests.length > 0 && !keeping.hasBatch(sequence, digest))",
     replace: "if (batch.requests.length < 0 && !keeping.hasBatch(sequence, digest))",
     fault: "a batch that was only fetched is gone after it ran: nobody can catch up from here",
@@ -164,7 +164,7 @@ export const executionMutants: readonly Mutant[] = [
   },
   {
     name: "amnesiac-votes",
-    file: "node/recovery.ts",
+    file: "node/data/recovery.ts",
     find: 'mayVote: store.get(keys.meta("voter"))?.[0] === 1,',
     replace: 'mayVote: store.get(keys.meta("voter"))?.[0] !== 2,',
     fault: "a key that returns without its data votes",
@@ -172,7 +172,7 @@ export const executionMutants: readonly Mutant[] = [
   },
   {
     name: "recovers-votes-of-old-views",
-    file: "node/recovery.ts",
+    file: "node/data/recovery.ts",
     find: "accepted: accepted.filter((record) => record.view === view)",
     replace: "accepted: accepted.filter((record) => record.view <= view)",
     fault: "after a restart votes of a left view are said again",
@@ -180,7 +180,7 @@ export const executionMutants: readonly Mutant[] = [
   },
   {
     name: "recovers-into-any-network",
-    file: "node/recovery.ts",
+    file: "node/data/recovery.ts",
     find: "  checkNetwork(store, options.genesisHash);\n",
     replace: "",
     fault: "one network's data is voted on in another",
@@ -188,7 +188,7 @@ export const executionMutants: readonly Mutant[] = [
   },
   {
     name: "recovers-without-batch",
-    file: "node/recovery.ts",
+    file: "node/data/recovery.ts",
     find: '  if (batch === undefined) throw new RecordError("B"',
     replace: '  if (batch === undefined && digest === "") throw new RecordError("B"',
     fault: "a damaged store is voted on by guess",
@@ -220,26 +220,26 @@ export const executionMutants: readonly Mutant[] = [
   },
   {
     name: "suspects-demand",
-    file: "node/inbound.ts",
+    file: "node/pipeline/inbound.ts",
     find: "suspects.isSuspect(from) ? { ...status, demand: status.view } : status",
     replace: "status",
     fault: "f suspects and one impatient validator change the view",
-    killer: { tests: "test/node/inbound.test.ts" },
+    killer: { tests: "test/node/pipeline/inbound.test.ts" },
   },
   {
     name: "needed-vote-isolated",
-    file: "node/suspects.ts",
+    file: "node/pipeline/suspects.ts",
     find: "    if (!canSpare(peer)) return;\n",
     replace: "    void canSpare;\n",
     fault: "a suspect is cut off although there is no quorum without it",
-    killer: { tests: "test/node/suspects.test.ts" },
+    killer: { tests: "test/node/pipeline/suspects.test.ts" },
   },
   {
     name: "anybody-isolated",
-    file: "node/suspects.ts",
+    file: "node/pipeline/suspects.ts",
     find: "if (entry.strikes < STRIKES - 1 || suspects < most)",
     replace: "void [suspects, most];\n    if (entry !== undefined)",
     fault: "suspicion takes more than f validators their say",
-    killer: { tests: "test/node/suspects.test.ts" },
+    killer: { tests: "test/node/pipeline/suspects.test.ts" },
   },
 ];

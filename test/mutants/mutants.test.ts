@@ -58,7 +58,7 @@ describe("a workshop", () => {
   );
 
   it("sees a fault that breaks a test, and names the test", () => {
-    const by = "node/journal.test.ts: “says nothing before what it promises is durable”";
+    const by = "node/pipeline/journal.test.ts: “says nothing before what it promises is durable”";
     expect(open().judge(byName("sent-before-saved"))).toEqual({ status: "killed", by });
   }, 60_000);
 

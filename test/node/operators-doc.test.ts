@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { fileName, settings } from "../../src/node/settings.ts";
+import { fileName, settings } from "../../src/node/home/settings.ts";
 
 describe("docs/operators.md", () => {
   it("has every key with its default and meaning, and no other", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createHistory } from "../../src/node/history.ts";
-import { recover } from "../../src/node/recovery.ts";
+import { createHistory } from "../../src/node/data/history.ts";
+import { recover } from "../../src/node/data/recovery.ts";
 import { toEpoch, toSequence } from "../../src/protocol/ids.ts";
 import { createMemoryStore } from "../../src/storage/memory.ts";
 import { createTestNetwork } from "../signing/network.ts";

@@ -1,12 +1,12 @@
 /** A network of four with real keys whose ledger was written by the node's own parts: what is on a validator's disk after some blocks. */
 import { encodeOperation } from "../../src/ledger/kv/encoding.ts";
 import { createKeyValueStore } from "../../src/ledger/kv/application.ts";
-import { createExecution } from "../../src/node/execution.ts";
-import { genesisCommittee, parseGenesis, renderGenesis, type Genesis } from "../../src/node/genesis.ts";
-import { createJournal } from "../../src/node/journal.ts";
-import { openDataIn, type NodeData } from "../../src/node/node-data.ts";
-import { found } from "../../src/node/recovery.ts";
-import { signRecord } from "../../src/node/record.ts";
+import { createExecution } from "../../src/node/pipeline/execution.ts";
+import { genesisCommittee, parseGenesis, renderGenesis, type Genesis } from "../../src/node/home/genesis.ts";
+import { createJournal } from "../../src/node/pipeline/journal.ts";
+import { openDataIn, type NodeData } from "../../src/node/data/node-data.ts";
+import { found } from "../../src/node/data/recovery.ts";
+import { signRecord } from "../../src/node/home/record.ts";
 import { toSequence, type Digest, type Epoch, type ReplicaIndex, type View } from "../../src/protocol/ids.ts";
 import type { CheckpointCertificate, CommitCertificate } from "../../src/protocol/messages.ts";
 import { keyFromSeed, type KeyPair } from "../../src/signing/keys.ts";

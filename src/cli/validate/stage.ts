@@ -1,6 +1,6 @@
 /** The network that is tried, those who use it all the time, and where what they see is written down. */
 import { join } from "node:path";
-import { type Genesis, loadGenesis } from "../../node/genesis.ts";
+import { type Genesis, loadGenesis } from "../../node/home/genesis.ts";
 import { faultsTolerated, quorumSize } from "../../protocol/committee.ts";
 import type { StatusAnswer } from "../../client/answers.ts";
 import { ClientError } from "../../client/errors.ts";

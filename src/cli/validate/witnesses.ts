@@ -5,7 +5,7 @@ import { createClient } from "../../client/client.ts";
 import { ClientError } from "../../client/errors.ts";
 import { createHttpClient } from "../../client/http-client.ts";
 import type { HttpClientOptions } from "../../client/http-transport.ts";
-import { loadGenesis } from "../../node/genesis.ts";
+import { loadGenesis } from "../../node/home/genesis.ts";
 import type { Testnet } from "../../testnet/testnet.ts";
 import type { Call, Outcome } from "./linearizability.ts";
 import { until } from "./wait.ts";

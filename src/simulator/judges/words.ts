@@ -2,7 +2,7 @@
  * What honest nodes say, read from the bytes that leave them: nothing is unsaid, nothing is said before it is on disk, no view is gone back to, what
  * prepared is carried, what committed is kept.
  */
-import { decodeAccepted, decodeBlockHeader, decodeViewRecord, keys } from "../../node/records.ts";
+import { decodeAccepted, decodeBlockHeader, decodeViewRecord, keys } from "../../node/data/records.ts";
 import type {
   CommitCertificate,
   NewView,

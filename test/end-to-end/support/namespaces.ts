@@ -8,9 +8,9 @@ import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createHttpClient, type HttpClient } from "../../../src/client/http-client.ts";
-import { renderGenesis } from "../../../src/node/genesis.ts";
-import { homeAt, initHome, peerIdOf } from "../../../src/node/home.ts";
-import { signRecord } from "../../../src/node/record.ts";
+import { renderGenesis } from "../../../src/node/home/genesis.ts";
+import { homeAt, initHome, peerIdOf } from "../../../src/node/home/home.ts";
+import { signRecord } from "../../../src/node/home/record.ts";
 import type { Parameters } from "../../../src/protocol/limits.ts";
 
 const entry = fileURLToPath(new URL("../../../bin/byz.js", import.meta.url));

@@ -25,7 +25,7 @@ import {
   encodeRequestPlaces,
   encodeViewRecord,
   keys,
-} from "../../../src/node/records.ts";
+} from "../../../src/node/data/records.ts";
 import { toSequence } from "../../../src/protocol/ids.ts";
 import type { Request } from "../../../src/protocol/messages.ts";
 import * as certificates from "../../../src/wire/certificates.ts";

@@ -2,11 +2,11 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfigError, createConfig, loadConfig } from "../../../src/node/config.ts";
-import { renderConfig } from "../../../src/node/config-file.ts";
-import type { PartialConfig } from "../../../src/node/config-file.ts";
-import { GenesisError, parseGenesis, parseRecord, renderGenesis } from "../../../src/node/genesis.ts";
-import { signRecord } from "../../../src/node/record.ts";
+import { ConfigError, createConfig, loadConfig } from "../../../src/node/home/config.ts";
+import { renderConfig } from "../../../src/node/home/config-file.ts";
+import type { PartialConfig } from "../../../src/node/home/config-file.ts";
+import { GenesisError, parseGenesis, parseRecord, renderGenesis } from "../../../src/node/home/genesis.ts";
+import { signRecord } from "../../../src/node/home/record.ts";
 import { loadKeyFile, saveKeyFile } from "../../../src/signing/key-file.ts";
 import { KeyFileError } from "../../../src/signing/key-format.ts";
 import { createPassphrase, createSealing, type Passphrase } from "../../../src/signing/passphrase.ts";

@@ -5,9 +5,9 @@
 import { encodeOperation } from "../../../src/ledger/kv/encoding.ts";
 import { createKeyValueStore } from "../../../src/ledger/kv/application.ts";
 import { LedgerError } from "../../../src/ledger/errors.ts";
-import { openDataIn } from "../../../src/node/node-data.ts";
-import type { StoredDataOptions } from "../../../src/node/node-data.ts";
-import { RecordError } from "../../../src/node/records.ts";
+import { openDataIn } from "../../../src/node/data/node-data.ts";
+import type { StoredDataOptions } from "../../../src/node/data/node-data.ts";
+import { RecordError } from "../../../src/node/data/records.ts";
 import { createMemoryStore } from "../../../src/storage/memory.ts";
 import { StoreError } from "../../../src/storage/port.ts";
 import type { StoreEntry } from "../../../src/storage/port.ts";

@@ -1,0 +1,177 @@
+/** What is dropped before anybody spends time on it: VIEW-CHANGEs beyond a rate or out of reach, and whatever comes from suspects (PROTOCOL §5, §14). */
+import { describe, expect, it } from "vitest";
+import type { Input } from "../../../src/consensus/input.ts";
+import type { Replica } from "../../../src/consensus/replica.ts";
+import { createCounters } from "../../../src/node/counters.ts";
+import { createInbound, type InboundOptions } from "../../../src/node/pipeline/inbound.ts";
+import type { Commit, Signed, Status, ViewChange } from "../../../src/protocol/messages.ts";
+import type { PeerName, ReplicaIndex, Sequence, View } from "../../../src/protocol/ids.ts";
+import type { Outcome } from "../../../src/signing/verifier.ts";
+import { encodeFrame } from "../../../src/wire/frames.ts";
+import { createTestNetwork, slotOf } from "../../signing/network.ts";
+
+const net = createTestNetwork(4);
+const peerOf = (replica: number): PeerName => net.committee.validators[replica]?.peer as PeerName;
+const nobody = (): never => {
+  throw new Error("not asked in these tests");
+};
+
+/** Validator 0, whose replica wants everything and finds all views up to `reach` plausible; it counts what is verified. */
+const createRig = (reach = 1) => {
+  const steps: Input[] = [];
+  const down = new Set<PeerName>();
+  const isolated: [PeerName, number][] = [];
+  const counters = createCounters();
+  const real = net.verifier();
+  let verified = 0;
+  const counted =
+    <T>(verify: (signed: T, done: (outcome: Outcome<T>) => void) => void) =>
+    (signed: T, done: (outcome: Outcome<T>) => void): void => {
+      verified += 1;
+      verify(signed, done);
+    };
+  const clock = { time: 0, now: () => clock.time };
+  const replica = { isTimely: () => true, isWithinReach: (view: View) => view <= reach, knowsProposal: () => true };
+  const inbound = createInbound({
+    committee: net.committee,
+    replica: replica as unknown as Replica,
+    verifier: { ...real, verifyVote: counted(real.verifyVote) as typeof real.verifyVote, verifyViewChange: counted(real.verifyViewChange) },
+    network: {
+      blame: () => undefined,
+      self: peerOf(0),
+      isUp: (peer) => peer !== peerOf(0) && !down.has(peer),
+      isolate: (peer, ms) => void isolated.push([peer, ms]),
+    },
+    clock,
+    serving: { batch: nobody, blocks: nobody, checkpoint: nobody, receipt: nobody, state: nobody },
+    counters,
+    step: (input) => void steps.push(input),
+    isSettled: () => false,
+    batchArrived: () => false,
+    receipts: { arrived: nobody },
+    blocksArrived: () => false,
+    audit: { status: () => undefined, take: () => false } as unknown as InboundOptions["audit"],
+    reachedBy: () => [],
+    stateArrived: () => false,
+    comparison: nobody as unknown as InboundOptions["comparison"],
+  });
+  const viewChange = (from: number, view: number): void =>
+    inbound.frame(peerOf(from), "consensus", encodeFrame({ kind: "view-change", signed: net.viewChange(from, view) }));
+  return {
+    inbound,
+    clock,
+    steps,
+    isolated,
+    down,
+    counted: (): Readonly<Record<string, number>> => counters.read(),
+    verified: (): number => verified,
+    viewChange,
+    /** of the views that were stepped, those that this validator asked for */
+    asked: (from: number): number[] =>
+      steps.flatMap((input) =>
+        input.type === "view-change" && input.signed.message.replica === from ? [(input.signed as Signed<ViewChange>).message.view] : [],
+      ),
+    commit(from: number, sequence: number, good: boolean): void {
+      const message: Commit = { kind: "commit", ...slotOf(0, sequence), replica: from as ReplicaIndex };
+      const signed = net.signer(from).sign(message);
+      const signature = (good ? signed.signature : signed.signature.map((byte) => byte ^ 1)) as typeof signed.signature;
+      inbound.frame(peerOf(from), "consensus", encodeFrame({ kind: "commit", signed: { message, signature } }));
+    },
+    heartbeat(from: number, demand: number): Status {
+      const status: Status = {
+        kind: "status",
+        epoch: net.committee.epoch,
+        view: 0 as View,
+        active: true,
+        demand: demand as View,
+        executed: 0 as Sequence,
+        stable: 0 as Sequence,
+        oldest: 1 as Sequence,
+        logHash: net.genesisCheckpoint.logHash,
+        reach: [],
+      };
+      inbound.frame(peerOf(from), "sync", encodeFrame(status));
+      const stepped = steps.at(-1);
+      if (stepped?.type !== "status") throw new Error("the heartbeat was not stepped");
+      return stepped.status;
+    },
+  };
+};
+
+describe("VIEW-CHANGEs of one validator", () => {
+  it("are looked at twenty times at once and ten times a second, whatever the others send", () => {
+    const { viewChange, verified, counted, asked, clock } = createRig();
+    for (let at = 0; at < 50; at += 1) viewChange(1, 1);
+    expect([verified(), counted()["dropped.view-change-rate"]]).toEqual([20, 30]);
+    viewChange(2, 1);
+    expect(asked(2)).toEqual([1]);
+    clock.time += 1_000;
+    for (let at = 0; at < 50; at += 1) viewChange(1, 1);
+    expect(verified()).toBe(20 + 1 + 10);
+  });
+
+  it("are not even decoded beyond that", () => {
+    const { inbound, viewChange, counted } = createRig();
+    const malformed = (): void => inbound.frame(peerOf(1), "consensus", Uint8Array.of(0x05, 0xff, 0xff));
+    malformed();
+    for (let at = 0; at < 19; at += 1) viewChange(1, 1);
+    for (let at = 0; at < 50; at += 1) malformed();
+    expect(counted()["dropped.view-change-rate"]).toBe(50);
+    expect(Object.entries(counted()).flatMap(([name, count]) => (name.startsWith("malformed.") ? [count] : []))).toEqual([1]);
+  });
+
+  it("for views that nobody honest can have come to are looked at once a second, after two at once", () => {
+    const { viewChange, asked, clock } = createRig(3);
+    for (let view = 4; view < 40; view += 1) viewChange(1, view);
+    expect(asked(1)).toEqual([4, 5]);
+    clock.time += 3_000;
+    for (let view = 40; view < 43; view += 1) viewChange(1, view);
+    expect(asked(1)).toEqual([4, 5, 40, 41]);
+    clock.time += 3_000;
+    for (let view = 1; view <= 3; view += 1) viewChange(1, view);
+    expect(asked(1).slice(-3)).toEqual([1, 2, 3]);
+  });
+
+  it("without end make it a suspect, who moves nobody to another view, by VIEW-CHANGE or by heartbeat", () => {
+    const { inbound, viewChange, heartbeat, asked, clock } = createRig(1_000);
+    expect(heartbeat(1, 7).demand).toBe(7);
+    for (let at = 0; at < 20 + 80; at += 1) viewChange(1, 1);
+    expect([1, 2].map((each) => inbound.opinionOf(peerOf(each)).standing)).toEqual(["throttled", "good"]);
+    expect(asked(1)).toHaveLength(20);
+    clock.time += 5_000;
+    viewChange(1, 2);
+    viewChange(2, 2);
+    expect([asked(1).includes(2), asked(2)]).toEqual([false, [2]]);
+    expect([heartbeat(1, 7).demand, heartbeat(2, 7).demand]).toEqual([0, 7]);
+    // forgiven ten seconds after the last time
+    clock.time += 5_001;
+    viewChange(1, 3);
+    expect([asked(1).at(-1), heartbeat(1, 7).demand]).toEqual([3, 7]);
+  });
+});
+
+describe("a validator that is proven to cheat", () => {
+  it("is listened to a hundred times a second, whoever has the proof; the others are in full", () => {
+    const { inbound, commit, verified, counted } = createRig();
+    for (let proofs = 0; proofs < 7; proofs += 1) inbound.accused(3 as ReplicaIndex);
+    for (let sequence = 1; sequence <= 200; sequence += 1) commit(3, sequence, true);
+    expect([verified(), counted()["dropped.suspect"]]).toEqual([200, undefined]);
+    inbound.accused(3 as ReplicaIndex);
+    for (let sequence = 1; sequence <= 200; sequence += 1) commit(3, sequence, true);
+    expect([verified(), counted()["dropped.suspect"]]).toEqual([300, 100]);
+    for (let sequence = 1; sequence <= 200; sequence += 1) commit(2, sequence, true);
+    expect(verified()).toBe(500);
+    expect([2, 3].map((each) => inbound.opinionOf(peerOf(each)).standing)).toEqual(["good", "throttled"]);
+  });
+
+  it("is not talked to any more when it floods, as long as there is a quorum without it", () => {
+    const { commit, isolated, verified, down } = createRig();
+    down.add(peerOf(1));
+    for (let sequence = 1; sequence <= 8; sequence += 1) commit(3, sequence, false);
+    for (let sequence = 1; sequence <= 700; sequence += 1) commit(3, sequence, true);
+    expect([verified(), isolated]).toEqual([8 + 100, []]);
+    down.clear();
+    for (let sequence = 1; sequence <= 501; sequence += 1) commit(3, sequence, true);
+    expect([verified(), isolated]).toEqual([8 + 100, [[peerOf(3), 5_000]]]);
+  });
+});

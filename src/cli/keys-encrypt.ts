@@ -33,9 +33,9 @@ export const encryptCommand = defineCommand<{ newPassphraseFile?: string }>({
   examples: ["byz keys encrypt", "byz keys encrypt --passphrase-file old --new-passphrase-file new"],
   exits: [3],
   async run(session, names, { newPassphraseFile }) {
+    const uses = usesFrom(names);
     const home = homeAt(session.home);
     const held = heldKeys(home);
-    const uses = usesFrom(names);
     const named = namedKeys(home, held, uses);
     const isFirst = !held.some(({ encrypted }) => encrypted);
     const current = isFirst ? undefined : await currentPassphrase(session);
@@ -61,8 +61,8 @@ export const decryptCommand = defineCommand({
   examples: ["byz keys decrypt", "byz keys decrypt client --passphrase-file passphrase"],
   exits: [3],
   async run(session, names) {
-    const home = homeAt(session.home);
     const uses = usesFrom(names);
+    const home = homeAt(session.home);
     const isNeeded = namedKeys(home, heldKeys(home), uses).some(({ encrypted }) => encrypted);
     const passphrase = isNeeded ? await currentPassphrase(session) : undefined;
     try {

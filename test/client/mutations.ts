@@ -25,12 +25,16 @@ const leafMutations = (value: Json): Json[] => {
   return [];
 };
 
-const listMutations = (list: readonly Json[]): Json[] => [
-  ...list.map((_, at) => list.toSpliced(at, 1)),
-  ...list.map((each, at) => list.toSpliced(at, 0, each)),
-  ...(list.length > 1 ? [list.toReversed()] : []),
-  {},
-];
+const listMutations = (list: readonly Json[]): Json[] => {
+  const reversed = list.toReversed();
+  return [
+    ...list.map((_, at) => list.toSpliced(at, 1)),
+    ...list.map((each, at) => list.toSpliced(at, 0, each)),
+    // a list that reads the same from its end is not changed by that
+    ...(JSON.stringify(reversed) === JSON.stringify(list) ? [] : [reversed]),
+    {},
+  ];
+};
 
 function* changes(value: Json, path: string): Generator<readonly [string, Json]> {
   if (Array.isArray(value)) {

@@ -77,7 +77,8 @@ const runTests = (folder: string, tests: string): Verdict => {
   rmSync(output, { force: true });
   const vitest = join(top, "node_modules/vitest/vitest.mjs");
   const options = ["--root", folder, "--project", "unit", "--bail=1", "--reporter=json", `--outputFile=${output}`];
-  const { stdout, problem } = runNode(folder, [vitest, "run", tests, ...options]);
+  // in a thread: a process of its own would go on for ever when a mutant does, and only its parent be ended
+  const { stdout, problem } = runNode(folder, [vitest, "run", tests, "--pool=threads", ...options]);
   let report: TestReport;
   try {
     report = JSON.parse(readFileSync(output, "utf8")) as TestReport;

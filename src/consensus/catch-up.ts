@@ -9,6 +9,7 @@ import type { Fetch } from "./catch-up-state.ts";
 import { handOver } from "./execution.ts";
 import { stopAtFork } from "./fork.ts";
 import type { Input } from "./input.ts";
+import { sooner } from "./moments.ts";
 import { awaitsTarget, isTransferring, transferIfNeeded } from "./transfer.ts";
 import { inWindow, reject, slotAt, type Peer, type State, type Turn } from "./state.ts";
 
@@ -115,8 +116,9 @@ const nextQuestion = (state: State): Question | undefined => {
 /** When peers that are ahead will be asked for what they have, or are late with it; undefined when nobody is ahead. */
 export const fetchDue = (state: State): number | undefined => {
   if (isTransferring(state) && !awaitsTarget(state)) return undefined;
-  const due = Math.min(...state.catchUp.fetches.map(({ deadline }) => deadline), nextQuestion(state)?.at ?? Number.POSITIVE_INFINITY);
-  return due === Number.POSITIVE_INFINITY ? undefined : due;
+  let due = nextQuestion(state)?.at;
+  for (const { deadline } of state.catchUp.fetches) due = sooner(due, deadline);
+  return due;
 };
 
 /** Each range from one peer; another one is asked when it does not answer. */

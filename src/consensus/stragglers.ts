@@ -5,6 +5,7 @@
  */
 import type { ReplicaIndex } from "../protocol/ids.ts";
 import { demandNextView } from "./demand.ts";
+import { sooner } from "./moments.ts";
 import { mayVote, type Peer, type State, type Turn } from "./state.ts";
 
 /** How long its VIEW-CHANGE has to stand, milliseconds: longer than a view change takes that others join. */
@@ -35,10 +36,7 @@ const dueFor = (state: State, { reachable, status, strandedSince, fetchedAt }: P
 export const stragglerDue = (state: State): number | undefined => {
   if (!mayVote(state) || !state.active || state.demand > state.view) return undefined;
   let first: number | undefined;
-  for (const peer of state.peers.values()) {
-    const due = peer.strandedSince === undefined ? undefined : dueFor(state, peer);
-    if (due !== undefined && (first === undefined || due < first)) first = due;
-  }
+  for (const peer of state.peers.values()) first = sooner(first, dueFor(state, peer));
   return first;
 };
 

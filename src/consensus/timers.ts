@@ -4,6 +4,7 @@ import type { Checkpoint, Commit, Prepare, Signed, ViewChange } from "../protoco
 import { fetchDue, fetchIfBehind } from "./catch-up.ts";
 import { demandNextView } from "./demand.ts";
 import { fetchMissingBatch } from "./fetching.ts";
+import { sooner } from "./moments.ts";
 import { batchDue, relayAgain, relayDue, relayOverdueToAll } from "./requests.ts";
 import { continueTransfer, transferDue } from "./transfer.ts";
 import { fetchStraggler, stragglerDue } from "./stragglers.ts";
@@ -20,12 +21,6 @@ export const nextDeadline = (state: State): number | undefined => {
   const due = sooner(sooner(batchDue(state), fetchDue(state)), transferDue(state));
   if (!state.quorumReachable) return due;
   return sooner(sooner(due, sooner(overdueAt(state), stragglerDue(state))), sooner(nextRelay(state), repeatDue(state)));
-};
-
-/** The earlier of two moments, either of which may never come. */
-export const sooner = (a: number | undefined, b: number | undefined): number | undefined => {
-  if (a === undefined || b === undefined) return a ?? b;
-  return a < b ? a : b;
 };
 
 export const handleTick = (turn: Turn): void => {

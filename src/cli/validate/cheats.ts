@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { hearLies } from "./lies.ts";
 import { seatPrimary } from "./logs.ts";
 import { type Before, countsOf, findOut, type Finding, grown, lookBefore } from "./senses.ts";
-import { revive, type Stage } from "./stage.ts";
+import { errorText, revive, type Stage } from "./stage.ts";
 import { seatTricks, type Trick, tricks } from "./tricks.ts";
 import { until } from "./wait.ts";
 
@@ -182,7 +182,7 @@ const attempt = async (stage: Stage, those: readonly Trick[], run: () => Promise
     await run();
   } catch (error) {
     stage.signal.throwIfAborted();
-    const reason = `${those.map(({ behaviour }) => behaviour).join(", ")}: ${error instanceof Error ? error.message : String(error)}`;
+    const reason = `${those.map(({ behaviour }) => behaviour).join(", ")}: ${errorText(error)}`;
     stage.note(`  ${reason}`);
     stage.book.tally("detection").broke(reason);
     await revive(stage);

@@ -3,7 +3,7 @@ import type { ClaimId } from "./claims.ts";
 import { lostWrites } from "./judge.ts";
 import { type Call, contradictions } from "./linearizability.ts";
 import { type LogEntry, logOf, settled } from "./logs.ts";
-import type { Stage } from "./stage.ts";
+import { errorText, type Stage } from "./stage.ts";
 
 /** for nodes to come to one place */
 const settleMs = 60_000;
@@ -87,7 +87,7 @@ export const judgeEnd = async (stage: Stage, wanted: readonly ClaimId[]): Promis
       await judge();
     } catch (error) {
       signal.throwIfAborted();
-      for (const id of ids) book.tally(id).broke(`in the end: ${error instanceof Error ? error.message : String(error)}`);
+      for (const id of ids) book.tally(id).broke(`in the end: ${errorText(error)}`);
     }
   }
 };

@@ -15,7 +15,7 @@ import type { Figures } from "./figures.ts";
 import { measureLoad } from "./loading.ts";
 import { alterProofs } from "./proofs.ts";
 import { sendAgain } from "./requests.ts";
-import { createStage, revive, since, type Stage, troubles } from "./stage.ts";
+import { createStage, errorText, revive, since, type Stage, troubles } from "./stage.ts";
 import type { Course } from "./timeline.ts";
 
 /** What `byz validate --json` answers. */
@@ -67,8 +67,6 @@ const acts: readonly Act[] = [
   { name: "lies to clients", claims: ["lies", "detection"], run: cheatClients },
   { name: "cheats", claims: ["detection", "accusation"], run: cheat },
 ];
-
-const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Runs an act; what goes wrong in it is told by the claims that it bears on. @returns false where the network did not come back from it */
 const perform = async (stage: Stage, act: Act, later: (() => Promise<void>)[]): Promise<boolean> => {

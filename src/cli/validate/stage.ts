@@ -68,6 +68,9 @@ export const createStage = (testnet: Testnet, { signal, note }: Pick<Stage, "sig
   };
 };
 
+/** What went wrong, for people. */
+export const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** What nodes that are not ready say about it, for people. */
 export const troubles = async ({ testnet, all }: Stage): Promise<string[]> => {
   const said = await Promise.all(
@@ -78,7 +81,7 @@ export const troubles = async ({ testnet, all }: Stage): Promise<string[]> => {
         if (ready) return [];
         return [`node ${index} in view ${view.number}${view.active ? "" : ", not active"}, demands ${view.demand}: ${summary.join(" ")}`];
       } catch (error) {
-        return [`node ${index}: ${error instanceof Error ? error.message : String(error)}`];
+        return [`node ${index}: ${errorText(error)}`];
       }
     }),
   );
@@ -149,10 +152,8 @@ export const revive = async (stage: Stage): Promise<void> => {
 export const statusesOf = ({ testnet }: Stage, indexes: readonly number[]): Promise<StatusAnswer[]> =>
   Promise.all(indexes.map((index) => testnet.client(index).status()));
 
-/** The highest place of these nodes, once what was under way is done and nothing moves any more. */ export const atRest = async (
-  stage: Stage,
-  indexes: readonly number[],
-): Promise<number> => {
+/** The highest place of these nodes, once what was under way is done and nothing moves any more. */
+export const atRest = async (stage: Stage, indexes: readonly number[]): Promise<number> => {
   let [last, highest] = ["", 0];
   await until(
     "nothing moves",

@@ -6,7 +6,7 @@ import type { Restored } from "../../consensus/config.ts";
 import type { Effect } from "../../consensus/effect.ts";
 import type { Input } from "../../consensus/input.ts";
 import { createReplica, type Replica } from "../../consensus/replica.ts";
-import { sooner } from "../../consensus/timers.ts";
+import { sooner } from "../../consensus/moments.ts";
 import type { PeerName, PublicKey, ReplicaIndex } from "../../protocol/ids.ts";
 import type { CheckpointCertificate, Request, Status, Verified } from "../../protocol/messages.ts";
 import type { Network, NetworkHandlers } from "../../network/port.ts";

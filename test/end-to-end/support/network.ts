@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import { ClientError } from "../../../src/client/errors.ts";
 import { Testnet } from "../../../src/testnet/index.ts";
 import type { TestnetOptions } from "../../../src/testnet/index.ts";
 
+export { codeOf } from "../../../src/cli/validate/stage.ts";
 export { assertLogsEqual, indexesOf, primaryAsSeenBy, settled } from "../../../src/cli/validate/logs.ts";
 
 /** A folder of this file's own, removed after its tests. */
@@ -38,16 +38,5 @@ const stopNetwork = async (dir: string): Promise<void> => {
     await Testnet.open(dir).down();
   } catch {
     // it never came to be
-  }
-};
-
-/** The code of the error that a call ends with; `none` when it succeeds. */
-export const codeOf = async (call: Promise<unknown>): Promise<string> => {
-  try {
-    await call;
-    return "none";
-  } catch (error) {
-    if (error instanceof ClientError) return error.code;
-    throw error;
   }
 };

@@ -52,6 +52,7 @@ describe("seeds that once broke something", () => {
   it.each([
     [170n, "a validator whose disk was set back stops at its own later words"],
     [1043n, "damage that is met while running ends in an empty disk, not in a circle"],
+    [2665n, "a validator whose disk was set back halts at its own older proposal, and owes no proof against itself"],
     [1_000_162n, "who catches up keeps no more checkpoints of its own than it is behind"],
   ])("%i: %s", async (seed) => {
     const found = await simulate({ seed, runs: 1, scenario: "brief" });

@@ -111,7 +111,8 @@ export const createStepsJudge = (options: StepsOptions): StepsJudge => {
     const { view, active } = replica.status();
     // what is kept for a later view, or concludes one, is judged when it is taken up
     if (claim.view !== undefined && (claim.view !== view || !active)) return;
-    if (effects.some((effect) => effect.type === "evidence" || effect.type === "reject")) return;
+    // and who halts on words in its own name that it does not know takes nothing up any more
+    if (effects.some((effect) => effect.type === "evidence" || effect.type === "reject" || effect.type === "halt")) return;
     const place = placeOf(input);
     const before = own.heard.get(place);
     if (before === undefined || before.view !== claim.view) {

@@ -102,18 +102,36 @@ const checkTables = async (path: string, live: LiveFiles, names: ReadonlySet<str
   }
 };
 
+/** Logs that LevelDB replays, oldest first: two when the node ended before a full one had become a table. */
+const liveLogs = (live: LiveFiles, names: ReadonlySet<string>): string[] => {
+  const isLive = (number: number) => number >= live.logNumber || number === live.previousLogNumber;
+  return [...names].filter((name) => name.endsWith(".log") && isLive(Number.parseInt(name, 10))).sort();
+};
+
+/**
+ * Verifies each live log, and that they are one history. LevelDB replays all that it can read of each: an older log that lost its end, and a newer one
+ * that did not, would be a state with a hole in it, which never was.
+ */
 const checkLogs = async (path: string, live: LiveFiles, names: ReadonlySet<string>): Promise<boolean> => {
   let torn = false;
-  for (const name of [...names].filter((candidate) => candidate.endsWith(".log")).sort()) {
-    const number = Number.parseInt(name, 10);
-    if (number < live.logNumber && number !== live.previousLogNumber) continue;
+  /** the sequence that the next write has to have; unknown before the first */
+  let next: number | undefined;
+  let emptied: string | undefined;
+  const follow = (name: string, record: Uint8Array): void => {
+    if (emptied !== undefined) throw corrupt(emptied, `it is empty, and ${name} goes on`);
+    const place = checkBatch(record);
+    if (next !== undefined && place.sequence !== next) throw new RangeError(`it goes on with write ${place.sequence} instead of ${next}`);
+    next = place.next;
+  };
+  for (const name of liveLogs(live, names)) {
     const verdict = readLog(await readStoreFile(path, name));
     if (!verdict.ok) throw corrupt(name, `${verdict.reason} at byte ${verdict.offset}`);
     try {
-      verdict.records.forEach(checkBatch);
+      for (const record of verdict.records) follow(name, record);
     } catch (error) {
-      throw corrupt(name, (error as Error).message);
+      throw error instanceof StoreError ? error : corrupt(name, (error as Error).message);
     }
+    if (verdict.records.length === 0) emptied ??= name;
     torn ||= verdict.torn;
   }
   const wanted = `${String(live.logNumber).padStart(6, "0")}.log`;

@@ -35,7 +35,7 @@ const write = (store: Store, operations: readonly StoreOperation[]): Promise<voi
   });
 
 /** Writes in rounds, the store closed and opened between some of them: that makes logs, tables and manifests of all ages. */
-const makeTemplate = async (random: Random, path: string, writes: number, valueBytes: number): Promise<Template> => {
+const makeTemplate = async (random: Random, path: string, writes: number, valueBytes: number, reopens = 2): Promise<Template> => {
   const model = new Map<string, string>();
   const states = [stateOf(model)];
   const open = () => openLevelStore(path, { writeBufferBytes: 64 * 1024 });
@@ -51,13 +51,37 @@ const makeTemplate = async (random: Random, path: string, writes: number, valueB
     });
     await write(store, operations);
     states.push(stateOf(model));
-    if (random.chance(2 / writes)) {
+    if (random.chance(reopens / writes)) {
       await store.close();
       store = await open();
     }
   }
   await store.close();
   return { path, states, files: readdirSync(path).filter((name) => damageable.test(name)) };
+};
+
+/** Where the records of a log begin, as far as they can be followed; of other files somewhere. */
+const headersOf = (content: Buffer): number[] => {
+  const headers: number[] = [];
+  for (let at = 0; at + 7 <= content.length; at += 7 + content.readUInt16LE(at + 4)) headers.push(at);
+  return headers.length === 0 ? [0] : headers;
+};
+
+/**
+ * Cuts the newest log in two between writes, as a node leaves it that ends while a full log is on its way into a table. LevelDB does that in its own time:
+ * whether the other templates have two logs is a matter of luck.
+ */
+const splitLog = (random: Random, template: Template): Template => {
+  const name = template.files
+    .filter((file) => file.endsWith(".log"))
+    .sort()
+    .at(-1) as string;
+  const content = readFileSync(join(template.path, name));
+  const at = random.pick(headersOf(content).slice(1));
+  writeFileSync(join(template.path, name), content.subarray(0, at));
+  const next = `${String(Number.parseInt(name, 10) + 1).padStart(6, "0")}.log`;
+  writeFileSync(join(template.path, next), content.subarray(at));
+  return { ...template, files: [...template.files, next] };
 };
 
 /** What is done to one file. `cuts`: a crash may have left it so, and what was written last may be missing. */
@@ -70,13 +94,6 @@ interface Damage {
 const flip = (content: Buffer, at: number, bit: number): Buffer => {
   if (at < content.length) content[at] = (content[at] as number) ^ (1 << bit);
   return content;
-};
-
-/** Where the records of a log begin, as far as they can be followed; of other files somewhere. */
-const headersOf = (content: Buffer): number[] => {
-  const headers: number[] = [];
-  for (let at = 0; at + 7 <= content.length; at += 7 + content.readUInt16LE(at + 4)) headers.push(at);
-  return headers.length === 0 ? [0] : headers;
 };
 
 const damages: readonly Damage[] = [
@@ -208,6 +225,7 @@ export const store: Target = {
       await makeTemplate(random, join(folder, "small"), 20, 40),
       await makeTemplate(random, join(folder, "large"), 60, 1_500),
       await makeTemplate(random, join(folder, "huge values"), 30, 12_000),
+      splitLog(random, await makeTemplate(random, join(folder, "two logs"), 20, 40, 0)),
     ];
     const copy = join(folder, "copy");
     return {

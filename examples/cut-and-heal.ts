@@ -22,6 +22,7 @@ try {
   await Promise.all([0, 1, 2, 3].map((index) => until(() => connectivity(index, "whole"))));
   const [left, right] = [testnet.client(0), testnet.client(3)];
   await left.editShared("plan", [{ type: "register-set", path: ["title"], value: "picnic" }]);
+  await until(() => right.shared("plan"));
 
   // no side has the three of four that the ledger needs
   await testnet.partition([[0, 1], [2, 3]]); // prettier-ignore

@@ -72,25 +72,27 @@ const createLock = (client: Client, name: string, owner: string) => {
 const [genesisFile, ...urls] = process.argv.slice(2);
 if (genesisFile === undefined || urls.length === 0) throw new Error("usage: node lock.ts GENESIS URL...");
 const genesis = loadGenesis(genesisFile);
+/** long beside what a few requests take on a busy machine */
+const leaseMs = 3_000;
 // a key each, as two processes would have
 const alice = createClient({ genesis, urls });
 const name = `printer-${process.pid}`;
 const aliceLock = createLock(alice, name, "alice");
 const bobLock = createLock(createClient({ genesis, urls }), name, "bob");
 
-const first = await aliceLock.acquire(1_000);
+const first = await aliceLock.acquire(leaseMs);
 if (first === undefined) throw new Error("alice does not get a free lock");
 console.log(`alice has the lock, token ${first.token}`);
-console.log("bob gets it:", (await bobLock.acquire(1_000)) !== undefined);
+console.log("bob gets it:", (await bobLock.acquire(leaseMs)) !== undefined);
 
 // alice falls asleep; nobody releases anything
-let second = await bobLock.acquire(1_000);
+let second = await bobLock.acquire(leaseMs);
 while (second === undefined) {
   await delay(100);
-  second = await bobLock.acquire(1_000);
+  second = await bobLock.acquire(leaseMs);
 }
 console.log(`bob has the lock once the lease is over, with a higher token: ${second.token > first.token}`);
-console.log("alice can renew:", (await aliceLock.renew(first, 1_000)) !== undefined);
+console.log("alice can renew:", (await aliceLock.renew(first, leaseMs)) !== undefined);
 
 const guarded = await alice.txn({
   compare: [kv.hasVersion(`lock/${name}`, first.version)],
@@ -99,4 +101,4 @@ const guarded = await alice.txn({
 });
 console.log("alice, late, writes under the lock she lost:", guarded.succeeded);
 await bobLock.release(second);
-console.log("alice gets it after bob's release:", (await aliceLock.acquire(1_000)) !== undefined);
+console.log("alice gets it after bob's release:", (await aliceLock.acquire(leaseMs)) !== undefined);

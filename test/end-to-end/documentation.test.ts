@@ -155,7 +155,7 @@ describe("examples", () => {
   it("cut-and-heal.ts: both sides of a cut work, and the report says what met when it healed", async () => {
     const { output, status } = await example("cut-and-heal.ts");
     expect(output).toMatch(
-      /^cut 2 \| 2: the ledger answers no_quorum\nhealed: .* after \d\.\d s\nthe network was split for .*: node-0 \+ node-1 \| node-2 \+ node-3\ndocument plan: 2 changes here, 3 there, anchored in block \d+\nconcurrent-values in plan: title: "picnic at the lake" and "picnic on Sunday"; both values stand .*\nall nodes show the same: true\n/,
+      /^cut 2 \| 2: the ledger answers no_quorum\nhealed: .* after \d+\.\d s\nthe network was split for .*: node-0 \+ node-1 \| node-2 \+ node-3\ndocument plan: 2 changes here, 3 there, anchored in block \d+\nconcurrent-values in plan: title: "picnic at the lake" and "picnic on Sunday"; both values stand .*\nall nodes show the same: true\n/,
     );
     expect(output).toContain(
       '{"bring":{"set":["bread","cheese"]},"people":{"counter":2},"title":{"register":["picnic at the lake","picnic on Sunday"]}}',

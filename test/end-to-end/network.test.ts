@@ -11,7 +11,7 @@ import type { Testnet } from "../../src/testnet/index.ts";
 import { byz, killWhatRuns } from "./support/command.ts";
 import { assertLogsEqual, codeOf, indexesOf, networkFolder, startNetwork, temporaryFolder } from "./support/network.ts";
 import { p2pPort, sendRaw, startStranger } from "./support/stranger.ts";
-import { eventually } from "./support/wait.ts";
+import { eventually, until } from "./support/wait.ts";
 
 const dir = networkFolder();
 const home = temporaryFolder();
@@ -116,16 +116,19 @@ describe("HTTP", () => {
   });
 
   it("tells of the network: status, validators, peers, blocks, health", async () => {
-    const status = await testnet.client(2).status();
-    expect(status).toMatchObject({
-      role: "validator",
-      moniker: "node-2",
-      quorum: { n: 4, f: 1, size: 3, reachable: 4 },
-      connectivity: "whole",
+    // a network that is ready to commit may still miss one, and on a busy machine one may be missed for a moment
+    await eventually("all reach each other", 20_000, async () => {
+      expect(await testnet.client(2).status()).toMatchObject({
+        role: "validator",
+        moniker: "node-2",
+        quorum: { n: 4, f: 1, size: 3, reachable: 4 },
+        connectivity: "whole",
+      });
+      expect((await testnet.client(0).validators()).map(({ reachable }) => reachable)).toEqual([true, true, true, true]);
+      const peers = await testnet.client(0).peers();
+      expect(peers.filter(({ role }) => role === "validator").length).toBeGreaterThanOrEqual(3);
+      return true;
     });
-    expect((await testnet.client(0).validators()).map(({ reachable }) => reachable)).toEqual([true, true, true, true]);
-    const peers = await testnet.client(0).peers();
-    expect(peers.filter(({ role }) => role === "validator").length).toBeGreaterThanOrEqual(3);
     const block = await testnet.client(1).block(1);
     expect(block).toMatchObject({ sequence: 1, epoch: 0 });
     expect(await testnet.client(3).block(1)).toMatchObject({ digest: block?.digest, logHash: block?.logHash });
@@ -286,7 +289,7 @@ describe("wrong input", () => {
       await stranger.stop();
     }
     await expectItGoesOn();
-    expect((await testnet.client(1).status()).quorum.reachable).toBe(4);
+    await until("node 1 reaches all the others", 10_000, async () => (await testnet.client(1).status()).quorum.reachable === 4);
   });
 
   it("left the logs of all equal", async () => {

@@ -182,6 +182,9 @@ describe("a shared document", () => {
     expect(JSON.parse(added.stdout)).toMatchObject({ index: 5, role: "observer", state: "running" });
     await allShow("plan", merged, [5]);
     await until("it has the anchors", 10_000, async () => (await testnet.client(5).shared("notes"))?.anchor?.digest === digest);
-    expect(await testnet.client(5).status()).toMatchObject({ role: "observer", connectivity: "whole", syncing: false });
+    await eventually("it takes part", 20_000, async () => {
+      expect(await testnet.client(5).status()).toMatchObject({ role: "observer", connectivity: "whole", syncing: false });
+      return true;
+    });
   });
 });

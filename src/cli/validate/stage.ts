@@ -10,7 +10,7 @@ import type { FigureBook } from "./figures.ts";
 import { indexesOf, primaryAsSeenBy, seatPrimary } from "./logs.ts";
 import { type Opinions, watchOpinions } from "./opinions.ts";
 import { createTimeline, type Timeline } from "./timeline.ts";
-import { until } from "./wait.ts";
+import { unchanged } from "./wait.ts";
 import { startWitnesses, type Witnesses } from "./witnesses.ts";
 
 export interface Stage extends Size {
@@ -154,20 +154,8 @@ export const statusesOf = ({ testnet }: Stage, indexes: readonly number[]): Prom
 
 /** The highest place of these nodes, once what was under way is done and nothing moves any more. */
 export const atRest = async (stage: Stage, indexes: readonly number[]): Promise<number> => {
-  let [last, highest] = ["", 0];
-  await until(
-    "nothing moves",
-    10_000,
-    async () => {
-      const places = (await statusesOf(stage, indexes)).map(({ sequence }) => sequence.executed);
-      const same = places.join() === last;
-      last = places.join();
-      highest = Math.max(...places);
-      return same;
-    },
-    stage.signal,
-  );
-  return highest;
+  const look = async (): Promise<number[]> => (await statusesOf(stage, indexes)).map(({ sequence }) => sequence.executed);
+  return Math.max(...(await unchanged("nothing moves", 10_000, look, (places) => places, stage.signal)));
 };
 
 /** The code of the error that a call ends with; `none` when it succeeds. */

@@ -38,3 +38,36 @@ export const until = async (
 ): Promise<void> => {
   await eventually(what, limitMs, async () => ((await holds()) ? true : undefined), signal);
 };
+
+/** longer than what is under way takes to arrive, also on a machine that is busy with other work */
+const restMs = 500;
+
+/**
+ * Looks again until the same was seen for half a second.
+ *
+ * @param same what must not change of what is seen
+ * @throws Error as `eventually` does
+ */
+export const unchanged = async <T>(
+  what: string,
+  limitMs: number,
+  look: () => Promise<T>,
+  same: (seen: T) => unknown,
+  signal?: AbortSignal,
+): Promise<T> => {
+  let last: string | undefined;
+  let since = 0;
+  return eventually(
+    what,
+    limitMs,
+    async () => {
+      const seen = await look();
+      const now = JSON.stringify(same(seen));
+      if (now !== last) since = performance.now();
+      last = now;
+      if (performance.now() - since >= restMs) return seen;
+      throw new Error(`last seen: ${now}`);
+    },
+    signal,
+  );
+};

@@ -1,2 +1,2 @@
 /** Waiting for conditions. */
-export { eventually, until } from "../../../src/cli/validate/wait.ts";
+export { eventually, unchanged, until } from "../../../src/cli/validate/wait.ts";

@@ -3,7 +3,7 @@ import type { PartitionAnswer } from "../../../src/client/partition-answers.ts";
 import type { StatusAnswer } from "../../../src/client/answers.ts";
 import type { Testnet } from "../../../src/testnet/index.ts";
 import { indexesOf } from "./network.ts";
-import { eventually, until } from "./wait.ts";
+import { eventually, unchanged, until } from "./wait.ts";
 
 type Connectivity = StatusAnswer["connectivity"];
 
@@ -15,16 +15,7 @@ export const watching = (testnet: Testnet) => {
     statuses,
     names,
     /** what all of them are, once what was under way when they were cut is done */
-    async still(): Promise<StatusAnswer[]> {
-      let last = "";
-      return eventually("nothing moves", 5000, async () => {
-        const seen = await statuses();
-        const places = JSON.stringify(seen.map(({ sequence }) => sequence));
-        const moved = places !== last;
-        last = places;
-        return moved ? undefined : seen;
-      });
-    },
+    still: (): Promise<StatusAnswer[]> => unchanged("nothing moves", 10_000, statuses, (seen) => seen.map(({ sequence }) => sequence)),
     views: async (): Promise<number[]> => (await statuses()).map(({ view }) => view),
     /** The groups' own states, and that each names the sides, within the limit. @returns milliseconds it took */
     async noticed(groups: readonly (readonly number[])[], states: readonly Connectivity[], limitMs: number): Promise<number> {

@@ -1,6 +1,7 @@
 /** kill -9 of the primary, of f, of one more than that, of everybody. */
 import { bounds } from "./claims.ts";
 import { primaryAsSeenBy } from "./logs.ts";
+import { watchOthers } from "./machine.ts";
 import { atRest, calm, codeOf, since, type Stage, statusesOf } from "./stage.ts";
 import { until } from "./wait.ts";
 
@@ -17,13 +18,14 @@ export const killPrimary = async (stage: Stage): Promise<void> => {
   const tally = book.tally("primary");
   for (let round = 0; round < primaryKills; round += 1) {
     const primary = await primaryAsSeenBy(testnet, stage.honest[0] as number);
+    const others = watchOthers(testnet);
     const { gapMs } = await timeline.fault(`primary ${primary} killed`, async () => {
       await testnet.kill(primary);
       await witnesses.more(served, patienceMs);
     });
     stage.note(`  primary ${primary} killed: ${gapMs} ms without an answer`);
     figures.recoveryMs = [...(figures.recoveryMs ?? []), gapMs];
-    tally.check(gapMs <= bounds.recoveryMs, `${gapMs} ms without an answer after the kill of primary ${primary}`);
+    tally.check(gapMs <= bounds.recoveryMs, `${gapMs} ms without an answer after the kill of primary ${primary}${others()}`);
     await calm(stage);
   }
   tally.tell(`without an answer for ${(figures.recoveryMs ?? []).join(", ")} ms`);

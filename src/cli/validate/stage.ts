@@ -8,6 +8,7 @@ import type { Testnet } from "../../testnet/testnet.ts";
 import { type Book, bounds, createBook, type Detection, type Size } from "./claims.ts";
 import type { FigureBook } from "./figures.ts";
 import { indexesOf, primaryAsSeenBy, seatPrimary } from "./logs.ts";
+import { watchOthers } from "./machine.ts";
 import { type Opinions, watchOpinions } from "./opinions.ts";
 import { createTimeline, type Timeline } from "./timeline.ts";
 import { unchanged } from "./wait.ts";
@@ -115,13 +116,15 @@ export const calm = async (stage: Stage): Promise<void> => {
   const { testnet, all, n, book, note, signal } = stage;
   const tally = book.tally("rejoin");
   await undo(stage);
+  const others = watchOthers(testnet);
   try {
     await testnet.ready(all, bounds.rejoinMs);
     tally.count(n, n, []);
   } catch (error) {
     signal.throwIfAborted();
     const late = await troubles(stage);
-    const problems = late.length > 0 ? late : [String(error)];
+    const busy = others();
+    const problems = (late.length > 0 ? late : [String(error)]).map((problem) => `${problem}${busy}`);
     problems.forEach(note);
     tally.count(n - problems.length, n, problems);
     await changeView(stage);

@@ -26,6 +26,8 @@ export interface WorkerPoolOptions {
   readonly maxQueued?: number;
   /** the worker's program; its own by default, another one in tests */
   readonly workerUrl?: URL;
+  /** milliseconds, monotonic; `performance.now` when absent */
+  readonly now?: () => number;
 }
 
 export interface PoolStats {
@@ -64,16 +66,15 @@ const defaultWorkers = (): number => Math.min(2, availableParallelism());
 const ownWorkerUrl = (): URL => new URL(import.meta.url.endsWith(".ts") ? "./verify-worker.ts" : "./verify-worker.js", import.meta.url);
 
 /** How many checks were done lately, a handful at a time not counted; no more is remembered than two starts cost. */
-const createBacklog = (): { done(count: number): void; isWorthAStart(waiting: number): boolean } => {
+const createBacklog = (now: () => number): { done(count: number): void; isWorthAStart(waiting: number): boolean } => {
   let [level, since] = [0, 0];
-  const levelAt = (now: number): number => Math.max(0, level - ((now - since) * forgottenPerSecond) / 1_000);
+  const levelNow = (): number => Math.max(0, level - ((now() - since) * forgottenPerSecond) / 1_000);
   return {
     done(count) {
-      const now = performance.now();
-      level = Math.min(levelAt(now) + count, 2 * startCost);
-      since = now;
+      level = Math.min(levelNow() + count, 2 * startCost);
+      since = now();
     },
-    isWorthAStart: (waiting) => levelAt(performance.now()) + waiting > startCost,
+    isWorthAStart: (waiting) => levelNow() + waiting > startCost,
   };
 };
 
@@ -91,7 +92,7 @@ export const createWorkerPool = (options: WorkerPoolOptions = {}): WorkerPool =>
   const { workers: maxWorkers = defaultWorkers(), idleMs = 30_000, maxQueued = 32_768, workerUrl = ownWorkerUrl() } = options;
   const queue = createJobQueue();
   const members = new Set<Member>();
-  const backlog = createBacklog();
+  const backlog = createBacklog(options.now ?? (() => performance.now()));
   const counts = { inline: 0, offloaded: 0, crashes: 0 };
   let flushing: NodeJS.Immediate | undefined;
   let closed = false;

@@ -20,8 +20,9 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/simulation/**", "test/end-to-end/**", "test/soak/**"],
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+          // ends what hangs; says nothing about how long a test may take on a busy machine
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           // some of them wait more than they work
           maxWorkers: maxWorkers + 1,
           // no test changes what others see, and loading everything anew for each file costs a third of the time

@@ -89,7 +89,7 @@ export const request = (
 };
 
 /** Waits for a condition, at most `limitMs`. */
-export const until = async (condition: () => boolean, limitMs = 5_000): Promise<void> => {
+export const until = async (condition: () => boolean, limitMs = 30_000): Promise<void> => {
   const deadline = performance.now() + limitMs;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`still not so after ${limitMs} ms: ${condition.toString()}`);

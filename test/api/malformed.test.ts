@@ -137,10 +137,13 @@ describe("malformed input", () => {
     let answer = parseAnswer("");
     // until the first body's bytes have arrived, the second one may still find room
     await expect
-      .poll(async () => {
-        answer = await request(port, "PUT /v1/kv/b", { body: "y".repeat(30_000) });
-        return answer.status;
-      })
+      .poll(
+        async () => {
+          answer = await request(port, "PUT /v1/kv/b", { body: "y".repeat(30_000) });
+          return answer.status;
+        },
+        { timeout: 30_000 },
+      )
       .toBe(503);
     expect([JSON.parse(answer.body), answer.headers["retry-after"]]).toMatchObject([{ code: "overloaded" }, "1"]);
     first.socket.write("x".repeat(10_000));

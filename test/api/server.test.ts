@@ -50,8 +50,11 @@ describe("slow senders", () => {
 });
 
 describe("close", () => {
+  /** waited for only by who should not wait; and what the others take at most, on a busy machine too */
+  const [drainMs, atOnceMs] = [40_000, 20_000];
+
   it("lets answers under way finish, and takes nothing new", async () => {
-    const { api, port, service } = await start();
+    const { api, port, service } = await start({ limits: { drainMs } });
     const held = gate();
     service.gate = held.closed;
     const idle = await open(port);
@@ -71,7 +74,7 @@ describe("close", () => {
     held.open();
     for (const answer of await Promise.all(answers)) expect([answer.status, answer.headers["connection"]]).toEqual([200, "close"]);
     await closed;
-    expect(performance.now() - released).toBeLessThan(1_000);
+    expect(performance.now() - released).toBeLessThan(atOnceMs);
   });
 
   it("delivers a large answer whole", async () => {
@@ -90,7 +93,7 @@ describe("close", () => {
   });
 
   it("does not wait for those who still send, nor for those who never read", async () => {
-    const { api, port } = await start();
+    const { api, port } = await start({ limits: { drainMs } });
     const sender = await open(port);
     sender.socket.write("PUT /v1/kv/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nx");
     const half = await open(port);
@@ -98,7 +101,7 @@ describe("close", () => {
     expect((await request(port, "GET /livez")).status).toBe(200);
     const began = performance.now();
     await api.close();
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(performance.now() - began).toBeLessThan(atOnceMs);
     await Promise.all([sender.closed, half.closed]);
     expect(parseAnswer(sender.received()).status).toBe(503);
   });

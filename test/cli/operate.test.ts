@@ -4,7 +4,6 @@ import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "no
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { readEvents } from "../api/events.ts";
 import { explainReport } from "../api/fake-service.ts";
 import { start, until } from "../api/harness.ts";
 import { toSequence } from "../../src/protocol/ids.ts";
@@ -73,19 +72,19 @@ describe("byz watch", () => {
     for (const block of blocks) two.service.history.push(block);
     for (const block of blocks.slice(0, 150)) one.service.history.push(block);
     const interrupt = new AbortController();
-    const running = run(["watch", "--from", "1", "--api", `${one.url},${two.url}`, "--json"], { signal: interrupt.signal });
+    let told = 0;
+    const running = run(["watch", "--from", "1", "--api", `${one.url},${two.url}`, "--json"], {
+      signal: interrupt.signal,
+      onStdout: () => (told += 1),
+    });
     await until(() => one.service.followers() === 1);
     await new Promise((resolve) => setImmediate(resolve));
     await one.api.close();
     await until(() => two.service.followers() === 1);
     two.service.wake();
-    const limit = performance.now() + 5_000;
-    const reader = await readEvents(`${two.url}/v1/watch?from=1`);
-    await until(() => reader.events.length === 800);
-    reader.stop();
-    setTimeout(() => interrupt.abort(), 300);
+    await until(() => told >= 800);
+    interrupt.abort();
     const ran = await running;
-    expect(performance.now()).toBeLessThan(limit);
     expect(ran.status).toBe(130);
     const keys = ran.stdout
       .trim()

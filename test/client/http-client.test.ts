@@ -146,7 +146,8 @@ describe("with several nodes", () => {
     const { url, service } = await start();
     const client = createHttpClient({
       urls: [await impostor((answer) => answer.destroy()), await impostor(() => undefined), url],
-      timeoutMs: 100,
+      // the last one has to answer within it
+      timeoutMs: 1_500,
     });
     expect((await client.submitRequest(Uint8Array.from([1]))).state).toBe("committed");
     expect(service.received).toHaveLength(1);

@@ -137,7 +137,7 @@ describe("the store", () => {
     const tasks: (() => void)[] = [];
     const documents = await open(0, { store: createMemoryStore({ schedule: (task) => tasks.push(task) }) });
     const edited = documents.edit(name, [add(1, "c")]);
-    await expect.poll(() => tasks.length).toBe(1);
+    await expect.poll(() => tasks.length, { timeout: 30_000 }).toBe(1);
     expect(documents.list()).toEqual([]);
     const answer = documents.receive({ kind: "summary", answer: false, summary: { document: name, tips: [], forkers: [] } });
     tasks.shift()?.();

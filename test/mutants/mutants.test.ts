@@ -47,25 +47,25 @@ describe("a workshop", () => {
   it("lets the unchanged sources live", () => {
     expect(open().judgeUnchanged({ seeds: 1 })).toEqual({ status: "survived" });
     expect(open().judgeUnchanged(byName("sent-before-saved").killer)).toEqual({ status: "survived" });
-  }, 60_000);
+  }, 240_000);
 
   it.each(["quorum-one-too-small", "commit-before-save", "new-view-unchecked"])(
     "sees %s in the first universe",
     (name) => {
       expect(open().judge(byName(name), { seeds: 1 })).toMatchObject({ status: "killed", by: expect.stringMatching(/^seed 1: /) });
     },
-    60_000,
+    240_000,
   );
 
   it("sees a fault that breaks a test, and names the test", () => {
     const by = "node/pipeline/journal.test.ts: “says nothing before what it promises is durable”";
     expect(open().judge(byName("sent-before-saved"))).toEqual({ status: "killed", by });
-  }, 60_000);
+  }, 240_000);
 
   it("does not take for killed what did not load, nor for noticed what nobody looks at", () => {
     const mutant = byName("sent-before-saved");
     expect(open().judge({ ...mutant, replace: "while (] {" })).toMatchObject({ status: "broken" });
     expect(open().judge(mutant, { tests: "test/wire/requests.test.ts" })).toEqual({ status: "survived" });
     expect(() => open().judge({ ...mutant, find: "no such line" })).toThrow(PatternError);
-  }, 60_000);
+  }, 240_000);
 });

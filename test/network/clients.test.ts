@@ -37,7 +37,7 @@ const startVisitor = async (hash = genesisHash): Promise<Visitor> => {
   stops.push(() => visitor.stop());
   return visitor;
 };
-const soon = (): AbortSignal => AbortSignal.timeout(10_000);
+const soon = (): AbortSignal => AbortSignal.timeout(30_000);
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (frame: Uint8Array): string => new TextDecoder().decode(frame);
 
@@ -60,7 +60,7 @@ describe("a client", () => {
     });
     const visitor = await startVisitor();
     expect(text(await visitor.ask(address, bytes("slow"), soon()))).toBe("slow");
-    await until(() => network.peers().length === 0, 5_000, "it is disconnected");
+    await until(() => network.peers().length === 0, 30_000, "it is disconnected");
     expect(network.counters()).toMatchObject({ bans: 0, disconnectedForeign: 0 });
     // and may come again
     expect(text(await visitor.ask(address, bytes("again"), soon()))).toBe("again");
@@ -77,7 +77,7 @@ describe("a client", () => {
       return question;
     });
     const first = [visitor.ask(address, bytes("1"), soon()), visitor.ask(address, bytes("2"), soon())];
-    await until(() => network.counters().clientQuestions === 2, 5_000, "both are asked");
+    await until(() => network.counters().clientQuestions === 2, 30_000, "both are asked");
     await expect(visitor.ask(address, bytes("3"), soon())).rejects.toThrow();
     release();
     expect((await Promise.all(first)).map(text)).toEqual(["1", "2"]);
@@ -96,7 +96,7 @@ describe("a client", () => {
     expect(text(await visitor.ask(address, bytes("second"), soon()))).toBe("second");
     expect(heard).toEqual(["first", "second"]);
     cut();
-    await expect(visitor.ask(address, bytes("third"), AbortSignal.timeout(3_000))).rejects.toMatchObject({ code: "ECONNREFUSED" });
+    await expect(visitor.ask(address, bytes("third"), soon())).rejects.toMatchObject({ code: "ECONNREFUSED" });
     expect(heard).toHaveLength(2);
   });
 
@@ -129,7 +129,7 @@ describe("a node that is still busy with the handshake", () => {
   /** more than a connection takes until it has streams, less than the openings of all of them */
   const handshakeBytes = 1_000;
   /** a client that has said all it may without an answer is silent for so long, milliseconds */
-  const silenceMs = 150;
+  const silenceMs = 400;
   const protocol = protocolNames(genesisHash).client;
 
   /** It goes on with an incoming connection only once its client opened streams over it and waits. */

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { Network } from "../../src/network/port.ts";
 import type { PeerName } from "../../src/protocol/ids.ts";
 import { limits } from "../../src/protocol/limits.ts";
-import { createCleanup, createRecorder, names, until } from "./support.ts";
+import { createCleanup, createRecorder, names, ownTime, until } from "./support.ts";
 import type { Cleanup, Recorder } from "./support.ts";
 
 export interface Fixture {
@@ -16,7 +16,7 @@ interface Member {
   readonly recorder: Recorder;
 }
 
-const limitMs = 10_000;
+const limitMs = 30_000;
 
 export const describeNetwork = (implementation: string, createFixture: (cleanup: Cleanup) => Fixture): void => {
   describe(`${implementation} as a network`, () => {
@@ -167,10 +167,11 @@ export const describeNetwork = (implementation: string, createFixture: (cleanup:
 
     test("tells of a peer that stops, within 300 ms of stopping, and of its return", async () => {
       const { a, b, fixture, all } = await pair(2);
-      const start = performance.now();
-      await b.network.stop();
-      await b.network.stop();
-      expect(performance.now() - start).toBeLessThan(350);
+      const stopTwice = async (): Promise<void> => {
+        await b.network.stop();
+        await b.network.stop();
+      };
+      expect(await ownTime(stopTwice)).toBeLessThan(350);
       await until(() => !a.network.isUp(b.network.self), limitMs, "down");
       expect(a.network.send(b.network.self, "sync", Uint8Array.of(1))).toBe(false);
       expect(b.network.send(a.network.self, "sync", Uint8Array.of(1))).toBe(false);

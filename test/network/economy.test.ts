@@ -28,7 +28,7 @@ describe("small messages, each in a turn of its own", () => {
     vi.stubGlobal("RangeError", new Proxy(RangeError, { apply: count }));
     for (let count = 1; count <= messages; count += 1) {
       expect(from.network.send(to.name, "consensus", new Uint8Array(128).fill(count))).toBe(true);
-      await until(() => to.recorder.frames.length === count, 5000, `message ${count}`);
+      await until(() => to.recorder.frames.length === count, 20_000, `message ${count}`);
     }
     expect(thrown).toBe(0);
     // a length and a body each; as libp2p comes, as many again for window updates, and none of them gathered
@@ -43,11 +43,11 @@ describe("a channel that carries many times its window", () => {
     const nodes = await startValidators(cleanup, 2);
     const [from, to] = [nodeAt(nodes, 0), nodeAt(nodes, 1)];
     for (let count = 1; count <= 64; count += 1) {
-      await until(() => from.network.send(to.name, "consensus", new Uint8Array(40_000).fill(count)), 5000, "room in the queue");
+      await until(() => from.network.send(to.name, "consensus", new Uint8Array(40_000).fill(count)), 20_000, "room in the queue");
     }
     await until(
       () => to.recorder.frames.length === 64,
-      10_000,
+      20_000,
       () => `${to.recorder.frames.length} of 64`,
     );
     expect(to.recorder.frames.every(({ frame }, index) => frame.length === 40_000 && frame[0] === index + 1)).toBe(true);

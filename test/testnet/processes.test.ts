@@ -23,11 +23,11 @@ describe("a process", () => {
     const identity = startIdle();
     expect(stateOf(identity)).toBe("running");
     expect(signalProcess(identity, "SIGSTOP")).toBe(true);
-    await vi.waitFor(() => expect(stateOf(identity)).toBe("paused"), 5000);
+    await vi.waitFor(() => expect(stateOf(identity)).toBe("paused"), 30_000);
     signalProcess(identity, "SIGCONT");
-    await vi.waitFor(() => expect(stateOf(identity)).toBe("running"), 5000);
+    await vi.waitFor(() => expect(stateOf(identity)).toBe("running"), 30_000);
     signalProcess(identity, "SIGKILL");
-    await vi.waitFor(() => expect(stateOf(identity)).toBe("gone"), 5000);
+    await vi.waitFor(() => expect(stateOf(identity)).toBe("gone"), 30_000);
     expect(signalProcess(identity, "SIGKILL")).toBe(false);
     expect(identify(identity.pid)).toBeUndefined();
   });
@@ -45,7 +45,7 @@ describe("a process", () => {
     const onGone = vi.fn<() => void>();
     const forget = watchProcess(identity, onGone);
     signalProcess(identity, "SIGKILL");
-    await vi.waitFor(() => expect(onGone).toHaveBeenCalledTimes(1), 5000);
+    await vi.waitFor(() => expect(onGone).toHaveBeenCalledTimes(1), 30_000);
     forget();
   });
 });

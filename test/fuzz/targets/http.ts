@@ -160,10 +160,10 @@ const judgeAnswer = (status: number, type: string | undefined, body: string | un
 
 const maxReceived = 64 * 1024 * 1024;
 const quietMs = 15;
-const limitMs = 5_000;
+const limitMs = 20_000;
 
-/** Sends the bytes in the given parts; gives what came back once the server closed, or said nothing for a while. */
-const exchange = (port: number, parts: readonly Buffer[]): Promise<string> =>
+/** Sends the bytes in the given parts; gives what came back once the server closed, or said nothing for `patienceMs`. */
+const exchange = (port: number, parts: readonly Buffer[], patienceMs = quietMs): Promise<string> =>
   new Promise((resolve, reject) => {
     const socket: Socket = connect(port, "127.0.0.1");
     const received: Buffer[] = [];
@@ -179,7 +179,7 @@ const exchange = (port: number, parts: readonly Buffer[]): Promise<string> =>
     const limit = setTimeout(() => finish(new Error(`the server was neither quiet nor done within ${limitMs} ms`)), limitMs);
     const wait = (): void => {
       clearTimeout(quiet);
-      quiet = setTimeout(finish, quietMs);
+      quiet = setTimeout(finish, patienceMs);
     };
     socket.on("data", (part) => {
       received.push(part);
@@ -197,7 +197,7 @@ const exchange = (port: number, parts: readonly Buffer[]): Promise<string> =>
 
 const isAlive = async (port: number): Promise<void> => {
   for (let attempt = 0; attempt < 20; attempt++) {
-    const received = await exchange(port, [Buffer.from(head("GET /livez", "Connection: close"))]);
+    const received = await exchange(port, [Buffer.from(head("GET /livez", "Connection: close"))], limitMs);
     if (received.startsWith("HTTP/1.1 200 ")) return;
   }
   throw new Error("the server does not answer any more");

@@ -202,14 +202,23 @@ const settle = (values: Values, problems: ConfigProblem[]): LoadedConfig => {
   return { config: Object.freeze(config) as Config, entries };
 };
 
+/** What was given for a key in the file's spelling. */
+const givenFor = (key: string, values: Values): Given | undefined => {
+  const [section = "", name = ""] = key.split(".");
+  const own = Object.keys(sections[section] ?? {}).find((candidate) => fileName(candidate) === name) ?? "";
+  return values.get(`${section}.${own}`);
+};
+
+/** Defaults keep to all of them: one of those that do not was given. */
 const checkRelations = (config: Config, values: Values): ConfigProblem[] =>
   relations
-    .filter((relation) => !relation.holds(config))
-    .map(({ key, problem }) => {
-      const [section = "", name = ""] = key.split(".");
-      const own = Object.keys(sections[section] ?? {}).find((candidate) => fileName(candidate) === name) ?? "";
-      const given = values.get(`${section}.${own}`);
-      return { key, ...located(given?.line), message: problem, source: given?.source ?? "default" };
+    .filter(({ holds }) => !holds(config))
+    .flatMap(({ problems }) => {
+      const all = Object.entries(problems).map(([key, message]) => ({ key, message, given: givenFor(key, values) }));
+      const told = all.filter(({ given }) => given !== undefined).concat(all)[0];
+      if (told === undefined) return [];
+      const { key, message, given } = told;
+      return [{ key, ...located(given?.line), message, source: given?.source ?? "default" }];
     });
 
 /**

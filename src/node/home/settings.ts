@@ -187,28 +187,33 @@ export type Config = {
 };
 
 export interface Relation {
-  /** `section.key` in the file's spelling; where the complaint is shown */
-  readonly key: string;
   readonly holds: (config: Config) => boolean;
-  readonly problem: string;
+  /** what is said of each of them, by `section.key` in the file's spelling; the first that was given is the one complained about */
+  readonly problems: Readonly<Record<string, string>>;
 }
 
 /** What must hold between settings. */
 export const relations: readonly Relation[] = [
   {
-    key: "network.dead_peer_ms",
     holds: ({ network }) => network.deadPeerMs >= 3 * network.heartbeatIntervalMs,
-    problem: "must be at least three times heartbeat_interval_ms",
+    problems: {
+      "network.dead_peer_ms": "must be at least three times heartbeat_interval_ms",
+      "network.heartbeat_interval_ms": "must be at most a third of dead_peer_ms",
+    },
   },
   {
-    key: "network.max_observers",
     holds: ({ network }) => network.maxObservers < network.maxPeers,
-    problem: "must be below max_peers, so that validators find a place",
+    problems: {
+      "network.max_observers": "must be below max_peers, so that validators find a place",
+      "network.max_peers": "must be above max_observers, so that validators find a place",
+    },
   },
   {
-    key: "consensus.request_timeout_ceiling_ms",
     holds: ({ consensus }) => consensus.requestTimeoutCeilingMs >= consensus.requestTimeoutFloorMs,
-    problem: "must not be below request_timeout_floor_ms",
+    problems: {
+      "consensus.request_timeout_ceiling_ms": "must not be below request_timeout_floor_ms",
+      "consensus.request_timeout_floor_ms": "must not be above request_timeout_ceiling_ms",
+    },
   },
 ];
 

@@ -104,6 +104,7 @@ describe("what is wrong is named with its key and line", () => {
     ["moniker of spaces", "[node]\nmoniker = '  '\n", "node.moniker", 2, /letters/],
     ["moniker too long", `[node]\nmoniker = '${"é".repeat(33)}'\n`, "node.moniker", 2, /at most 64 bytes/],
     ["relation", "[network]\nheartbeat_interval_ms = 900\ndead_peer_ms = 1000\n", "network.dead_peer_ms", 3, /three times/],
+    ["relation to a default", "[network]\nmax_peers = 25\n", "network.max_peers", 2, /above max_observers/],
     ["too few blocks kept", "[storage]\nretain_sequences = 10\n", "storage.retain_sequences", 2, /from 16/],
     ["no room to work in", "[node]\nmemory_limit_mib = 128\n", "node.memory_limit_mib", 2, /0 or a whole number from 160/],
     ["unknown history", "[storage]\nhistory = 'some'\n", "storage.history", 2, /one of prune, archive/],

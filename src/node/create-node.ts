@@ -89,7 +89,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   const { ledger, history } = data;
   const pool = createWorkerPool({ workers: config.verification.workers });
   const network = await openNetwork(options, logSwitch, identity, shares, disguise).catch(async (error: unknown) => {
-    await data.store.close();
+    await letGo(data);
     throw error;
   });
   const sharing = await openSharing(data, identity, network, {
@@ -228,6 +228,12 @@ interface Surroundings {
   readonly forked: (proof: ForkProof) => void;
 }
 
+/** Of data that nothing was built upon yet: only what goes behind checkpoints may be at work. */
+const letGo = async ({ pruning, store }: NodeData): Promise<void> => {
+  pruning.stop();
+  await store.close();
+};
+
 /** Lets go of network and store when the documents can not be opened. */
 const openSharing = async (data: NodeData, identity: Identity, network: Network, around: Surroundings): Promise<Sharing> => {
   try {
@@ -245,7 +251,7 @@ const openSharing = async (data: NodeData, identity: Identity, network: Network,
     });
   } catch (error) {
     await network.stop();
-    await data.store.close();
+    await letGo(data);
     throw error;
   }
 };

@@ -19,17 +19,23 @@ const keyPairOf = (sodium: Sodium, seed: Uint8Array): { readonly publicKey: Uint
 };
 
 const createForm = (sodium: Sodium): Ed25519 => {
-  // one key is signed with again and again: expanding its seed each time would cost as much as signing
-  let last: { readonly seed: Uint8Array; readonly secretKey: Uint8Array } | undefined;
+  /** A key is signed with again and again, and expanding its seed costs as much as signing. They are kept for as long as their seeds are. */
+  const secretKeys = new WeakMap<Uint8Array, Uint8Array>();
+  const secretKeyOf = (seed: Uint8Array): Uint8Array => {
+    const known = secretKeys.get(seed);
+    if (known !== undefined) return known;
+    const { secretKey } = keyPairOf(sodium, seed);
+    secretKeys.set(seed, secretKey);
+    return secretKey;
+  };
   return {
     name: "sodium",
     isPublicKey: (publicKey) => publicKey.length === 32 && sodium.crypto_core_ed25519_is_valid_point(publicKey),
     verify: (publicKey, message, signature) =>
       isPlausible(publicKey, signature) && sodium.crypto_sign_verify_detached(signature, message, publicKey),
     sign: (seed, message) => {
-      if (last?.seed !== seed) last = { seed, secretKey: keyPairOf(sodium, seed).secretKey };
       const signature = new Uint8Array(64);
-      sodium.crypto_sign_detached(signature, message, last.secretKey);
+      sodium.crypto_sign_detached(signature, message, secretKeyOf(seed));
       return signature;
     },
     publicKeyOf: (seed) => keyPairOf(sodium, seed).publicKey,

@@ -27,7 +27,13 @@ const file = (name: string, text: string, mode = 0o600): string => {
   return at(name);
 };
 const encrypted = () => encryptKeys(homeAt(home), { next: createPassphrase(passphrase), cost: { n: 2, r: 1, p: 1 } });
-const byz = (words: string, options?: RunOptions): Promise<Ran> => run([...words.split(" "), "--home", home], options);
+/** The folder's own path may have spaces in it. */
+const wordsOf = (line: string): string[] =>
+  line
+    .replaceAll(folder.path, "\0")
+    .split(" ")
+    .map((word) => word.replaceAll("\0", folder.path));
+const byz = (line: string, options?: RunOptions): Promise<Ran> => run([...wordsOf(line), "--home", home], options);
 const keyFiles = (): string[] =>
   readdirSync(home)
     .filter((name) => name.includes(".key"))

@@ -218,8 +218,8 @@ describe("byz completion", () => {
     expect(status).toBe(0);
     writeFileSync(at("byz.bash"), stdout);
     const complete = (...words: string[]): string[] => {
-      const line = `source ${at("byz.bash")}; COMP_WORDS=(byz "$@"); COMP_CWORD=$(( \${#COMP_WORDS[@]} - 1 )); _byz; printf '%s\\n' "\${COMPREPLY[@]}"`;
-      return spawnSync("bash", ["-c", line, "bash", ...words], { encoding: "utf8", cwd: folder.path })
+      const line = `source "$0"; COMP_WORDS=(byz "$@"); COMP_CWORD=$(( \${#COMP_WORDS[@]} - 1 )); _byz; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      return spawnSync("bash", ["-c", line, at("byz.bash"), ...words], { encoding: "utf8", cwd: folder.path })
         .stdout.trim()
         .split("\n");
     };

@@ -98,7 +98,8 @@ describe("wrong usage is exit status 2 and one line", () => {
 });
 
 const bin = fileURLToPath(new URL("../../bin/byz.js", import.meta.url));
-const environment = { ...process.env, BYZ_SOURCE: "1", NO_COLOR: "1" };
+// asked for and forbidden colours make Node.js say so
+const environment = { ...process.env, BYZ_SOURCE: "1", NO_COLOR: "1", FORCE_COLOR: undefined };
 /** an older Node.js, where the machine has one */
 const oldNode = (process.env["PATH"] ?? "")
   .split(":")

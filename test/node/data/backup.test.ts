@@ -12,6 +12,7 @@ import { openNodeData } from "../../../src/node/data/node-data.ts";
 import { restoreBackup } from "../../../src/node/data/restore.ts";
 import { keys as recordKeys, put } from "../../../src/node/data/records.ts";
 import { tables } from "../../../src/storage/keys.ts";
+import { collectGarbage } from "../../../src/node/memory/process-memory.ts";
 import { createMemoryStore, type MemoryStore } from "../../../src/storage/memory.ts";
 import type { StoreEntry } from "../../../src/storage/port.ts";
 import { createStoredNetwork, tampered } from "../stored-network.ts";
@@ -98,18 +99,27 @@ describe("a backup", () => {
 
   it("takes a chunk of memory, however large the store is", async () => {
     const value = new Uint8Array(64 * 1024);
-    let peak = 0;
+    // what is held: when the collector comes by itself depends on what others left in this process
+    const held = async (): Promise<number> => {
+      // buffers are given back in later turns
+      for (let turns = 0; turns < 3; turns += 1) {
+        collectGarbage();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return process.memoryUsage().arrayBuffers;
+    };
+    const start = await held();
+    let peak = start;
     const many = async function* (): AsyncGenerator<StoreEntry> {
       for (let index = 0; index < 4_000; index += 1) {
         yield { key: Uint8Array.of(0x53, index >> 8, index & 255), value };
-        if (index % 500 === 0) peak = Math.max(peak, process.memoryUsage().arrayBuffers);
+        if (index % 500 === 499) peak = Math.max(peak, await held());
       }
     };
-    const start = process.memoryUsage().arrayBuffers;
     let bytes = 0;
     for await (const part of encodeBackup({ genesis: "", createdAt: 0, version: "" }, many())) bytes += part.length;
     expect(bytes).toBeGreaterThan(250 * 1024 * 1024);
-    expect(peak - start).toBeLessThan(128 * 1024 * 1024);
+    expect(peak - start).toBeLessThan(8 * 1024 * 1024);
   });
 
   it("is made one at a time of a running node", async () => {

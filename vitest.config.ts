@@ -21,8 +21,8 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/simulation/**", "test/end-to-end/**", "test/soak/**"],
           // ends what hangs; says nothing about how long a test may take on a busy machine
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           // some of them wait more than they work
           maxWorkers: maxWorkers + 1,
           // no test changes what others see, and loading everything anew for each file costs a third of the time
@@ -34,7 +34,7 @@ export default defineConfig({
         test: {
           name: "simulation",
           include: ["test/simulation/**/*.test.ts"],
-          testTimeout: 120_000,
+          testTimeout: 400_000,
           maxWorkers,
           sequence: { groupOrder: 2 },
         },

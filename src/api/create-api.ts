@@ -46,6 +46,8 @@ export interface ApiLimits extends StreamLimits {
   readonly keepAliveMs: number;
   /** how long `close` waits for answers under way */
   readonly drainMs: number;
+  /** and after them for their bytes to leave */
+  readonly flushMs: number;
 }
 
 export const defaultApiLimits: ApiLimits = {
@@ -57,6 +59,7 @@ export const defaultApiLimits: ApiLimits = {
   timeoutCheckMs: 1_000,
   keepAliveMs: 65_000,
   drainMs: 5_000,
+  flushMs: 100,
   ...defaultStreamLimits,
 };
 
@@ -83,12 +86,9 @@ export interface Api {
    * @throws Error with Node's code, such as EADDRINUSE
    */
   listen(): Promise<string>;
-  /** Takes no more; lets answers under way finish within `drainMs`; then, at most 100 ms later, every socket is gone. */
+  /** Takes no more; lets answers under way finish within `drainMs`; then, at most `flushMs` later, every socket is gone. */
   close(): Promise<void>;
 }
-
-/** after the last answer, for its bytes to leave */
-const flushMs = 100;
 
 /** Every route of the interface; the documentation and its test read it too. */
 export const apiRoutes = (service: NodeService, keyValue: KeyValueCodec | undefined): readonly Route[] =>
@@ -285,7 +285,7 @@ export const createApi = (options: ApiOptions): Api => {
     if (!server.listening) return;
     handling.bodies.stop();
     handling.streams.stop();
-    await connections.close(limits.drainMs, flushMs);
+    await connections.close(limits.drainMs, limits.flushMs);
   };
 
   return {

@@ -80,7 +80,7 @@ describe("close", () => {
   });
 
   it("delivers a large answer whole", async () => {
-    const { api, port, url, service } = await start();
+    const { api, port, url, service } = await start({ limits: { flushMs: atOnceMs } });
     const value = "v".repeat(1024 * 1024);
     await fetch(`${url}/v1/kv/k`, { method: "PUT", body: value });
     const held = gate();

@@ -40,18 +40,17 @@ const asBytes = (bytes: Uint8Array<ArrayBuffer>): RequestInit => ({
 
 /** Waits until a read succeeds. */
 const answers = (address: string): Promise<void> =>
-  vi.waitUntil(async () => (await fetch(address)).ok, { timeout: 15_000, interval: 50 }).then(() => undefined);
+  vi.waitUntil(async () => (await fetch(address)).ok, { timeout: 60_000, interval: 50 }).then(() => undefined);
 
-/** The answer once the two nodes have each other: they lose one another for a moment, when cut apart here or on a busy machine. */
+/** The answer once the node can give it: the two lose one another for a moment when cut apart here or on a busy machine, and checkpoints are still on their way. */
 const ask = (target: string, init?: RequestInit): Promise<Response> =>
   vi.waitFor(
     async () => {
       const response = await fetch(url + target, init);
-      const lost = response.status === 503 && (await response.clone().text()).includes('"no_quorum"');
-      if (lost) throw new Error(`${target}: still no quorum`);
+      if (response.status === 503) throw new Error(`${target}: still ${await response.text()}`);
       return response;
     },
-    { timeout: 15_000, interval: 50 },
+    { timeout: 60_000, interval: 50 },
   );
 
 beforeAll(async () => {
@@ -78,7 +77,7 @@ beforeAll(async () => {
   for (let write = 0; write < 6; write += 1) await fetch(`${url}/v1/kv/a`, { method: "PUT", body: "1" });
   await answers(`${url}/v1/kv/a?consistency=certified`);
   document = (await (await fetch(`${url}/openapi.json`)).json()) as Document;
-}, 40_000);
+}, 240_000);
 
 afterAll(async () => {
   await Promise.all(nodes.map((node) => node.stop()));

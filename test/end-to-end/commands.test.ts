@@ -3,10 +3,11 @@ import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Testnet } from "../../src/testnet/index.ts";
+import { freeBasePort } from "../../src/testnet/ports.ts";
 import { type Row, rowOf, rows, wordsOf, type World } from "../cli/command-table.ts";
 import { type Ran, run } from "../cli/harness.ts";
 import { killWhatRuns, start } from "./support/command.ts";
-import { networkFolder, temporaryFolder } from "./support/network.ts";
+import { networkFolder, somePort, temporaryFolder } from "./support/network.ts";
 import { eventually, until } from "./support/wait.ts";
 
 const folder = temporaryFolder();
@@ -40,7 +41,8 @@ const expectDone = (row: Row): Promise<void> => expectAnswered(row, 0);
 
 beforeAll(async () => {
   world = { folder, home: join(folder, "home"), testnet: dir, apis: [] };
-  const up = await run(wordsOf(rowOf("testnet up"), ["--json", "--quiet", "-n", "4", ...rowOf("testnet up").use(world)]));
+  const ports = ["--base-port", String(await freeBasePort(10, somePort()))];
+  const up = await run(wordsOf(rowOf("testnet up"), ["--json", "--quiet", "-n", "4", ...ports, ...rowOf("testnet up").use(world)]));
   expect(up).toMatchObject({ status: 0, stderr: "" });
   const { nodes } = JSON.parse(up.stdout) as { nodes: readonly { api: string; home: string }[] };
   testnet = Testnet.open(world.testnet);

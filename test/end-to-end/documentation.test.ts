@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Testnet } from "../../src/testnet/index.ts";
 import { freeBasePort } from "../../src/testnet/ports.ts";
 import { type Block, patternOf, runnableBlocks, stepsOf } from "./support/documents.ts";
-import { temporaryFolder } from "./support/network.ts";
+import { somePort, temporaryFolder } from "./support/network.ts";
 import { until } from "./support/wait.ts";
 
 const top = new URL("../../", import.meta.url);
@@ -92,7 +92,7 @@ const pages = readdirSync(new URL("docs/", top))
   .filter(({ blocks }) => blocks.length > 0);
 
 beforeAll(async () => {
-  basePort = await freeBasePort(8);
+  basePort = await freeBasePort(8, somePort());
   mkdirSync(join(folder, "bin"));
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(fileURLToPath(top), join(folder, "node_modules", "byzantine-coordinator"));

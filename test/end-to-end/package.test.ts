@@ -58,7 +58,8 @@ const lockOf = (tarball: string): string => {
   return JSON.stringify({ lockfileVersion: lock.lockfileVersion, requires: true, packages });
 };
 
-const unreachable = /ENOTCACHED|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|EIDLETIMEOUT/;
+const unreachable =
+  /ENOTCACHED|ENOTFOUND|EAI_|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ERR_SOCKET_TIMEOUT|ENETUNREACH|EHOSTUNREACH|EIDLETIMEOUT|E403|E429|E5\d\d/;
 
 let files: readonly string[] = [];
 /** why it could not be installed here: there is no registry, and the cache does not have everything */

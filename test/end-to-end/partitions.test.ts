@@ -8,8 +8,9 @@ import { expectAllThere, startLoad } from "./support/load.ts";
 import type { Load } from "./support/load.ts";
 import { assertLogsEqual, codeOf, indexesOf, networkFolder, primaryAsSeenBy, startNetwork } from "./support/network.ts";
 import { cutLine, liveThrough } from "./support/cuts.ts";
+import { promised } from "./support/promised.ts";
 import { eventually, until } from "./support/wait.ts";
-import { watching } from "./support/watching.ts";
+import { noticedMs, watching } from "./support/watching.ts";
 
 killWhatRuns();
 
@@ -43,15 +44,17 @@ describe("four validators", () => {
   it("cut 3 | 1 with the primary in the three: these go on, the one says why it does not, and catches up", async () => {
     const alone = (await primaryAsSeenBy(testnet, 0)) === 3 ? 2 : 3;
     await testnet.client(alone).put("before", "the cut");
+    const keeps = promised(testnet);
     const cut = await byz(["testnet", "partition", others(alone).join(), String(alone), "--dir", dir, "--json"]);
     expect(cut.status).toBe(0);
     expect(JSON.parse(cut.stdout)).toMatchObject({ cut: { groups: [others(alone), [alone]], oneWay: false } });
-    const took = await watch.noticed([others(alone), [alone]], ["degraded", "minority"], 2000);
+    const took = await watch.noticed([others(alone), [alone]], ["degraded", "minority"]);
+    keeps("links that are closed are noticed", took, 2000);
 
     const asked = performance.now();
     expect(await codeOf(testnet.client(alone).put("not", "here"))).toBe("no_quorum");
     expect(await codeOf(testnet.client(alone).get("before"))).toBe("no_quorum");
-    expect(performance.now() - asked).toBeLessThan(500);
+    keeps("two refusals", performance.now() - asked, 500);
     expect(await testnet.client(alone).get("before", { consistency: "local" })).toMatchObject({ value: "the cut" });
     const status = await testnet.client(alone).status();
     expect(status.blocked).toMatchObject({ reason: "no_quorum" });
@@ -87,6 +90,7 @@ describe("four validators", () => {
     const alone = await primaryAsSeenBy(testnet, 0);
     load = await startLoad(testnet, 8, others(alone));
     await load.more(50);
+    const keeps = promised(testnet);
     const cut = performance.now();
     await testnet.partition([others(alone), [alone]]);
     await load.more(200);
@@ -97,7 +101,7 @@ describe("four validators", () => {
     await testnet.heal();
     const healed = await watch.whole();
     console.log(`primary cut off: longest gap ${Math.round(gap)} ms, whole again ${Math.round(healed)} ms after the heal`);
-    expect(gap).toBeLessThan(4000);
+    keeps("the primary is replaced", gap, 4000);
     await load.stop();
     await assertLogsEqual(testnet);
     await expectAllThere(testnet, alone, load);
@@ -108,7 +112,7 @@ describe("four validators", () => {
     load = await startLoad(testnet);
     await load.more(200);
     await testnet.partition([[0, 1], [2, 3]]); // prettier-ignore
-    await watch.noticed([[0, 1], [2, 3]], ["split", "split"], 2000); // prettier-ignore
+    await watch.noticed([[0, 1], [2, 3]], ["split", "split"]); // prettier-ignore
     const before = await watch.still();
     const acknowledged = load.acknowledged.length;
     const failures = load.failures.get("no_quorum") ?? 0;
@@ -122,6 +126,7 @@ describe("four validators", () => {
     expect(load.acknowledged.length).toBe(acknowledged);
     expect([...load.failures.keys()].filter((code) => !refused.includes(code))).toEqual([]);
 
+    const keeps = promised(testnet);
     await testnet.heal();
     const healed = performance.now();
     await load.more(100);
@@ -130,7 +135,7 @@ describe("four validators", () => {
     console.log(
       `2 | 2 for ${Math.round(healed - cut)} ms: first write ${Math.round(first)} ms after the heal, whole at most ${Math.round(whole)} ms later`,
     );
-    expect(first).toBeLessThan(3000);
+    keeps("a write after the heal", first, 3000);
     await load.stop();
     const last = await assertLogsEqual(testnet);
     expect(last).toBeGreaterThan(Math.max(...before.map(({ sequence }) => sequence.executed)));
@@ -142,14 +147,14 @@ describe("four validators", () => {
     const unheard = (await primaryAsSeenBy(testnet, 0)) === 1 ? 2 : 1;
     const [before] = await watch.statuses([unheard]);
     await testnet.partition([[unheard], others(unheard)], { oneWay: true });
-    const took = await watch.noticed([others(unheard), [unheard]], ["degraded", "minority"], 2500);
+    const took = await watch.noticed([others(unheard), [unheard]], ["degraded", "minority"]);
     console.log(`a one-way link: noticed at both ends after ${Math.round(took)} ms`);
     expect((await testnet.client(unheard).status()).brokenLinks).toEqual(
       expect.arrayContaining(watch.names(others(unheard)).map((to) => ({ from: testnet.node(unheard).peerId, to }))),
     );
     expect(await codeOf(testnet.client(unheard).put("not", "heard"))).toBe("no_quorum");
     await testnet.client(others(unheard)[0] as number).put("without", "it");
-    await eventually("it follows what it hears", 5000, () => testnet.client(unheard).get("without", { consistency: "local" }));
+    await eventually("it follows what it hears", 10_000, () => testnet.client(unheard).get("without", { consistency: "local" }));
 
     const restarted = others(unheard)[1] as number;
     await testnet.restart(restarted);
@@ -169,11 +174,12 @@ describe("four validators", () => {
       { name: "2 | 1 | 1", groups: [[0, 1], [2], [3]], holdMs: 1500 }, // prettier-ignore
       { name: "2 → 2", groups: [[0, 1], [2, 3]], oneWay: true, holdMs: 1500 }, // prettier-ignore
     ]) {
+      const keeps = promised(testnet);
       const figures = await liveThrough(testnet, cut);
       console.log(cutLine(figures));
-      expect(figures.refused).toBeLessThan(1000);
-      expect(figures.whole).toBeLessThan(5000);
-      expect(figures.firstWrite).toBeLessThan(5000);
+      keeps("a refusal", figures.refused, 1000);
+      keeps("all are whole after the heal", figures.whole, 5000);
+      keeps("a write after the heal", figures.firstWrite, 5000);
     }
   });
 
@@ -188,13 +194,14 @@ describe("four validators", () => {
       await testnet.heal();
       await delay(300 - 12 * turn);
     }
+    const keeps = promised(testnet);
     const healed = performance.now();
     await load.more(50);
     const whole = await watch.whole();
     console.log(
       `flapping: views ${views.join()} → ${(await watch.views()).join()}, writes for ${Math.round(performance.now() - healed)} ms`,
     );
-    expect(whole).toBeLessThan(5000);
+    keeps("all are whole after the last heal", whole, 5000);
     await load.stop();
     await assertLogsEqual(testnet);
     await Promise.all(indexesOf(testnet).map((index) => expectAllThere(testnet, index, load as Load)));
@@ -217,13 +224,13 @@ describe("four validators", () => {
     );
     await testnet.pause(still);
     const since = performance.now();
-    await until("the others miss it", 2500, async () =>
+    await until("the others miss it", noticedMs, async () =>
       (await watch.statuses(others(still))).every(({ connectivity, quorum }) => connectivity === "degraded" && quorum.reachable === 3),
     );
     console.log(`silence: noticed after ${Math.round(performance.now() - since)} ms`);
     await testnet.client(witness).put("one", "stands still");
     // what lasts only a moment is no partition
-    await until("it is reported", 2_000, async () => (await testnet.client(witness).partitions()).length > (reported ?? 0));
+    await until("it is reported", 10_000, async () => (await testnet.client(witness).partitions()).length > (reported ?? 0));
     await testnet.resume(still);
     await watch.whole();
     const report = await watch.lastReport(witness);

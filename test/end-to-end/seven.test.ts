@@ -5,6 +5,7 @@ import { cutLine, liveThrough } from "./support/cuts.ts";
 import { expectAllThere, startLoad } from "./support/load.ts";
 import type { Load } from "./support/load.ts";
 import { assertLogsEqual, codeOf, indexesOf, networkFolder, primaryAsSeenBy, startNetwork } from "./support/network.ts";
+import { promised } from "./support/promised.ts";
 import { eventually, until } from "./support/wait.ts";
 import { watching } from "./support/watching.ts";
 
@@ -65,12 +66,12 @@ describe("seven processes", () => {
   it("commit on the larger side of 5 | 2 and nowhere of 4 | 3, and are whole with equal logs after the heal", async () => {
     await watch.whole(20_000);
     await testnet.partition([[0, 1, 2, 3, 4], [5, 6]]); // prettier-ignore
-    await watch.noticed([[0, 1, 2, 3, 4], [5, 6]], ["degraded", "minority"], 2500); // prettier-ignore
+    await watch.noticed([[0, 1, 2, 3, 4], [5, 6]], ["degraded", "minority"]); // prettier-ignore
     await eventually("the five commit", 10_000, () => testnet.client(4).put("five", "of seven"));
     expect(await codeOf(testnet.client(5).put("two", "of seven"))).toBe("no_quorum");
 
     await testnet.partition([[0, 1, 2, 3], [4, 5, 6]]); // prettier-ignore
-    await watch.noticed([[0, 1, 2, 3], [4, 5, 6]], ["split", "split"], 4000); // prettier-ignore
+    await watch.noticed([[0, 1, 2, 3], [4, 5, 6]], ["split", "split"]); // prettier-ignore
     const before = await watch.still();
     expect(await Promise.all([0, 6].map((index) => codeOf(testnet.client(index).put("nobody", "commits"))))).toEqual([
       "no_quorum",
@@ -80,15 +81,16 @@ describe("seven processes", () => {
 
     await testnet.heal();
     console.log(`4 | 3 of seven: whole ${Math.round(await watch.whole())} ms after the heal`);
-    await eventually("all commit", 5000, () => testnet.client(6).put("seven", "of seven"));
+    await eventually("all commit", 20_000, () => testnet.client(6).put("seven", "of seven"));
     await assertLogsEqual(testnet);
     expect(await testnet.client(5).get("five", { consistency: "local" })).toMatchObject({ value: "of seven" });
   });
 
   it("commit on no side of 3 | 2 | 2, and what all sides wrote into a document is one and anchored after the heal", async () => {
+    const keeps = promised(testnet);
     const figures = await liveThrough(testnet, { name: "3 | 2 | 2", groups: [[0, 1, 2], [3, 4], [5, 6]], holdMs: 1500 }); // prettier-ignore
     console.log(cutLine(figures));
-    expect(figures.whole).toBeLessThan(5000);
+    keeps("all are whole after the heal", figures.whole, 5000);
   });
 
   it("commit again within 3 s when two primaries are killed one after the other; nothing is lost; the logs are equal", async () => {
@@ -98,13 +100,14 @@ describe("seven processes", () => {
     for (let turn = 0; turn < 2; turn += 1) {
       const alive = indexesOf(testnet).filter((index) => !killed.includes(index));
       const primary = await primaryAsSeenBy(testnet, alive.at(-1) as number);
+      const keeps = promised(testnet);
       const at = performance.now();
       await testnet.kill(primary);
       killed.push(primary);
       await load.more(200);
       const gap = load.longestGap(at);
       console.log(`longest gap after the kill of primary ${turn + 1}: ${Math.round(gap)} ms`);
-      expect(gap).toBeLessThan(3000);
+      keeps("writes go on", gap, 3000);
     }
     expect(new Set(killed).size).toBe(2);
 

@@ -6,6 +6,7 @@ import { quorumSize } from "../../../src/protocol/committee.ts";
 import type { Testnet } from "../../../src/testnet/index.ts";
 import { expectAllThere, startLoad } from "./load.ts";
 import { assertLogsEqual, codeOf, indexesOf } from "./network.ts";
+import { noticedMs } from "./watching.ts";
 import { eventually, unchanged, until } from "./wait.ts";
 
 export interface Cut {
@@ -103,7 +104,7 @@ export const liveThrough = async (testnet: Testnet, cut: Cut): Promise<CutFigure
     const view = await highestView(testnet);
     const cutAt = performance.now();
     await testnet.partition(cut.groups, { oneWay: cut.oneWay === true });
-    await until(`${cut.name}: every side knows how it is cut`, 5_000, async () => {
+    await until(`${cut.name}: every side knows how it is cut`, noticedMs, async () => {
       const seen = await Promise.all(cut.groups.map((group) => statusesOf(testnet, group)));
       return seen.every((group, at) => group.every(({ connectivity }) => connectivity === expectedState(n, cut, cut.groups[at] ?? [])));
     });

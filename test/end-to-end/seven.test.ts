@@ -5,7 +5,7 @@ import { cutLine, liveThrough } from "./support/cuts.ts";
 import { expectAllThere, startLoad } from "./support/load.ts";
 import type { Load } from "./support/load.ts";
 import { assertLogsEqual, codeOf, indexesOf, networkFolder, primaryAsSeenBy, startNetwork } from "./support/network.ts";
-import { promised } from "./support/promised.ts";
+import { promised, type Promised } from "./support/promised.ts";
 import { eventually, until } from "./support/wait.ts";
 import { watching } from "./support/watching.ts";
 
@@ -16,6 +16,7 @@ let load: Load | undefined;
 /** when the last of the seven processes had been started, and when all of them had loaded what they are made of, which is the machine's to hurry with */
 let started = 0;
 let answering: Promise<number>;
+let keepsFromStart: Promised;
 const allAnswer = async (): Promise<number> => {
   const { client, state } = Testnet.open(dir);
   await until("all answer", 60_000, async () => {
@@ -32,6 +33,7 @@ beforeAll(async () => {
       started = performance.now();
       answering = allAnswer();
       answering.catch(() => undefined);
+      keepsFromStart = promised(Testnet.open(dir));
     },
   });
   watch = watching(testnet);
@@ -52,7 +54,7 @@ const isConnectedToAll = async (index: number): Promise<boolean> => {
 
 describe("seven processes", () => {
   it("that were given only the first one's address all know and reach each other within 10 s", async () => {
-    await until("everybody reaches everybody", 10_000, async () =>
+    await until("everybody reaches everybody", 40_000, async () =>
       (await Promise.all(indexesOf(testnet).map(isConnectedToAll))).every((connected) => connected),
     );
     const now = performance.now();
@@ -60,7 +62,7 @@ describe("seven processes", () => {
     console.log(
       `seven processes reach each other ${Math.round(now - started)} ms after the last was started, ${Math.round(took)} ms after it answered`,
     );
-    expect(took).toBeLessThan(10_000);
+    keepsFromStart("all reach each other", took, 10_000);
   });
 
   it("commit on the larger side of 5 | 2 and nowhere of 4 | 3, and are whole with equal logs after the heal", async () => {

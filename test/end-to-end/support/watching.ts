@@ -41,14 +41,14 @@ export const watching = (testnet: Testnet) => {
       return performance.now() - since;
     },
     /** @returns milliseconds until all say `whole` */
-    async whole(limitMs = 10_000): Promise<number> {
+    async whole(limitMs = 20_000): Promise<number> {
       const since = performance.now();
       await until("all are whole", limitMs, async () => (await statuses()).every(({ connectivity }) => connectivity === "whole"));
       return performance.now() - since;
     },
     /** the last partition that a node reports, once it is over */
     lastReport: (index: number): Promise<PartitionAnswer> =>
-      eventually("the partition is over", 10_000, async () => {
+      eventually("the partition is over", 20_000, async () => {
         const last = (await testnet.client(index).partitions()).at(-1);
         return last?.until === undefined ? undefined : last;
       }),

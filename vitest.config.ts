@@ -7,7 +7,8 @@ const maxWorkers = availableParallelism();
 /** Networks that need the machine for themselves: of seven nodes, or with promises in seconds under load. The others run two at a time. */
 const alone = ["cheats", "crashes", "namespaces", "partitions", "seven"].map((name) => `test/end-to-end/${name}.test.ts`);
 
-const endToEnd = { globalSetup: "test/end-to-end.setup.ts", testTimeout: 120_000, hookTimeout: 120_000 };
+/** The limit ends what hangs: what a test waits for has limits of its own. */
+const endToEnd = { globalSetup: "test/end-to-end.setup.ts", testTimeout: 300_000, hookTimeout: 300_000 };
 
 /** Projects run one group after the other. */
 export default defineConfig({

@@ -32,7 +32,7 @@ beforeAll(async () => {
         testnet.client(more % 3).put(`value ${index + more}`, `${index + more} `.padEnd(valueBytes, "x")),
       ),
     );
-}, 120_000);
+});
 
 const anywhere = ["--listen", "/ip4/127.0.0.1/tcp/0", "--api", "127.0.0.1:0"];
 const joinArguments = (hash: string): string[] => {

@@ -4,6 +4,7 @@ import type { StatusAnswer } from "../../src/client/answers.ts";
 import { codeOf, temporaryFolder } from "./support/network.ts";
 import { askMachine, type Namespaces, startNamespaces } from "./support/namespaces.ts";
 import { until } from "./support/wait.ts";
+import { noticedMs } from "./support/watching.ts";
 
 const machine = askMachine();
 if (machine.reason !== undefined) console.log(`skipped: this machine allows no network namespaces (${machine.reason})`);
@@ -60,7 +61,7 @@ describe.skipIf(machine.reason !== undefined)("four validators in network namesp
 
   it("miss one whose cable is out, which refuses at once; it catches up when it is in again", async () => {
     net.cable(3, false);
-    const noticed = await is({ 0: "degraded", 1: "degraded", 2: "degraded", 3: "minority" }, 6_000);
+    const noticed = await is({ 0: "degraded", 1: "degraded", 2: "degraded", 3: "minority" }, noticedMs);
     expect(await codeOf(net.client(3).put("not", "here"))).toBe("no_quorum");
     for (let round = 0; round < 20; round += 1) await net.client(round % 3).put(`unplugged/${round}`, "there");
     await net.client(3).editShared("cable", [{ type: "set-add", path: ["by"], value: "3" }]);
@@ -78,7 +79,7 @@ describe.skipIf(machine.reason !== undefined)("four validators in network namesp
   it("commit nowhere while the trunk between two and two is out, and everywhere soon after", async () => {
     const [before] = await statuses([0]);
     net.trunk(false);
-    const noticed = await is({ 0: "split", 1: "split", 2: "split", 3: "split" }, 6_000);
+    const noticed = await is({ 0: "split", 1: "split", 2: "split", 3: "split" }, noticedMs);
     const codes = await Promise.all(all.map((index) => codeOf(net.client(index).put("not", "anywhere"))));
     expect(codes).toEqual(all.map(() => "no_quorum"));
     net.trunk(true);

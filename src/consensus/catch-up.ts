@@ -28,6 +28,11 @@ interface Source {
 const isAhead = (state: State, { reachable, status }: Peer): boolean =>
   reachable && status !== undefined && status.executed > state.committedUpTo;
 
+const isAnybodyAhead = (state: State): boolean => {
+  for (const peer of state.peers.values()) if (isAhead(state, peer)) return true;
+  return false;
+};
+
 /** Whether this peer says that it has the next batch. */
 const offersNext = (state: State, peer: Peer): boolean =>
   isAhead(state, peer) && (peer.status?.oldest ?? 0) <= nextSequence(state.committedUpTo);
@@ -57,6 +62,8 @@ const needsTarget = (state: State): boolean =>
  * ahead.
  */
 const bestSource = (state: State): Source | undefined => {
+  // mostly nobody is, and this is asked after every step
+  if (!isAnybodyAhead(state)) return undefined;
   const mayHelp = needsTarget(state) ? isAhead : offersNext;
   let best: Source | undefined;
   for (const [index, peer] of state.peers) {

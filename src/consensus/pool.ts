@@ -50,7 +50,8 @@ export interface Pool {
   readonly bytes: number;
 }
 
-const first = (entries: ReadonlyMap<Digest, PendingRequest>): PendingRequest | undefined => entries.values().next().value;
+const first = (entries: ReadonlyMap<Digest, PendingRequest>): PendingRequest | undefined =>
+  entries.size === 0 ? undefined : entries.values().next().value;
 
 /** Entries by name, oldest first, and their bytes. */
 const createQueue = (): {

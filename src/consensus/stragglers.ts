@@ -36,7 +36,7 @@ const dueFor = (state: State, { reachable, status, strandedSince, fetchedAt }: P
 export const stragglerDue = (state: State): number | undefined => {
   if (!mayVote(state) || !state.active || state.demand > state.view) return undefined;
   let first: number | undefined;
-  for (const peer of state.peers.values()) first = sooner(first, dueFor(state, peer));
+  for (const peer of state.peers.values()) if (peer.strandedSince !== undefined) first = sooner(first, dueFor(state, peer));
   return first;
 };
 

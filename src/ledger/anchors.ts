@@ -9,13 +9,13 @@ import { Buffer } from "node:buffer";
 import type { Committee } from "../protocol/committee.ts";
 import type { Digest, PublicKey, Sequence } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
-import { fromHex } from "../wire/bytes.ts";
+import { fromHex, toLatin1 } from "../wire/bytes.ts";
 import { decodeWhole, fail, readCount, readDigest, readPublicKey, readU64, readU8, readView } from "../wire/reader.ts";
 import type { CountRule, Reader } from "../wire/reader.ts";
 import { encodeSized, writeHex32, writeU16, writeU64, writeU8 } from "../wire/writer.ts";
 import type { Writer } from "../wire/writer.ts";
 import { ledgerKeys } from "./head.ts";
-import { bytesToKey, keyToBytes } from "./state/hashing.ts";
+import { keyToBytes } from "./state/hashing.ts";
 import { verifyStateProof } from "./state/proof.ts";
 import type { StateChanges } from "./state/state-map.ts";
 
@@ -135,7 +135,7 @@ export const decodeAnchor = (bytes: Uint8Array): Anchor | undefined => {
 /** State keys, one character a byte. */
 export const anchorKeys = {
   /** 0x00 0x02 ‖ validator key[32] */
-  claims: (validator: PublicKey): string => ledgerKeys.claims + bytesToKey(fromHex(validator)),
+  claims: (validator: PublicKey): string => ledgerKeys.claims + toLatin1(fromHex(validator)),
   /** 0x00 0x03 ‖ the document's name */
   anchor: (name: string): string => ledgerKeys.anchor + name,
 } as const;

@@ -4,7 +4,7 @@ import { readNumber, storeKey, tables, writeNumber } from "../storage/keys.ts";
 import { LedgerError } from "./errors.ts";
 import { maxCheckpoints } from "./head.ts";
 import type { CheckpointRoots } from "./head.ts";
-import { bytesToKey } from "./state/hashing.ts";
+import { toLatin1 } from "../wire/bytes.ts";
 import { decodeStateRecord, undoPrefixBytes, valueRecordKey } from "./state/layout.ts";
 
 /** undo records removed in one write */
@@ -47,7 +47,7 @@ const withValue = (key: Uint8Array, record: Uint8Array): StoreOperation[] => {
   const operations: StoreOperation[] = [{ type: "del", key }];
   if (key[undoPrefixBytes] !== tables.state) return operations;
   const entry = decodeStateRecord(record);
-  if (entry.outside) operations.push({ type: "del", key: valueRecordKey(entry.modified, bytesToKey(key.subarray(undoPrefixBytes + 1))) });
+  if (entry.outside) operations.push({ type: "del", key: valueRecordKey(entry.modified, toLatin1(key.subarray(undoPrefixBytes + 1))) });
   return operations;
 };
 

@@ -1,13 +1,12 @@
 /** The ledger's own entries: what was executed last, in the store; time, floor and answers, in the replicated state. */
 import type { Digest, PublicKey, Sequence } from "../protocol/ids.ts";
-import { fromHex } from "../wire/bytes.ts";
+import { fromHex, toLatin1 } from "../wire/bytes.ts";
 import { decodeWhole, fail, readCount, readDigest, readU64, readU8 } from "../wire/reader.ts";
 import type { Reader } from "../wire/reader.ts";
 import { encodeSized, writeHex32, writeU64, writeU8 } from "../wire/writer.ts";
 import type { Writer } from "../wire/writer.ts";
 import { sha256 } from "../wire/digests.ts";
 import { LedgerError } from "./errors.ts";
-import { bytesToKey } from "./state/hashing.ts";
 
 /** First byte of every state key: whose entry it is. */
 const namespaces = { ledger: "\x00", application: "\x01" } as const;
@@ -22,12 +21,12 @@ export const applicationKey = (key: Uint8Array): Uint8Array => {
 
 /** State keys as the ledger uses them inside: one character a byte. */
 export const stateKeys = {
-  application: (key: Uint8Array): string => namespaces.application + bytesToKey(key),
+  application: (key: Uint8Array): string => namespaces.application + toLatin1(key),
   applicationPrefix: namespaces.application,
   /** 0x00 0x00 */
   clock: `${namespaces.ledger}\x00`,
   /** 0x00 0x01 ‖ client key[32] */
-  session: (client: PublicKey): string => `${namespaces.ledger}\x01${bytesToKey(fromHex(client))}`,
+  session: (client: PublicKey): string => `${namespaces.ledger}\x01${toLatin1(fromHex(client))}`,
   sessionPrefix: `${namespaces.ledger}\x01`,
 } as const;
 

@@ -3,7 +3,7 @@
  * the first of them is written.
  */
 import type { Store, StoreOperation } from "../storage/port.ts";
-import { bytesToKey } from "./state/hashing.ts";
+import { toLatin1 } from "../wire/bytes.ts";
 
 export interface Records {
   /** @throws StoreError as `Store.get` does */
@@ -28,12 +28,12 @@ export const createRecords = (store: Store): Records => {
 
   return {
     get: (key) => {
-      const waiting = overlay.size === 0 ? undefined : overlay.get(bytesToKey(key));
+      const waiting = overlay.size === 0 ? undefined : overlay.get(toLatin1(key));
       return waiting === undefined ? store.get(key) : waiting.value;
     },
     add: (sequence, operations) => {
       const keys = operations.map((operation) => {
-        const key = bytesToKey(operation.key);
+        const key = toLatin1(operation.key);
         overlay.set(key, { sequence, value: operation.type === "put" ? operation.value : undefined });
         return key;
       });

@@ -7,7 +7,8 @@ import { LedgerError } from "./errors.ts";
 import { encodeHead, readClock } from "./head.ts";
 import type { CheckpointRoots } from "./head.ts";
 import type { SnapshotChunk } from "./reader.ts";
-import { bytesToKey, rawToDigest } from "./state/hashing.ts";
+import { rawToDigest } from "./state/hashing.ts";
+import { toLatin1 } from "../wire/bytes.ts";
 import { createStateMap } from "./state/state-map.ts";
 
 const cacheBytes = 8 * 1024 * 1024;
@@ -59,7 +60,7 @@ export const restoreLedger = async (options: RestoreOptions, chunks: AsyncIterab
   const state = createStateMap(store, cacheBytes);
   for await (const chunk of chunks) {
     const changes = state.begin(checkpoint.sequence, undefined);
-    for (const { key, value } of chunk) changes.put(bytesToKey(key), value);
+    for (const { key, value } of chunk) changes.put(toLatin1(key), value);
     const operations = changes.commit();
     await write(store, [...operations, ...state.writeTree(checkpoint.sequence, undefined)], false);
   }

@@ -33,6 +33,12 @@ const MAX_DEVIATION = 2;
 /** with the bounds above a steady peer is suspected after about 4.1 heartbeats of silence, an unknown one after about 9 */
 const THRESHOLD = 8;
 
+/** How heartbeats came, milliseconds. */
+interface Pace {
+  readonly mean: number;
+  readonly deviation: number;
+}
+
 /** −log₁₀ of the upper tail of the normal distribution, by the logistic approximation: within a few per cent up to 8 deviations. */
 const tail = (deviations: number): number => {
   const exponent = deviations * (1.5976 + 0.070566 * deviations * deviations);
@@ -43,8 +49,10 @@ export const createDetector = ({ heartbeatMs, threshold = THRESHOLD }: DetectorO
   const intervals: number[] = [];
   let lastBeat = since;
   let lastHeard = since;
+  /** of the intervals; undefined when one came since it was measured */
+  let pace: Pace | undefined;
 
-  const pace = (): { readonly mean: number; readonly deviation: number } => {
+  const measure = (): Pace => {
     if (intervals.length < MIN_SAMPLES) return { mean: heartbeatMs, deviation: FIRST_DEVIATION * heartbeatMs };
     const mean = intervals.reduce((sum, each) => sum + each, 0) / intervals.length;
     const variance = intervals.reduce((sum, each) => sum + (each - mean) ** 2, 0) / intervals.length;
@@ -53,7 +61,8 @@ export const createDetector = ({ heartbeatMs, threshold = THRESHOLD }: DetectorO
   };
 
   const suspicion = (now: number): number => {
-    const { mean, deviation } = pace();
+    pace ??= measure();
+    const { mean, deviation } = pace;
     const late = (now - lastHeard - mean) / deviation;
     return late <= 0 ? 0 : tail(late);
   };
@@ -64,7 +73,10 @@ export const createDetector = ({ heartbeatMs, threshold = THRESHOLD }: DetectorO
     },
     beat(now) {
       // an outage says nothing about the peer's pace: counted, it would make the next one seem likely
-      if (suspicion(now) < threshold) intervals.push(Math.max(0, now - lastBeat));
+      if (suspicion(now) < threshold) {
+        intervals.push(Math.max(0, now - lastBeat));
+        pace = undefined;
+      }
       if (intervals.length > MAX_SAMPLES) intervals.shift();
       lastBeat = now;
       lastHeard = Math.max(lastHeard, now);

@@ -4,7 +4,7 @@
  */
 import type { RangeOptions, Store, StoreEntry, StoreErrorCode, StoreOperation } from "../storage/port.ts";
 import { StoreError } from "../storage/port.ts";
-import { asBuffer, copyOf } from "../wire/bytes.ts";
+import { copyOf, toLatin1 } from "../wire/bytes.ts";
 import type { Random } from "./random.ts";
 
 export interface DiskOptions {
@@ -47,7 +47,6 @@ interface Group {
   readonly changes: readonly Change[];
 }
 
-const textOf = (key: Uint8Array): string => asBuffer(key).toString("latin1");
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"));
 
 interface Change {
@@ -57,13 +56,13 @@ interface Change {
 }
 
 const copied = (operation: StoreOperation): Change => ({
-  key: textOf(operation.key),
+  key: toLatin1(operation.key),
   value: operation.type === "put" ? copyOf(operation.value) : undefined,
 });
 
 const within = (options: RangeOptions): ((key: string) => boolean) => {
   const [gte, gt, lt, lte] = [options.gte, options.gt, options.lt, options.lte].map((bound) =>
-    bound === undefined ? undefined : textOf(bound),
+    bound === undefined ? undefined : toLatin1(bound),
   );
   return (key) =>
     (gte === undefined || key >= gte) &&
@@ -162,7 +161,7 @@ export const createDisk = (options: DiskOptions): Disk => {
     return {
       get(key) {
         assertOpen();
-        return read(textOf(key));
+        return read(toLatin1(key));
       },
       write(operations, { durable }, done) {
         options.boundary();
@@ -233,7 +232,7 @@ export const createDisk = (options: DiskOptions): Disk => {
       medium.clear();
       for (const [key, value] of backup) medium.values.set(key, value);
     },
-    durable: (key) => medium.durable(textOf(key)),
+    durable: (key) => medium.durable(toLatin1(key)),
     get torn() {
       return torn;
     },

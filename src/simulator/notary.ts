@@ -48,6 +48,12 @@ interface Issued {
 const PLACE_BYTES = 4;
 const placeOf = (token: Uint8Array): number =>
   (token[0] as number) * 0x100_0000 + ((token[1] as number) << 16) + ((token[2] as number) << 8) + (token[3] as number);
+const writeWord = (token: Uint8Array, at: number, word: number): void => {
+  token[at] = word >>> 24;
+  token[at + 1] = word >>> 16;
+  token[at + 2] = word >>> 8;
+  token[at + 3] = word;
+};
 
 /**
  * Tokens instead of signatures: each is a line in a ledger of what was signed, with 480 random bits that only the ledger knows. The same key and
@@ -60,9 +66,8 @@ export const createTokenNotary = (seed: bigint): Notary => {
 
   const issue = (publicKey: Uint8Array, message: Uint8Array): Issued => {
     const token = new Uint8Array(64);
-    const words = new DataView(token.buffer);
-    words.setUint32(0, issued.length);
-    for (let at = PLACE_BYTES; at < 64; at += 4) words.setUint32(at, random.int(0x1_0000_0000));
+    writeWord(token, 0, issued.length);
+    for (let at = PLACE_BYTES; at < 64; at += 4) writeWord(token, at, random.int(0x1_0000_0000));
     // no copy: sign-bytes are not to be changed, and are the same object for all who sign and check the same
     const line = { publicKey, message, token };
     issued.push(line);

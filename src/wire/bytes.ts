@@ -7,6 +7,17 @@ export const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer,
 /** Lowercase hex, two characters a byte. */
 export const toHex = (bytes: Uint8Array): string => asBuffer(bytes).toString("hex");
 
+const scratch = Buffer.allocUnsafeSlow(256);
+
+/** One character (U+0000–U+00FF) a byte: a key of a Map, ordered as the bytes are. */
+export const toLatin1 = (bytes: Uint8Array): string => {
+  const { length } = bytes;
+  if (length > scratch.length) return asBuffer(bytes).toString("latin1");
+  // few bytes lie with their object: a second view of them would move them into memory of their own first, which costs five times as much
+  scratch.set(bytes);
+  return scratch.toString("latin1", 0, length);
+};
+
 /** In memory that small copies share, where they cost little: not for what stays for long. No Buffer, whose `slice` is another. */
 export const copyOf = (bytes: Uint8Array): Uint8Array => {
   const copy = Buffer.allocUnsafe(bytes.length);

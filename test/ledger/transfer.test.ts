@@ -9,7 +9,7 @@ import type { StateAnswer, WantedPart } from "../../src/protocol/messages.ts";
 import { tables } from "../../src/storage/keys.ts";
 import { createMemoryStore, type MemoryStore } from "../../src/storage/memory.ts";
 import { sizeOfStateAnswer } from "../../src/wire/state.ts";
-import { bytesToKey } from "../../src/ledger/state/hashing.ts";
+import { toLatin1 } from "../../src/wire/bytes.ts";
 import { decodeStateRecord, valueRecordKey } from "../../src/ledger/state/layout.ts";
 import { bytes, client, nextBatch, open, request, run, sha } from "./support.ts";
 
@@ -54,7 +54,7 @@ const stateIn = (store: MemoryStore): string[] => {
     if (key[0] === tables.pages) found.push(`${name} ${short(value.subarray(8))}`);
     if (key[0] !== tables.state) continue;
     const entry = decodeStateRecord(value);
-    const large = entry.outside ? store.get(valueRecordKey(entry.modified, bytesToKey(key.subarray(1)))) : undefined;
+    const large = entry.outside ? store.get(valueRecordKey(entry.modified, toLatin1(key.subarray(1)))) : undefined;
     found.push(`${name} ${short(value.subarray(8))} ${large === undefined ? "" : short(large)}`);
   }
   return found;

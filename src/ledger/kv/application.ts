@@ -1,4 +1,5 @@
 /** The built-in key-value store as a replicated application; operations and results in `operations.ts`. */
+import { toLatin1 } from "../../wire/bytes.ts";
 import { limits } from "../../protocol/limits.ts";
 import type { Application, State, ValueHead } from "../application.ts";
 import { decodeOperation, encodeResult } from "./encoding.ts";
@@ -30,11 +31,9 @@ interface Draft {
   readonly written: Map<string, Uint8Array | undefined>;
 }
 
-const textOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
-
 const headOf = (draft: Draft, key: Uint8Array): ValueHead | undefined => {
   if (draft.written.size > 0) {
-    const text = textOf(key);
+    const text = toLatin1(key);
     const entry = draft.written.get(text);
     if (entry !== undefined) return { length: entry.length, bytes: entry };
     if (draft.written.has(text)) return undefined;
@@ -43,7 +42,7 @@ const headOf = (draft: Draft, key: Uint8Array): ValueHead | undefined => {
 };
 
 const entryOf = (draft: Draft, key: Uint8Array): Uint8Array | undefined => {
-  const text = textOf(key);
+  const text = toLatin1(key);
   return draft.written.has(text) ? draft.written.get(text) : draft.state.get(key);
 };
 
@@ -68,10 +67,10 @@ const applySimple = (draft: Draft, operation: SimpleOperation, bytesLeft: number
   const version = versionOf(draft, key);
   if (operation.expect !== undefined && operation.expect !== version) return { type: "conflict", version };
   if (operation.type === "put") {
-    draft.written.set(textOf(key), encodeEntry(version + 1, draft.sequence, operation.value));
+    draft.written.set(toLatin1(key), encodeEntry(version + 1, draft.sequence, operation.value));
     return { type: "put", version: version + 1 };
   }
-  if (version > 0) draft.written.set(textOf(key), undefined);
+  if (version > 0) draft.written.set(toLatin1(key), undefined);
   return { type: "delete", deleted: version > 0 };
 };
 

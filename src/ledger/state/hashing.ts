@@ -48,6 +48,4 @@ export const nibbleAt = (path: RawHash, depth: number): number => {
   return depth & 1 ? byte & 15 : byte >>> 4;
 };
 
-/** Bytes as a string of one character a byte: a key of a Map, ordered as the bytes are. */
-export const bytesToKey = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 export const keyToBytes = (key: string): Uint8Array => Buffer.from(key, "latin1");

@@ -7,7 +7,8 @@
 import { Buffer } from "node:buffer";
 import { readNumber, storeKey, tables, writeNumber } from "../../storage/keys.ts";
 import { StoreError } from "../../storage/port.ts";
-import { bytesToKey, emptyHash, hashBytes, keyToBytes } from "./hashing.ts";
+import { toLatin1 } from "../../wire/bytes.ts";
+import { emptyHash, hashBytes, keyToBytes } from "./hashing.ts";
 import type { RawHash } from "./hashing.ts";
 import { decodePage, encodePage, pageBytes } from "./page.ts";
 import type { Page } from "./page.ts";
@@ -86,7 +87,7 @@ export const decodeStateRecord = (record: Uint8Array): StateEntry => {
   if (kind !== outside || rest.length !== outsideBytes) throw malformed();
   const length = new DataView(rest.buffer, rest.byteOffset, 4).getUint32(0);
   const hashAt = 4 + headBytes;
-  return { outside: true, modified, length, head: rest.subarray(4, hashAt), valueHash: bytesToKey(rest.subarray(hashAt)) as RawHash };
+  return { outside: true, modified, length, head: rest.subarray(4, hashAt), valueHash: toLatin1(rest.subarray(hashAt)) as RawHash };
 };
 
 /** Of the page as it is now, under its `recorded` sequence. */

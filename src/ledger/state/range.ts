@@ -2,7 +2,7 @@
 import type { Store, StoreEntry } from "../../storage/port.ts";
 import { prefixRange } from "../../storage/keys.ts";
 import type { Records } from "../records.ts";
-import { bytesToKey } from "./hashing.ts";
+import { toLatin1 } from "../../wire/bytes.ts";
 import { decodeStateRecord, modifiedBy, stateRecordKey, undoPrefixBytes, undoRecordKey } from "./layout.ts";
 import { readEntry } from "./state-map.ts";
 import type { StateItem } from "./checkpoint-view.ts";
@@ -26,7 +26,7 @@ interface Source {
 
 const advance = async (source: Source): Promise<void> => {
   const next = await source.entries.next();
-  source.head = next.done === true ? undefined : { key: bytesToKey(next.value.key.subarray(source.skip)), record: next.value.value };
+  source.head = next.done === true ? undefined : { key: toLatin1(next.value.key.subarray(source.skip)), record: next.value.value };
 };
 
 /** For each key the record of the first source that has it. */

@@ -5,7 +5,8 @@
 import { Buffer } from "node:buffer";
 import { limits } from "../../protocol/limits.ts";
 import type { StateEntry } from "../../protocol/messages.ts";
-import { bytesToKey, hashBytes, hashKey, leafHash, nibbleAt } from "../state/hashing.ts";
+import { toLatin1 } from "../../wire/bytes.ts";
+import { hashBytes, hashKey, leafHash, nibbleAt } from "../state/hashing.ts";
 import type { RawHash } from "../state/hashing.ts";
 import { createPage, hashLeaves, hashPage, maxSlotLeaves, setSlot, slotsPerPage } from "../state/page.ts";
 import type { Leaf, Page, PlacedLeaf, Slot } from "../state/page.ts";
@@ -125,7 +126,7 @@ export interface PlacedEntry extends PlacedLeaf {
 export const placeEntries = (entries: readonly StateEntry[], path: PagePath, expected: RawHash): readonly PlacedEntry[] | undefined => {
   const placed: PlacedEntry[] = [];
   for (const { key: bytes, value } of entries) {
-    const key = bytesToKey(bytes);
+    const key = toLatin1(bytes);
     const keyHash = hashKey(key);
     if (!leadsThrough(keyHash, path) || keyHash <= (placed.at(-1)?.path ?? "")) return undefined;
     const valueHash = hashBytes(value);

@@ -6,7 +6,7 @@ import { decodeClock, decodeHead, encodeClock, encodeHead } from "../../../src/l
 import { decodeOperation, decodeResult, encodeOperation, encodeResult } from "../../../src/ledger/kv/encoding.ts";
 import { decodeUses, encodeUses } from "../../../src/ledger/session-table.ts";
 import type { SessionUse } from "../../../src/ledger/session-table.ts";
-import { bytesToKey } from "../../../src/ledger/state/hashing.ts";
+import { toLatin1 } from "../../../src/wire/bytes.ts";
 import { decodeChanges, encodeChanges } from "../../../src/ledger/state/layout.ts";
 import type { BatchChanges } from "../../../src/ledger/state/layout.ts";
 import { StoreError } from "../../../src/storage/port.ts";
@@ -156,7 +156,7 @@ const roots = { sequence: arbitrary.sequence, stateRoot: arbitrary.digest, logHa
 const clock = fc.record({ timeMs: arbitrary.u64, sequence: arbitrary.u64, floor: arbitrary.u64, answersHash: arbitrary.digest });
 const use: fc.Arbitrary<SessionUse> = fc.record({ client: arbitrary.publicKey, number: arbitrary.u64, index: fc.nat(1023) });
 const batchChanges: fc.Arbitrary<BatchChanges> = fc.record({
-  keys: fc.array(fc.record({ key: fc.uint8Array({ maxLength: 40 }).map(bytesToKey), valueHash: fc.option(rawHash, { nil: undefined }) }), {
+  keys: fc.array(fc.record({ key: fc.uint8Array({ maxLength: 40 }).map(toLatin1), valueHash: fc.option(rawHash, { nil: undefined }) }), {
     maxLength: 5,
   }),
   note: fc.uint8Array({ maxLength: 50 }),

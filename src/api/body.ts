@@ -34,24 +34,28 @@ export const createBodyReader = (maxTotalBytes: number): BodyReader => {
     new Promise((resolve, reject) => {
       const parts: Buffer[] = [];
       let size = 0;
-      const finish = (settle: () => void) => {
-        incoming.off("data", onData).off("end", onEnd).off("error", onBroken).off("close", onBroken);
-        coming.delete(refuse);
-        settle();
-      };
+      // it ends once, whatever is still told of it; to take the listeners off one by one would cost more than the rest
+      const isOver = (): boolean => !coming.has(refuse);
       const refuse = (refusal: Refusal) => {
+        coming.delete(refuse);
         total -= size;
-        finish(() => reject(refusal));
+        reject(refusal);
       };
       const onData = (part: Buffer) => {
+        if (isOver()) return;
         size += part.length;
         total += part.length;
         if (size > maxBytes) refuse(tooLarge(maxBytes));
         else if (total > maxTotalBytes) refuse(tooMuch());
         else parts.push(part);
       };
-      const onEnd = () => finish(() => resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, size)));
-      const onBroken = () => refuse(cutOff());
+      const onEnd = () => {
+        if (!coming.delete(refuse)) return;
+        resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, size));
+      };
+      const onBroken = () => {
+        if (!isOver()) refuse(cutOff());
+      };
       coming.add(refuse);
       incoming.on("data", onData).on("end", onEnd).on("error", onBroken).on("close", onBroken);
     });

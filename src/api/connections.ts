@@ -69,7 +69,7 @@ export const trackConnections = (server: HttpServer): Connections => {
       answers?.delete(outgoing);
       if (closing && answers?.size === 0) socket.destroySoon();
     };
-    outgoing.once("finish", settle);
+    // after its last byte as well as when it is cut
     outgoing.once("close", settle);
   });
 

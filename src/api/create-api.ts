@@ -90,6 +90,8 @@ export interface Api {
   close(): Promise<void>;
 }
 
+const ignore = (): void => undefined;
+
 /** Every route of the interface; the documentation and its test read it too. */
 export const apiRoutes = (service: NodeService, keyValue: KeyValueCodec | undefined): readonly Route[] =>
   withOpenApi(ownRoutes(service, keyValue), () => service.status().version);
@@ -260,7 +262,7 @@ export const createApi = (options: ApiOptions): Api => {
   const connections = trackConnections(server);
 
   server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    outgoing.on("error", () => undefined);
+    outgoing.on("error", ignore);
     const end = connections.begin(incoming.socket);
     if (end === undefined) return;
     void answerTo(incoming, handling).then((answer) => {

@@ -46,11 +46,15 @@ const issueText = (error: z.ZodError): string => {
   return path === "" ? issue.message : `${path}: ${issue.message}`;
 };
 
+/** what a schema makes of no query at all, which is the most frequent one; each call for it gets the same object */
+const withoutQuery = new WeakMap<z.ZodType, unknown>();
+
 /**
  * @param query what follows the `?`; each parameter at most once, none that the schema does not know
  * @throws Refusal `invalid_request`
  */
 export const parseQuery = <S extends z.ZodType>(schema: S, query: string): z.output<S> => {
+  if (query === "" && withoutQuery.has(schema)) return withoutQuery.get(schema) as z.output<S>;
   const values: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const part of query === "" ? [] : query.split("&")) {
     if (part === "") continue;
@@ -60,7 +64,9 @@ export const parseQuery = <S extends z.ZodType>(schema: S, query: string): z.out
     values[name] = equals === -1 ? "" : queryText(part.slice(equals + 1));
   }
   const parsed = schema.safeParse(values);
-  return parsed.success ? parsed.data : refuseInvalid(`query: ${issueText(parsed.error)}`);
+  if (!parsed.success) return refuseInvalid(`query: ${issueText(parsed.error)}`);
+  if (query === "") withoutQuery.set(schema, parsed.data);
+  return parsed.data;
 };
 
 /** @throws Refusal `invalid_request` when it is not UTF-8, not JSON or not what the schema wants */
@@ -78,6 +84,7 @@ export const parseJsonBody = <S extends z.ZodType>(schema: S, body: Uint8Array):
 
 /** @throws Refusal `invalid_request` unless the media type, without its parameters, is one of these */
 export const requireMediaType = (header: string | undefined, accepted: readonly string[]): string => {
+  if (header !== undefined && accepted.includes(header)) return header;
   const type = (header ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
   if (!accepted.includes(type)) refuseInvalid(`content-type "${type}" is not ${accepted.join(" or ")}`);
   return type;

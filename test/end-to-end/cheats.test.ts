@@ -35,7 +35,7 @@ const behave = async (way: string, neighbours = way): Promise<void> => {
   expect(testnet.state().nodes.map(({ behaviour }) => behaviour)).toEqual([way, neighbours, ...honest.map(() => "honest")]);
 };
 const progress = async (what: string, clients: Witnesses): Promise<void> => {
-  const took = await clients.more(40, 30_000).catch((error: unknown) => {
+  const took = await clients.more(40, 90_000).catch((error: unknown) => {
     throw new Error(`${what}: ${String(error)}`, { cause: error });
   });
   console.log(`${what}: 40 answers in ${Math.round(took)} ms`);

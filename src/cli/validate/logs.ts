@@ -80,6 +80,9 @@ export const assertLogsEqual = async (testnet: Testnet, indexes: readonly number
   return last;
 };
 
+/** longer than a replica's patience with its primary can grow */
+const givenUpMs = 45_000;
+
 /**
  * Brings this validator into the primary's seat, or brought it there and it lost it: whoever sits there is cut off until the others have given him
  * up, for which there has to be a load. Ends every cut.
@@ -100,7 +103,7 @@ export const seatPrimary = async (testnet: Testnet, wanted: number, honest: read
       const left = view;
       view = await eventually(
         `node ${primary} is given up in view ${left}`,
-        15_000,
+        givenUpMs,
         async () => {
           const now = await viewSeenBy(witness);
           return now > left ? now : undefined;

@@ -98,7 +98,7 @@ export const startLoad = async (testnet: Testnet, clients = 16, through?: readon
   return {
     acknowledged,
     failures,
-    more: (count, limitMs = 20_000) => {
+    more: (count, limitMs = 60_000) => {
       const goal = acknowledged.length + count;
       return until(`${count} more writes`, limitMs, () => {
         if (acknowledged.length >= goal) return true;

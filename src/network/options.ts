@@ -63,7 +63,8 @@ export interface NetworkLimits {
   readonly maxDialBackoffMs: number;
   /**
    * First dial of a peer, over all its addresses; each further one may take as much longer, up to the maximum: short, so that a packet
-   * lost in a partition costs little after it, yet long enough when handshakes are slow. And the time for one address.
+   * lost in a partition costs little after it, yet long enough when handshakes are slow. Who is dialled is as patient as the longest. And
+   * the time for one address.
    */
   readonly minDialMs: number;
   readonly maxDialMs: number;

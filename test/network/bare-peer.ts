@@ -7,7 +7,7 @@ import { defaultNetworkLimits } from "../../src/network/options.ts";
 import { toLibp2pKey } from "../../src/network/peer-name.ts";
 import { toPeerName } from "../../src/protocol/ids.ts";
 import type { PeerName } from "../../src/protocol/ids.ts";
-import { genesisHash, loopback, nodeKey } from "./support.ts";
+import { genesisHash, loopback, nodeKey, patient } from "./support.ts";
 import type { Cleanup, TestNode } from "./support.ts";
 
 const root = `/byz/${genesisHash.slice(0, 8)}`;
@@ -23,7 +23,7 @@ export const startBare = async (cleanup: Cleanup, index: number, onStream: (stre
     listen: [loopback],
     announce: [],
     gater: {},
-    limits: defaultNetworkLimits,
+    limits: { ...defaultNetworkLimits, ...patient },
     kadProtocol: `${root}/kad/1`,
     topic,
     refuses: () => false,

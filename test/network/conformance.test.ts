@@ -3,7 +3,7 @@ import { createMemoryHub } from "../../src/network/memory.ts";
 import type { Network } from "../../src/network/port.ts";
 import { peerNameFromNodeKey } from "../../src/network/peer-name.ts";
 import { describeNetwork } from "./conformance.ts";
-import { genesisHash, loopback, nodeKey } from "./support.ts";
+import { genesisHash, loopback, nodeKey, patient } from "./support.ts";
 
 describeNetwork("the memory hub", () => {
   const hub = createMemoryHub();
@@ -22,7 +22,7 @@ describeNetwork("libp2p", () => {
         listen: [loopback],
         bootstrap,
         validators,
-        limits: { deadMs: 0 },
+        limits: { deadMs: 0, ...patient },
       });
       first ??= network;
       return network;

@@ -16,7 +16,7 @@ interface Member {
   readonly recorder: Recorder;
 }
 
-const limitMs = 30_000;
+const limitMs = 50_000;
 
 export const describeNetwork = (implementation: string, createFixture: (cleanup: Cleanup) => Fixture): void => {
   describe(`${implementation} as a network`, () => {

@@ -107,6 +107,9 @@ export const temporaryDirectory = (cleanup: Cleanup): string => {
   return directory;
 };
 
+/** Handshakes are waited for however busy the machine is: given up too soon and begun again, they only make it busier. */
+export const patient = { minDialMs: 10_000, maxDialMs: 10_000, addressDialMs: 10_000 } as const;
+
 /** A started network of this process; silence is not judged, since nothing beats. */
 export const startNode = async (
   cleanup: Cleanup,
@@ -119,7 +122,7 @@ export const startNode = async (
     nodeKey: nodeKey(index),
     listen: [loopback],
     ...options,
-    limits: { deadMs: 0, ...options.limits },
+    limits: { deadMs: 0, ...patient, ...options.limits },
   });
   const recorder = createRecorder();
   await network.start(recorder);

@@ -73,9 +73,10 @@ export const createHost = ({
       addressSorter: () => 0,
       dialTimeout: limits.maxDialMs,
       addressDialTimeout: limits.addressDialMs,
-      inboundUpgradeTimeout: 5000,
-      inboundStreamProtocolNegotiationTimeout: 5000,
-      outboundStreamProtocolNegotiationTimeout: 5000,
+      // both ends of a handshake have the same patience
+      inboundUpgradeTimeout: limits.maxDialMs,
+      inboundStreamProtocolNegotiationTimeout: limits.maxDialMs,
+      outboundStreamProtocolNegotiationTimeout: limits.maxDialMs,
       connectionCloseTimeout: 200,
       // kad-dht asks for reconnections that have no back-off; the keeper dials
       maxParallelReconnects: 0,

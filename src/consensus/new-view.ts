@@ -50,7 +50,9 @@ export const handleNewView = (turn: Turn, input: Extract<Input, { type: "new-vie
     if (message.view === state.view) demandNextView(turn, "proof");
     return;
   }
-  if (from !== state.config.self) effects.push({ type: "save", record: { type: "entered-view", newView: signed } });
+  // what it announced was saved with its signature; one of its own from before it lost its data was not
+  if (from !== state.config.self || state.announcedNewView !== message.view)
+    effects.push({ type: "save", record: { type: "entered-view", newView: signed } });
   enterView(turn, signed, carried.stable);
 };
 

@@ -137,6 +137,14 @@ describe("amnesia: a key that came back without its data", () => {
     expect(effectsOf(effects, "execute").length).toBe(1);
   });
 
+  it("keeps the view that it enters on its own NEW-VIEW of before, so that no later life of it is in an earlier one", () => {
+    const lone = createLone({ self: 2, restored: { mayVote: false } });
+    const newView = lone.signedNewView(2, [0, 1, 3].map((from) => lone.signedViewChange(from, 2)), []); // prettier-ignore
+    const effects = lone.give({ type: "new-view", signed: newView as never });
+    expect(lone.replica.status()).toMatchObject({ view: 2, active: true });
+    expect(effectsOf(effects, "save").map((one) => one.record)).toContainEqual({ type: "entered-view", newView });
+  });
+
   it("is not stopped by its own votes of before", () => {
     const lone = forgetful();
     lone.prepare(1, 0, 1, lone.notary.hash("forgotten"));

@@ -48,8 +48,8 @@ it("brings back a validator that follows, votes on nothing that it may have vote
   expect({ status, json }).toMatchObject({ status: 0, json: { passive: true, chainId: testnet.state().chainId } });
   expect((json["sequence"] as { executed: number }).executed).toBeLessThan(before);
   await testnet.restart(restored);
-  await until("it says that it is passive", 10_000, async () => (await testnet.client(restored).status()).passive === true);
-  await until("it has what it missed", 20_000, async () => (await executed(restored)) >= before);
+  await until("it says that it is passive", 30_000, async () => (await testnet.client(restored).status()).passive === true);
+  await until("it has what it missed", 60_000, async () => (await executed(restored)) >= before);
   expect(await testnet.client(restored).get("before/7", { consistency: "local" })).toMatchObject({ value: "7" });
 
   const from = before + 1;
@@ -99,11 +99,11 @@ it("is refused when it is damaged; with --repair it is set aside, fetched from t
   const before = await settled(testnet, [0, 1, 2]);
 
   const node = start(["start", "--home", home(), "--repair"]);
-  await until("it says that it is passive", 20_000, async () => (await testnet.client(restored).status()).passive === true);
+  await until("it says that it is passive", 60_000, async () => (await testnet.client(restored).status()).passive === true);
   expect(node.stderr()).toContain("it is set aside in");
   const folder = readdirSync(join(home(), "data")).find((name) => name.startsWith("damaged-")) ?? "";
   expect(readdirSync(join(home(), "data", folder, "store")).length).toBeGreaterThan(0);
-  await until("it has what it lost", 20_000, async () => (await executed(restored)) >= before);
+  await until("it has what it lost", 60_000, async () => (await executed(restored)) >= before);
   expect(await testnet.client(restored).get("before/7", { consistency: "local" })).toMatchObject({ value: "7" });
   while ((await testnet.client(restored).status()).passive === true) await testnet.client(0).put("more", String(await executed(0)));
   const window = await testnet.client(0).blocks({ from: before + 1 });
@@ -111,7 +111,7 @@ it("is refused when it is damaged; with --repair it is set aside, fetched from t
   const mayHaveVoted = before - (before % checkpointInterval) + 2 * checkpointInterval;
   expect(Math.min(Number.POSITIVE_INFINITY, ...voted.map(({ sequence }) => sequence))).toBeGreaterThan(mayHaveVoted);
   // the testnet did not start this one
-  await until("it is ready", 20_000, async () => (await testnet.client(restored).ready()).ready);
+  await until("it is ready", 60_000, async () => (await testnet.client(restored).ready()).ready);
   await assertLogsEqual(testnet);
 
   // started again it is whole: what was damaged is beside the data, not in it

@@ -29,7 +29,7 @@ const succeed = async (...args: string[]): Promise<string> => {
 const startNode = async (name: string, ...more: string[]): Promise<Running> => {
   const listen = ["--listen", "/ip4/127.0.0.1/tcp/0", "--api", "127.0.0.1:0"];
   const node = start(["start", "--json", "--home", homeOf(name), ...listen, ...more]);
-  const said = await eventually(`${name} listens`, 40_000, () => {
+  const said = await eventually(`${name} listens`, 120_000, () => {
     if (node.child.exitCode !== null) throw new Error(node.stderr());
     return node.stdout().includes("}") ? (JSON.parse(node.stdout()) as { api: string; addresses: readonly string[] }) : undefined;
   });
@@ -66,14 +66,14 @@ describe("four nodes started by hand", () => {
     running.push(await startNode("alice"));
     const bootstrap = (running[0] as Running).address;
     running.push(...(await Promise.all(names.slice(1).map((name) => startNode(name, "--bootstrap", bootstrap)))));
-    await eventually("a first value", 20_000, async () => {
+    await eventually("a first value", 60_000, async () => {
       const ran = await byz(["put", "greeting", "hello", "--home", homeOf("alice"), "--api", (running[0] as Running).api]);
       return ran.status === 0 ? ran : Promise.reject(new Error(ran.stderr));
     });
     const read = await byz(["get", "greeting", "--home", homeOf("dave"), "--api", (running[3] as Running).api, "--raw"]);
     expect(read).toMatchObject({ status: 0, stdout: "hello" });
     // three of them order a value: the fourth may come later
-    await eventually("carol reaches all", 20_000, async () => {
+    await eventually("carol reaches all", 60_000, async () => {
       const status = JSON.parse(await succeed("status", "--json", "--api", (running[2] as Running).api)) as object;
       expect(status).toMatchObject({ chainId: "acme", moniker: "carol", role: "validator", connectivity: "whole" });
       return true;
@@ -86,7 +86,7 @@ describe("four nodes started by hand", () => {
     expect((await dave?.node.ended)?.status).toBe(0);
     const again = await startNode("dave");
     running[3] = again;
-    const read = await eventually("dave is back", 15_000, async () => {
+    const read = await eventually("dave is back", 60_000, async () => {
       const ran = await byz(["get", "greeting", "--api", again.api, "--raw"]);
       return ran.status === 0 ? ran : Promise.reject(new Error(ran.stderr));
     });
@@ -148,7 +148,7 @@ describe("four nodes started by hand", () => {
     expect((await running[3]?.node.ended)?.status).toBe(0);
     const { api, node } = running[0];
     const put = ["put", "encrypted", "yes", "--home", homeOf("alice"), "--api", api];
-    await eventually("a value signed and voted on with encrypted keys", 30_000, async () => {
+    await eventually("a value signed and voted on with encrypted keys", 120_000, async () => {
       const ran = await byz(put, { BYZ_PASSPHRASE_FILE: right });
       return ran.status === 0 ? ran : Promise.reject(new Error(ran.stderr));
     });

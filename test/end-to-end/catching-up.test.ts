@@ -51,7 +51,7 @@ describe("a validator that was away", () => {
     // and it is needed again: with another one gone, its vote is one of the three
     const gone = (await primaryAsSeenBy(testnet, away)) === 3 ? 0 : 3;
     await testnet.kill(gone);
-    await eventually("commits with its vote", 10_000, async () => testnet.client(away).put("needs", "me"));
+    await eventually("commits with its vote", 30_000, async () => testnet.client(away).put("needs", "me"));
     await testnet.restart(gone);
     await testnet.ready();
   });
@@ -65,8 +65,8 @@ describe("a validator that lost its data and kept its key", () => {
     rmSync(join(testnet.node(forgetful).home, "data"), { recursive: true });
     await testnet.restart(forgetful);
 
-    await until("it says so", 10_000, async () => (await testnet.client(forgetful).status()).passive === true);
-    await until("it has the others' blocks", 20_000, async () => (await executed(forgetful)) >= before);
+    await until("it says so", 30_000, async () => (await testnet.client(forgetful).status()).passive === true);
+    await until("it has the others' blocks", 60_000, async () => (await executed(forgetful)) >= before);
     await assertLogsEqual(testnet);
     expect(await testnet.client(forgetful).get("needs", { consistency: "local" })).toMatchObject({ value: "me" });
 
@@ -75,8 +75,8 @@ describe("a validator that lost its data and kept its key", () => {
     expect(await votesFrom(0, forgetful, before + 1)).toBe(false);
 
     await commitMore(0, 5 * checkpointInterval);
-    await until("it may vote", 20_000, async () => (await testnet.client(forgetful).status()).passive !== true);
-    await until("it votes", 20_000, async () => {
+    await until("it may vote", 60_000, async () => (await testnet.client(forgetful).status()).passive !== true);
+    await until("it votes", 60_000, async () => {
       await testnet.client(0).put("vote", "please");
       return votesFrom(0, forgetful, await executed(0));
     });
@@ -90,12 +90,12 @@ describe("a validator that lost its data and kept its key", () => {
     await testnet.kill(forgetful);
     rmSync(join(testnet.node(forgetful).home, "data"), { recursive: true });
     await testnet.restart(forgetful);
-    await until("it is passive", 10_000, async () => (await testnet.client(forgetful).status()).passive === true);
+    await until("it is passive", 30_000, async () => (await testnet.client(forgetful).status()).passive === true);
     const at = await executed(0);
     expect(await codeOf(testnet.client(forgetful).put("too", "early"))).not.toBe("none");
     expect(await executed(0)).toBe(at);
     await testnet.restart(away);
-    await eventually("commits with three that remember", 15_000, async () => testnet.client(0).put("now", "it does"));
+    await eventually("commits with three that remember", 60_000, async () => testnet.client(0).put("now", "it does"));
     await settled(testnet, indexesOf(testnet));
     await assertLogsEqual(testnet);
   });

@@ -119,7 +119,7 @@ describe("a client that trusts no node", () => {
     } finally {
       await testnet.restart(2);
     }
-    const again = await eventually("node 2 proves again", 20_000, () => clientOf([testnet.node(2).api]).put("with/2", "value"));
+    const again = await eventually("node 2 proves again", 60_000, () => clientOf([testnet.node(2).api]).put("with/2", "value"));
     expect(again.version).toBeGreaterThan(0);
   });
 });
@@ -230,7 +230,7 @@ describe("a node that lies about certified reads", () => {
 
   /** Writes until a checkpoint has it. */
   const certify = (key: string, value: string): Promise<Read> =>
-    eventually(`${key} is certified`, 20_000, async () => {
+    eventually(`${key} is certified`, 60_000, async () => {
       const written = await clientOf([testnet.node(0).api]).put(key, value);
       const { answer } = await clientOf([testnet.node(0).api]).getCertified(key, { atLeast: written.sequence - 8 });
       return "value" in answer && answer.value === value ? (answer as Read) : undefined;
@@ -319,7 +319,7 @@ describe("over libp2p", () => {
       expect(version).toBe(1);
       expect(Buffer.from((await client.get("over/libp2p")).value ?? []).toString()).toBe("yes");
       await expect(client.put("over/libp2p", "no", { ifAbsent: true })).rejects.toMatchObject({ code: "version_conflict" });
-      const read = await eventually("a checkpoint has it", 20_000, async () => {
+      const read = await eventually("a checkpoint has it", 60_000, async () => {
         await client.put("over/more", "more");
         const found = await client.getCertified("over/libp2p");
         return found.asOf >= sequence ? found : undefined;

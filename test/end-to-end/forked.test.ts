@@ -101,7 +101,7 @@ const startCheat = async (index: number, bootstrap: string, block: () => Certifi
 
 const startHonest = async () => {
   const node = start(["start", "--json", "--home", path]);
-  const said = await eventually("the node listens", 20_000, () => {
+  const said = await eventually("the node listens", 60_000, () => {
     if (node.child.exitCode !== null) throw new Error(node.stderr());
     return node.stdout().includes("}") ? (JSON.parse(node.stdout()) as { api: string; addresses: readonly string[] }) : undefined;
   });
@@ -121,12 +121,12 @@ it("stops ordering, keeps both certificates, names who signed both, and anybody 
   expect(await honest.client.evidence()).toEqual([]);
 
   bob.shown = other;
-  const blocked = await eventually("it sees the second", 30_000, async () => {
+  const blocked = await eventually("it sees the second", 60_000, async () => {
     const { blocked: why } = await honest.client.status();
     return why?.reason === "conflicting-commit" ? why : undefined;
   });
   expect(blocked.reason).toBe("conflicting-commit");
-  const [record, ...more] = await eventually("the proof", 5_000, async () => {
+  const [record, ...more] = await eventually("the proof", 60_000, async () => {
     const found = await honest.client.evidence();
     return found.length > 0 ? found : undefined;
   });
@@ -164,7 +164,7 @@ it("stops ordering, keeps both certificates, names who signed both, and anybody 
   await honest.node.ended;
   const again = await startHonest();
   expect((await again.client.evidence()).map(({ id }) => id)).toEqual([record?.id]);
-  const still = await eventually("it says so", 5_000, async () => (await again.client.status()).blocked);
+  const still = await eventually("it says so", 30_000, async () => (await again.client.status()).blocked);
   expect(still.reason).toBe("conflicting-commit");
   again.node.child.kill("SIGTERM");
   expect((await again.node.ended).status).toBe(0);

@@ -40,7 +40,7 @@ const joinArguments = (hash: string): string[] => {
   return ["join", "--json", "--home", home, "--bootstrap", p2p, "--genesis-hash", hash, ...anywhere];
 };
 const apiOf = (node: Started): Promise<string> =>
-  eventually("it listens", 20_000, () => {
+  eventually("it listens", 60_000, () => {
     if (node.child.exitCode !== null) throw new Error(node.stderr());
     return node.stdout().includes("}") ? (JSON.parse(node.stdout()) as { api: string }).api : undefined;
   });
@@ -59,7 +59,7 @@ describe("a newcomer with an address and a hash", () => {
     const { genesisHash } = await testnet.client(0).status();
     const first = start(joinArguments(genesisHash));
     const api = await apiOf(first);
-    const before = await eventually("it is in the middle", 30_000, async () => {
+    const before = await eventually("it is in the middle", 60_000, async () => {
       const { transfer } = await clientAt(api).status();
       return transfer !== undefined && transfer.fraction > 0.2 ? transfer.bytes : undefined;
     });
@@ -86,7 +86,7 @@ describe("a newcomer with an address and a hash", () => {
       expect(await newcomer.get(`value ${index}`, { consistency: "local" })).toMatchObject({ value: `${index} `.padEnd(valueBytes, "x") });
 
     await testnet.client(0).put("after", "joining");
-    await until("it follows", 20_000, async () => (await newcomer.status()).sequence.executed > there);
+    await until("it follows", 60_000, async () => (await newcomer.status()).sequence.executed > there);
     expect(await newcomer.get("after", { consistency: "local" })).toMatchObject({ value: "joining" });
     second.child.kill("SIGTERM");
     expect((await second.ended).status).toBe(0);
@@ -106,7 +106,7 @@ describe("a validator that lost its data when the batches were gone", () => {
       return status.sequence.executed >= there && status.passive === true;
     });
     expect(await fetchedBytes(testnet.node(forgetful).api)).toBeGreaterThan(0.8 * values * valueBytes);
-    await eventually("it may vote", 30_000, async () => {
+    await eventually("it may vote", 60_000, async () => {
       for (let write = 0; write < checkpointInterval; write += 1) await testnet.client(0).put("more", String(write));
       const status = await testnet.client(forgetful).status();
       if (status.passive === true) throw new Error("it is passive");
@@ -117,6 +117,6 @@ describe("a validator that lost its data when the batches were gone", () => {
     await assertLogsEqual(testnet, [0, 1, 2, liar], place - 8);
     // it is needed: with another one gone, its vote is one of the three
     await testnet.kill(2);
-    await eventually("commits with its vote", 15_000, async () => testnet.client(0).put("needs", "me"));
+    await eventually("commits with its vote", 60_000, async () => testnet.client(0).put("needs", "me"));
   });
 });

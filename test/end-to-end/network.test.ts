@@ -110,14 +110,14 @@ describe("HTTP", () => {
 
   it("serves certified reads with their proof once a checkpoint is stable", async () => {
     for (let round = 0; round < 12; round += 1) await testnet.client(0).put("certified", String(round));
-    const read = await eventually("a certified value", 10_000, () => testnet.client(3).get("certified", { consistency: "certified" }));
+    const read = await eventually("a certified value", 30_000, () => testnet.client(3).get("certified", { consistency: "certified" }));
     expect(read.proof?.checkpoint.signatures.length).toBeGreaterThanOrEqual(3);
     expect((read.proof?.checkpoint.sequence ?? 1) % 8).toBe(0);
   });
 
   it("tells of the network: status, validators, peers, blocks, health", async () => {
     // a network that is ready to commit may still miss one, and on a busy machine one may be missed for a moment
-    await eventually("all reach each other", 20_000, async () => {
+    await eventually("all reach each other", 60_000, async () => {
       expect(await testnet.client(2).status()).toMatchObject({
         role: "validator",
         moniker: "node-2",
@@ -289,7 +289,7 @@ describe("wrong input", () => {
       await stranger.stop();
     }
     await expectItGoesOn();
-    await until("node 1 reaches all the others", 10_000, async () => (await testnet.client(1).status()).quorum.reachable === 4);
+    await until("node 1 reaches all the others", 30_000, async () => (await testnet.client(1).status()).quorum.reachable === 4);
   });
 
   it("left the logs of all equal", async () => {

@@ -30,7 +30,7 @@ const edit = async (index: number, name: string, ...changes: readonly unknown[])
 const textAt = async (index: number, name: string): Promise<string> => (await fetch(`${url(index, name)}?raw=1`)).text();
 const texts = (name: string, indexes: readonly number[] = indexesOf(testnet)): Promise<string[]> =>
   Promise.all(indexes.map((index) => textAt(index, name)));
-const allShow = (name: string, text: string, indexes?: readonly number[], limitMs = 10_000): Promise<void> =>
+const allShow = (name: string, text: string, indexes?: readonly number[], limitMs = 60_000): Promise<void> =>
   until(`all show ${text}`, limitMs, async () => (await texts(name, indexes)).every((each) => each === text));
 
 /** what all show once both sides are merged */
@@ -38,14 +38,14 @@ const merged = '{"seen":{"set":["n0","n1","n2","n3"]},"title":{"register":["left
 
 /** The anchor of what all nodes hold now, the same everywhere. */
 const anchored = (name: string): Promise<SharedAnchor> =>
-  eventually(`${name} is anchored`, 15_000, async () => {
+  eventually(`${name} is anchored`, 60_000, async () => {
     const shown = await Promise.all(indexesOf(testnet).map((index) => testnet.client(index).shared(name)));
     const anchors = shown.map((each) => (each?.anchor?.current === true ? each.anchor : undefined));
     return new Set(anchors.map((each) => JSON.stringify(each))).size === 1 ? anchors[0] : undefined;
   });
 /** The last partition as this node reports it, once it is over and its documents are anchored. */
 const lastReport = (index: number): Promise<PartitionAnswer> =>
-  eventually("the partition is over", 15_000, async () => {
+  eventually("the partition is over", 60_000, async () => {
     const last = (await testnet.client(index).partitions()).at(-1);
     return last?.until === undefined || last.documents?.every(({ anchor }) => anchor !== undefined) === false ? undefined : last;
   });
@@ -62,7 +62,7 @@ describe("a shared document", () => {
       [0, 1, observer],
       [2, 3],
     ]);
-    await until("everybody knows that it is split", 20_000, async () => {
+    await until("everybody knows that it is split", 60_000, async () => {
       const seen = await Promise.all([0, 1, 2, 3].map((index) => testnet.client(index).status()));
       return seen.every(({ connectivity, sides }) => connectivity === "split" && sides[0]?.length === 2);
     });
@@ -84,7 +84,7 @@ describe("a shared document", () => {
     await allShow("plan", '{"seen":{"set":["n0","n1"]},"title":{"register":["left"]},"votes":{"counter":40}}', [0, 1, observer]);
     await allShow("plan", '{"seen":{"set":["n2","n3"]},"title":{"register":["right"]},"votes":{"counter":40}}', [2, 3]);
     // a busy machine that stood still for a moment takes its time to call it a partition
-    await until("it is reported", 10_000, async () => {
+    await until("it is reported", 60_000, async () => {
       const open = await Promise.all([0, 1, 2, 3].map(async (index) => (await testnet.client(index).partitions()).at(-1)));
       return open.every((report) => report !== undefined && report.until === undefined);
     });
@@ -134,7 +134,7 @@ describe("a shared document", () => {
     const anchor = await anchored("plan");
     while ((await testnet.client(0).status()).sequence.stable < anchor.sequence) await testnet.client(0).put("on", "and on");
     const file = join(dir, "anchor.json");
-    await until("the checkpoint is stable", 10_000, async () => {
+    await until("the checkpoint is stable", 60_000, async () => {
       expect((await byz(["shared", "show", "plan", "--prove", file, "--api", testnet.node(2).api])).status).toBe(0);
       return (JSON.parse(readFileSync(file, "utf8")) as { anchor?: { digest: string } }).anchor?.digest === anchor.digest;
     });
@@ -168,7 +168,7 @@ describe("a shared document", () => {
     for (let at = 0; at < 10; at++) await edit(3, "notes", { type: "counter-add", path: ["c"], amount: 1 });
     await testnet.kill(3);
     await testnet.restart(3);
-    await until("the node answers", 20_000, async () => (await textAt(3, "notes")) === '{"c":{"counter":10}}');
+    await until("the node answers", 60_000, async () => (await textAt(3, "notes")) === '{"c":{"counter":10}}');
     expect(await edit(3, "notes", { type: "counter-add", path: ["c"], amount: 1 })).toBe(200);
     await allShow("notes", '{"c":{"counter":11}}');
     const shown = (await (await fetch(url(0, "notes"))).json()) as { forkers: unknown };
@@ -181,8 +181,8 @@ describe("a shared document", () => {
     expect(added).toMatchObject({ status: 0 });
     expect(JSON.parse(added.stdout)).toMatchObject({ index: 5, role: "observer", state: "running" });
     await allShow("plan", merged, [5]);
-    await until("it has the anchors", 10_000, async () => (await testnet.client(5).shared("notes"))?.anchor?.digest === digest);
-    await eventually("it takes part", 20_000, async () => {
+    await until("it has the anchors", 30_000, async () => (await testnet.client(5).shared("notes"))?.anchor?.digest === digest);
+    await eventually("it takes part", 60_000, async () => {
       expect(await testnet.client(5).status()).toMatchObject({ role: "observer", connectivity: "whole", syncing: false });
       return true;
     });

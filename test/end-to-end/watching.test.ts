@@ -37,7 +37,7 @@ describe("a watcher", () => {
         { length: perTransaction },
         (_, index) => ({ type: "put", key: `w/${index}`, value: String(first + index) }) as const,
       );
-      await eventually("a transaction", 20_000, async () => {
+      await eventually("a transaction", 60_000, async () => {
         try {
           return await node.txn({ compare, success: [{ type: "put", key: "marker", value: "" }, ...puts], failure: [] });
         } catch (error) {
@@ -48,7 +48,7 @@ describe("a watcher", () => {
       next += perTransaction;
     };
     while (next < writes / 4) await write();
-    await until("the watcher follows", 10_000, () => seen.length > 0);
+    await until("the watcher follows", 30_000, () => seen.length > 0);
     await testnet.kill(0);
     while (next < writes / 2) await write();
     await testnet.restart(0);
@@ -56,7 +56,7 @@ describe("a watcher", () => {
     await testnet.restart(1);
     await testnet.ready();
     while (next < writes) await write();
-    await until("everything is seen", 20_000, () => seen.length >= writes);
+    await until("everything is seen", 60_000, () => seen.length >= writes);
     stop.abort();
     await following;
     expect(breaks).toBeGreaterThan(0);

@@ -60,6 +60,8 @@ export interface Replica {
   knowsProposal(slot: SlotName): boolean;
   /** this very proposal is known here, and its batch at hand or executed: another copy is of no use */
   hasBatch(slot: SlotName): boolean;
+  /** this request waits here for its execution: another copy is of no use */
+  hasRequest(id: Digest): boolean;
   /** some honest validator may have asked for this view, as far as is known here */
   isWithinReach(view: View): boolean;
   /** a NEW-VIEW for this view could be entered */
@@ -92,6 +94,7 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
     knowsProposal: (slot) => knowsProposal(state, slot),
     hasBatch: (slot) =>
       state.executedDigests.get(slot.sequence) === slot.digest || (knowsProposal(state, slot) && state.batches.has(slot.digest)),
+    hasRequest: (id) => state.pool.get(id) !== undefined,
     isWithinReach: (view) => view <= highestViewInReach(state),
     wantsView: (view) => view > state.view || (view === state.view && !state.active),
   };

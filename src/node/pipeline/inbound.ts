@@ -190,7 +190,8 @@ export const createInbound = (options: InboundOptions): Inbound => {
   /* ---------------------------------------------------------------- sync */
 
   const onRelay = (from: PeerName, { requests }: Relay): void => {
-    const fresh = requests.filter(({ client, sequence }) => !options.isSettled(client, sequence));
+    // clients hand a request to several nodes, and each of them relays it
+    const fresh = requests.filter(({ id, client, sequence }) => !replica.hasRequest(id) && !options.isSettled(client, sequence));
     const end = fresh.length === 0 ? undefined : begin(from);
     if (end === undefined) return;
     const index = indexes.get(from);

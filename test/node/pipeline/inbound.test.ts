@@ -5,7 +5,7 @@ import type { Replica } from "../../../src/consensus/replica.ts";
 import { createCounters } from "../../../src/node/counters.ts";
 import { createInbound, type InboundOptions } from "../../../src/node/pipeline/inbound.ts";
 import type { Commit, Signed, Status, ViewChange } from "../../../src/protocol/messages.ts";
-import type { PeerName, ReplicaIndex, Sequence, View } from "../../../src/protocol/ids.ts";
+import type { Digest, PeerName, ReplicaIndex, Sequence, View } from "../../../src/protocol/ids.ts";
 import type { Outcome } from "../../../src/signing/verifier.ts";
 import { encodeFrame } from "../../../src/wire/frames.ts";
 import { createTestNetwork, slotOf } from "../../signing/network.ts";
@@ -31,11 +31,25 @@ const createRig = (reach = 1) => {
       verify(signed, done);
     };
   const clock = { time: 0, now: () => clock.time };
-  const replica = { isTimely: () => true, isWithinReach: (view: View) => view <= reach, knowsProposal: () => true };
+  const waiting = new Set<Digest>();
+  const replica = {
+    isTimely: () => true,
+    isWithinReach: (view: View) => view <= reach,
+    knowsProposal: () => true,
+    hasRequest: (id: Digest) => waiting.has(id),
+  };
   const inbound = createInbound({
     committee: net.committee,
     replica: replica as unknown as Replica,
-    verifier: { ...real, verifyVote: counted(real.verifyVote) as typeof real.verifyVote, verifyViewChange: counted(real.verifyViewChange) },
+    verifier: {
+      ...real,
+      verifyVote: counted(real.verifyVote) as typeof real.verifyVote,
+      verifyViewChange: counted(real.verifyViewChange),
+      verifyRequests(requests, done) {
+        verified += requests.length;
+        real.verifyRequests(requests, done);
+      },
+    },
     network: {
       blame: () => undefined,
       self: peerOf(0),
@@ -63,6 +77,8 @@ const createRig = (reach = 1) => {
     steps,
     isolated,
     down,
+    /** requests that wait in its pool */
+    waiting,
     counted: (): Readonly<Record<string, number>> => counters.read(),
     verified: (): number => verified,
     viewChange,
@@ -97,6 +113,18 @@ const createRig = (reach = 1) => {
     },
   };
 };
+
+describe("relayed requests", () => {
+  it("that wait here already cost nothing, and the others of the frame go on", () => {
+    const { inbound, waiting, verified, steps } = createRig();
+    const [known, fresh] = [net.request(1), net.request(2)];
+    waiting.add(known.id);
+    inbound.frame(peerOf(1), "sync", encodeFrame({ kind: "relay", requests: [known, fresh] }));
+    inbound.frame(peerOf(2), "sync", encodeFrame({ kind: "relay", requests: [known] }));
+    expect(verified()).toBe(1);
+    expect(steps.map((input) => input.type === "request" && input.request.id)).toEqual([fresh.id]);
+  });
+});
 
 describe("VIEW-CHANGEs of one validator", () => {
   it("are looked at twenty times at once and ten times a second, whatever the others send", () => {

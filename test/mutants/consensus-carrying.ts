@@ -2,6 +2,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const viewChanges = { tests: "test/paper/view-changes.test.ts" };
+const durability = { tests: "test/paper/durability.test.ts" };
 
 export const carryingMutants: readonly Mutant[] = [
   {
@@ -135,10 +136,18 @@ export const carryingMutants: readonly Mutant[] = [
   {
     name: "entered-view-not-saved",
     file: "consensus/new-view.ts",
-    find: '  if (from !== state.config.self) effects.push({ type: "save", record: { type: "entered-view", newView: signed } });\n',
-    replace: "",
+    find: '    effects.push({ type: "save", record: { type: "entered-view", newView: signed } });\n',
+    replace: "    void 0;\n",
     fault: "votes in a view that a restart does not know",
     killer: { seeds: 20 },
+  },
+  {
+    name: "own-new-view-not-saved",
+    file: "consensus/new-view.ts",
+    find: "  if (from !== state.config.self || state.announcedNewView !== message.view)\n",
+    replace: "  if (from !== state.config.self)\n",
+    fault: "a validator without its data enters on its own older NEW-VIEW, and a restart does not know",
+    killer: durability,
   },
   {
     name: "no-view-base",

@@ -183,7 +183,12 @@ export const createSimulatedNode = (universe: Universe, init: NodeInit): Simulat
     });
     node.assembly = own;
     watch.started(node, opened);
-    void network.start(own.handlers);
+    // what a liar's own start throws, a cut of the power above all, is of this process like the rest
+    network.start(own.handlers).catch((error: unknown) =>
+      owner.run(() => {
+        throw error;
+      }),
+    );
     own.engine.start();
     tick(owner, own);
   };

@@ -54,6 +54,7 @@ describe("seeds that once broke something", () => {
     [1043n, "damage that is met while running ends in an empty disk, not in a circle"],
     [2665n, "a validator whose disk was set back halts at its own older proposal, and owes no proof against itself"],
     [6738n, "a primary that lost its disk keeps the view that it enters on its own older NEW-VIEW"],
+    [13_918n, "a liar's power is cut while it starts"],
     [1_000_162n, "who catches up keeps no more checkpoints of its own than it is behind"],
   ])("%i: %s", async (seed) => {
     const found = await simulate({ seed, runs: 1, scenario: "brief" });

@@ -215,4 +215,12 @@ export const livenessMutants: readonly Mutant[] = [
     fault: "one liar fills the memory with votes of later views",
     killer: catchingUp,
   },
+  {
+    name: "transfer-forgets-who-is-back",
+    file: "consensus/peers.ts",
+    find: "  continueTransfer(turn);\n",
+    replace: "  void continueTransfer;\n",
+    fault: "a transfer of the state whose peers were all away as it was about to ask waits for ever",
+    killer: catchingUp,
+  },
 ];

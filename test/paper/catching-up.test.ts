@@ -223,6 +223,19 @@ describe("a replica that needs the others' state", () => {
     expect(effectsOf(backup.wait(200), "begin-transfer")).toHaveLength(1);
   });
 
+  it("goes on as soon as somebody is back, when all were gone as it was about to ask", () => {
+    const { backup } = needy();
+    backup.reach();
+    expect(effectsOf(backup.give({ type: "compared" }), "begin-transfer")).toHaveLength(1);
+    const missing = [{ path: "", hash: backup.notary.hash("root"), whole: true }];
+    expect(effectsOf(backup.give({ type: "transfer-begun", sequence: 48 as never, missing }), "fetch-state")).toEqual([]);
+    expect(effectsOf(backup.wait(60_000), "fetch-state")).toEqual([]);
+    backup.reach(2);
+    expect(effectsOf(backup.status(2, { executed: 50 as never, stable: 48 as never, oldest: 45 as never }), "fetch-state")).toMatchObject([
+      { peer: 2, parts: missing },
+    ]);
+  });
+
   it("keeps its own, and stops, when a checkpoint of the others contradicts one of its own", () => {
     const { backup } = needy();
     const [ours, theirs] = [backup.stable(4), backup.stable(4, " of another ledger")];

@@ -55,6 +55,7 @@ describe("seeds that once broke something", () => {
     [2665n, "a validator whose disk was set back halts at its own older proposal, and owes no proof against itself"],
     [6738n, "a primary that lost its disk keeps the view that it enters on its own older NEW-VIEW"],
     [13_918n, "a liar's power is cut while it starts"],
+    [16_405n, "a transfer of the state goes on although nobody was there as it was about to ask"],
     [1_000_162n, "who catches up keeps no more checkpoints of its own than it is behind"],
   ])("%i: %s", async (seed) => {
     const found = await simulate({ seed, runs: 1, scenario: "brief" });

@@ -10,7 +10,7 @@ import { handOver } from "./execution.ts";
 import { stopAtFork } from "./fork.ts";
 import type { Input } from "./input.ts";
 import { sooner } from "./moments.ts";
-import { awaitsTarget, isTransferring, transferIfNeeded } from "./transfer.ts";
+import { awaitsTarget, continueTransfer, isTransferring, transferIfNeeded } from "./transfer.ts";
 import { inWindow, reject, slotAt, type Peer, type State, type Turn } from "./state.ts";
 
 /** Ranges that are asked for at a time, each of another peer. */
@@ -128,9 +128,11 @@ export const fetchDue = (state: State): number | undefined => {
   return due;
 };
 
-/** Each range from one peer; another one is asked when it does not answer. */
+/** Parts of the state, or batches: each range from one peer; another one is asked when it does not answer. */
 export const fetchIfBehind = (turn: Turn): void => {
   const { state, time, effects } = turn;
+  // a heartbeat brings us here, too: that a peer is back tells nothing else, and no deadline waits for it
+  continueTransfer(turn);
   transferIfNeeded(turn, batchesAreGone(state));
   if (isTransferring(state) && !awaitsTarget(state)) return;
   dropOverdue(turn);

@@ -7,7 +7,6 @@ import { viewByHearsay } from "./hearsay.ts";
 import { repeatTo } from "./helping.ts";
 import type { Input } from "./input.ts";
 import { reject, type State, type Turn } from "./state.ts";
-import { continueTransfer } from "./transfer.ts";
 import { followDemands } from "./view-change.ts";
 
 /** A heartbeat is a hint: it may make us help its sender, ask it for batches, or count it among those who want another view. */
@@ -22,8 +21,6 @@ export const handleStatus = (turn: Turn, input: Extract<Input, { type: "status" 
   followDemands(turn);
   boundAmnesia(state, from, status);
   if (state.config.self === undefined) followHearsay(state);
-  // of a peer that is back nothing else tells: no deadline waits for it
-  continueTransfer(turn);
   fetchIfBehind(turn);
 };
 

@@ -6,7 +6,7 @@ import { demandNextView } from "./demand.ts";
 import { fetchMissingBatch } from "./fetching.ts";
 import { sooner } from "./moments.ts";
 import { batchDue, relayAgain, relayDue, relayOverdueToAll } from "./requests.ts";
-import { continueTransfer, transferDue } from "./transfer.ts";
+import { transferDue } from "./transfer.ts";
 import { fetchStraggler, stragglerDue } from "./stragglers.ts";
 import { currentPrimary, mayVote, others, type Slot, type State, type Turn } from "./state.ts";
 import { followDemands } from "./view-change.ts";
@@ -25,7 +25,6 @@ export const nextDeadline = (state: State): number | undefined => {
 
 export const handleTick = (turn: Turn): void => {
   const { state, time } = turn;
-  continueTransfer(turn);
   fetchIfBehind(turn);
   if (!state.quorumReachable) return;
   relayOverdueToAll(turn);

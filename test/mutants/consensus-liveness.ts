@@ -218,8 +218,8 @@ export const livenessMutants: readonly Mutant[] = [
   {
     name: "transfer-forgets-who-is-back",
     file: "consensus/peers.ts",
-    find: "  continueTransfer(turn);\n",
-    replace: "  void continueTransfer;\n",
+    find: "  fetchIfBehind(turn);\n",
+    replace: "  if (state.transfer === undefined) fetchIfBehind(turn);\n",
     fault: "a transfer of the state whose peers were all away as it was about to ask waits for ever",
     killer: catchingUp,
   },

@@ -1,7 +1,7 @@
 /** What else this machine does: bounds in seconds are for one that has nothing to do but the network that is tried. */
-import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import type { Testnet } from "../../testnet/testnet.ts";
+import { cpuSecondsOf } from "../bench/usage.ts";
 
 /** CPU time spent so far, milliseconds. */
 export interface Look {
@@ -17,12 +17,10 @@ export interface Look {
 /** of the machine's cores; less is what every system does beside */
 const toldShare = 0.25;
 
-/** Linux counts in hundredths of a second. */
+/** milliseconds */
 const cpuOf = (pid: number): number => {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return 10 * (Number(fields[11]) + Number(fields[12]));
+    return 1_000 * cpuSecondsOf(pid);
   } catch {
     // it has ended: what it did is counted as others' work, and is little where it was killed as the time began
     return 0;

@@ -19,15 +19,15 @@ import { type Answer, problemAnswer, Refusal, refuseInvalid } from "./problem.ts
 import { type ClientExchange, createClientExchange } from "./exchange.ts";
 import { createRateLimit, type RateLimit, type RateLimitOptions } from "./rate-limit.ts";
 import { createRouter, type Match, type Method, type Operation, type Route } from "./route.ts";
-import { eventRoutes, eventStreamType, watchRoutes } from "./routes-events.ts";
-import { keyValueRoutes } from "./routes-kv.ts";
-import { ledgerRoutes } from "./routes-ledger.ts";
-import { nodeRoutes } from "./routes-node.ts";
-import { backupRoutes } from "./routes-backup.ts";
-import { evidenceRoutes } from "./routes-evidence.ts";
-import { partitionRoutes } from "./routes-partitions.ts";
-import { sharedRoutes } from "./routes-shared.ts";
-import { stateRoutes } from "./routes-state.ts";
+import { eventRoutes, eventStreamType, watchRoutes } from "./routes/events.ts";
+import { keyValueRoutes } from "./routes/kv.ts";
+import { ledgerRoutes } from "./routes/ledger.ts";
+import { nodeRoutes } from "./routes/node.ts";
+import { backupRoutes } from "./routes/backup.ts";
+import { evidenceRoutes } from "./routes/evidence.ts";
+import { partitionRoutes } from "./routes/partitions.ts";
+import { sharedRoutes } from "./routes/shared.ts";
+import { stateRoutes } from "./routes/state.ts";
 
 export interface ApiLimits extends StreamLimits {
   /** request line and headers together */

@@ -3,8 +3,8 @@ import { z } from "zod";
 import { parseQuery } from "./parse.ts";
 import { jsonAnswer, statusByCode } from "./problem.ts";
 import type { Operation, Route } from "./route.ts";
-import * as operate from "./schemas-operate.ts";
-import * as schemas from "./schemas.ts";
+import * as operate from "./schemas/operate.ts";
+import * as schemas from "./schemas/common.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -1,4 +1,4 @@
-/** The JSON that a node answers (docs/http.md), as types; `src/api/schemas.ts` holds the same shapes as schemas, and a test holds them equal. */
+/** The JSON that a node answers (docs/http.md), as types; `src/api/schemas/` holds the same shapes as schemas, and a test holds them equal. */
 
 /** A key that is not valid UTF-8 comes as base64 and says so in `keyEncoding`. */
 export interface KeyJson {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import * as schemas from "../../src/api/schemas.ts";
+import * as schemas from "../../src/api/schemas/common.ts";
 import { hex } from "./fake-service.ts";
 import { request, start } from "./harness.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import * as schemas from "../../src/api/schemas.ts";
+import * as schemas from "../../src/api/schemas/common.ts";
 import { partitionReport } from "./fake-service.ts";
 import { start } from "./harness.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import * as schemas from "../../src/api/schemas.ts";
+import * as schemas from "../../src/api/schemas/common.ts";
 import { apiRoutes } from "../../src/api/create-api.ts";
 import type { FailureCode } from "../../src/node/service.ts";
 import { failureCodes } from "../../src/node/service.ts";

@@ -1,6 +1,6 @@
 /** What the interface is where another application than the key-value store runs. */
 import { describe, expect, it } from "vitest";
-import * as schemas from "../../src/api/schemas.ts";
+import * as schemas from "../../src/api/schemas/common.ts";
 import { startForOtherApplication } from "./harness.ts";
 
 const put = { type: "put", key: Buffer.from("length"), value: Buffer.from("3") } as const;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { nodeEvent, watchEvent } from "../../src/api/schemas.ts";
+import { nodeEvent, watchEvent } from "../../src/api/schemas/common.ts";
 import type { NodeEvent, PlacedChange } from "../../src/node/feeds.ts";
 import { toSequence } from "../../src/protocol/ids.ts";
 import { type EventReader, readEvents } from "./events.ts";

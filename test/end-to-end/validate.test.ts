@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { exitOf } from "../../src/cli/validate.ts";
+import { exitOf } from "../../src/cli/commands/validate.ts";
 import { validate, type Validation } from "../../src/cli/validate/run.ts";
 import type { TestnetState } from "../../src/testnet/index.ts";
 import { stateOf } from "../../src/testnet/process-identity.ts";

@@ -8,7 +8,7 @@ import { Testnet } from "../../testnet/testnet.ts";
 import { clientOf } from "../client.ts";
 import { usageError } from "../errors.ts";
 import type { Session } from "../session.ts";
-import type { Cheating } from "../testnet-byzantine.ts";
+import type { Cheating } from "../commands/testnet-byzantine.ts";
 import { type BenchFigures, figuresOf, type Point } from "./figures.ts";
 import { measureFloor } from "./floor.ts";
 import { startLoad } from "./load-process.ts";

@@ -1,6 +1,6 @@
 /** Counts, what they tell, and the exit status that they come to. */
 import { describe, expect, it } from "vitest";
-import { exitOf } from "../../../src/cli/validate.ts";
+import { exitOf } from "../../../src/cli/commands/validate.ts";
 import { createBook } from "../../../src/cli/validate/claims.ts";
 import { confidenceText, failureRateBelow } from "../../../src/cli/validate/confidence.ts";
 import type { Call } from "../../../src/cli/validate/linearizability.ts";

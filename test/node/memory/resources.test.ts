@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { memoryReport } from "../../../src/api/schemas-status.ts";
+import { memoryReport } from "../../../src/api/schemas/status.ts";
 import { collectGarbage, machineMemory, readProcessMemory } from "../../../src/node/memory/process-memory.ts";
 import { type BreakerChange, createResources } from "../../../src/node/memory/resources.ts";
 

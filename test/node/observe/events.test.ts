@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nodeEvent } from "../../../src/api/schemas.ts";
+import { nodeEvent } from "../../../src/api/schemas/common.ts";
 import type { Effect } from "../../../src/consensus/effect.ts";
 import type { Replica } from "../../../src/consensus/replica.ts";
 import { createEventLog } from "../../../src/node/observe/events.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { explainAnswer } from "../../../src/api/schemas-operate.ts";
+import { explainAnswer } from "../../../src/api/schemas/operate.ts";
 import type { ReplicaSummary } from "../../../src/consensus/describe.ts";
 import { explain } from "../../../src/node/observe/explain.ts";
 import type { StatusReport } from "../../../src/node/service.ts";

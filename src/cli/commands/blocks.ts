@@ -1,0 +1,71 @@
+/** `byz blocks` */
+import { Option } from "commander";
+import type { BlockAnswer } from "../../client/answers.ts";
+import { clientOf } from "../client.ts";
+import { defineCommand, wholeNumber } from "../command.ts";
+import { CliError, exitCodes, usageError } from "../errors.ts";
+import type { Session } from "../session.ts";
+import { pairs, shortHash, table } from "../table.ts";
+
+const timeOf = (block: BlockAnswer): string => (block.timestamp === 0 ? "-" : new Date(block.timestamp).toISOString());
+
+const showOne = async (session: Session, sequence: number): Promise<void> => {
+  const block = await clientOf(session).block(sequence);
+  if (block === undefined) {
+    throw new CliError({
+      code: "not_found",
+      message: `block ${sequence} is not there`,
+      hint: "it is not executed yet, or no longer kept; see `byz status`",
+      exitCode: exitCodes.failed,
+    });
+  }
+  const head = pairs([
+    ["sequence", String(block.sequence)],
+    ["view", `${block.view} in epoch ${block.epoch}`],
+    ["time", timeOf(block)],
+    ["digest", block.digest],
+    ["log hash", block.logHash],
+    ["committed by", block.certificate.signatures.map(({ replica }) => replica).join(", ")],
+  ]);
+  const rows = block.requests.flatMap((request) =>
+    request.operations.map((operation) => [
+      shortHash(request.id),
+      shortHash(request.client),
+      operation.type,
+      "key" in operation ? operation.key : "",
+    ]),
+  );
+  session.answer(rows.length === 0 ? head : `${head}\n\n${table(session, ["REQUEST", "CLIENT", "OPERATION", "KEY"], rows)}`, block);
+};
+
+const showSome = async (session: Session, options: { readonly from?: number; readonly limit: number }): Promise<void> => {
+  const client = clientOf(session);
+  const from = options.from ?? Math.max(1, (await client.status()).sequence.executed - options.limit + 1);
+  const blocks = await client.blocks({ from, limit: options.limit });
+  const rows = blocks.map((block) => [
+    String(block.sequence),
+    String(block.view),
+    timeOf(block),
+    String(block.requests.length),
+    shortHash(block.digest),
+    block.logHash,
+  ]);
+  session.answer(table(session, ["SEQUENCE", "VIEW", "TIME", "REQUESTS", "DIGEST", "LOG HASH"], rows), blocks);
+};
+
+export const blocksCommand = defineCommand<{ from?: number; limit: number }>({
+  usage: "blocks [sequence]",
+  summary: "The ledger's last blocks, or one of them",
+  arguments: { sequence: "show this one with its requests" },
+  options: [
+    new Option("--from <sequence>", "show those from this one on").argParser(wholeNumber(1)),
+    new Option("--limit <n>", "at most so many").argParser(wholeNumber(1, 256)).default(10),
+  ],
+  examples: ["byz blocks --limit 3", "byz blocks 17 --json"],
+  exits: [4],
+  async run(session, [sequence], options) {
+    if (sequence === undefined) return showSome(session, options);
+    if (!/^\d{1,15}$/.test(sequence)) throw usageError(`not a sequence: ${sequence}`, "sequences are whole numbers from 1");
+    return showOne(session, Number(sequence));
+  },
+});

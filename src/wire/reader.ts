@@ -65,7 +65,7 @@ export const readU8 = (reader: Reader, field: string): number => {
   return value;
 };
 
-const readU16 = (reader: Reader, field: string): number => {
+export const readU16 = (reader: Reader, field: string): number => {
   if (!has(reader, 2, field)) return 0;
   const value = reader.buffer.readUInt16BE(reader.offset);
   reader.offset += 2;

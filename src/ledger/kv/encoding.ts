@@ -5,6 +5,10 @@
  * Keys and values are not judged here beyond the room their length fields give: what is too large is refused by the store with a result.
  */
 import { limits } from "../../protocol/limits.ts";
+import { decodeWhole, fail, readCount, readLength, readU16, readU64, readU8, readView } from "../../wire/reader.ts";
+import type { CountRule, Reader } from "../../wire/reader.ts";
+import { encodeSized, writeBytes, writeU16, writeU32, writeU64, writeU8 } from "../../wire/writer.ts";
+import type { Writer } from "../../wire/writer.ts";
 import type { Comparison, KvOperation, KvResult, SimpleOperation, SimpleResult } from "./operations.ts";
 
 /** `time` has no tag: it has no bytes at all */
@@ -21,252 +25,206 @@ const exactVersion = 1;
 
 /* ------------------------------------------------------------------ writing */
 
-/** Collects parts and joins them once. */
-interface Writer {
-  readonly parts: Uint8Array[];
-  length: number;
-}
+const keyBytes = (key: Uint8Array): number => 2 + key.length;
+const valueBytes = (value: Uint8Array): number => 4 + value.length;
+const sum = <T>(items: readonly T[], bytesOf: (item: T) => number): number => items.reduce((total, item) => total + bytesOf(item), 0);
 
-const addBytes = (writer: Writer, bytes: Uint8Array): void => {
-  writer.parts.push(bytes);
-  writer.length += bytes.length;
+const putKey = (writer: Writer, key: Uint8Array): void => {
+  writeU16(writer, key.length);
+  writeBytes(writer, key);
 };
-const addU8 = (writer: Writer, value: number): void => addBytes(writer, Uint8Array.of(value));
-const addU16 = (writer: Writer, value: number): void => {
-  if (value > 0xffff) throw new RangeError(`${value} does not fit in 16 bits`);
-  addBytes(writer, Uint8Array.of(value >>> 8, value & 0xff));
+const putValue = (writer: Writer, value: Uint8Array): void => {
+  writeU32(writer, value.length);
+  writeBytes(writer, value);
 };
-const addU32 = (writer: Writer, value: number): void => {
-  if (value > 0xffff_ffff) throw new RangeError(`${value} does not fit in 32 bits`);
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value);
-  addBytes(writer, bytes);
-};
-const addU64 = (writer: Writer, value: number): void => {
+const putNumber = (writer: Writer, value: number): void => {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not an unsigned safe integer: ${value}`);
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
-  addBytes(writer, bytes);
+  writeU64(writer, value);
 };
-const addKey = (writer: Writer, key: Uint8Array): void => {
-  addU16(writer, key.length);
-  addBytes(writer, key);
-};
-const addValue = (writer: Writer, value: Uint8Array): void => {
-  addU32(writer, value.length);
-  addBytes(writer, value);
-};
-const addExpect = (writer: Writer, expect: number | undefined): void => {
-  addU8(writer, expect === undefined ? anyVersion : exactVersion);
-  if (expect !== undefined) addU64(writer, expect);
+const putList = <T>(writer: Writer, items: readonly T[], putItem: (writer: Writer, item: T) => void): void => {
+  writeU16(writer, items.length);
+  for (const item of items) putItem(writer, item);
 };
 
-const join = (writer: Writer): Uint8Array => {
-  const bytes = new Uint8Array(writer.length);
-  let offset = 0;
-  for (const part of writer.parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return bytes;
+const simpleBytes = (operation: SimpleOperation): number => {
+  const bytes = 1 + keyBytes(operation.key);
+  if (operation.type === "get") return bytes;
+  return bytes + (operation.type === "put" ? valueBytes(operation.value) : 0) + (operation.expect === undefined ? 1 : 9);
 };
 
-const addSimple = (writer: Writer, operation: SimpleOperation): void => {
-  addU8(writer, tags[operation.type]);
-  addKey(writer, operation.key);
-  if (operation.type === "put") addValue(writer, operation.value);
-  if (operation.type !== "get") addExpect(writer, operation.expect);
+const putSimple = (writer: Writer, operation: SimpleOperation): void => {
+  writeU8(writer, tags[operation.type]);
+  putKey(writer, operation.key);
+  if (operation.type === "get") return;
+  if (operation.type === "put") putValue(writer, operation.value);
+  writeU8(writer, operation.expect === undefined ? anyVersion : exactVersion);
+  if (operation.expect !== undefined) putNumber(writer, operation.expect);
 };
 
-const addComparison = (writer: Writer, comparison: Comparison): void => {
-  addU8(writer, comparisonTags[comparison.type]);
-  addKey(writer, comparison.key);
-  if (comparison.type === "version") addU64(writer, comparison.version);
-  else addValue(writer, comparison.value);
+const comparisonBytes = (comparison: Comparison): number =>
+  1 + keyBytes(comparison.key) + (comparison.type === "version" ? 8 : valueBytes(comparison.value));
+
+const putComparison = (writer: Writer, comparison: Comparison): void => {
+  writeU8(writer, comparisonTags[comparison.type]);
+  putKey(writer, comparison.key);
+  if (comparison.type === "version") putNumber(writer, comparison.version);
+  else putValue(writer, comparison.value);
 };
 
 /**
  * @throws RangeError if a key is longer than 65,535 bytes, a list than 65,535 items, or a version is not an unsigned safe integer
  */
 export const encodeOperation = (operation: KvOperation): Uint8Array => {
-  const writer: Writer = { parts: [], length: 0 };
-  if (operation.type === "time") return join(writer);
-  if (operation.type === "txn") {
-    addU8(writer, tags.txn);
-    addU16(writer, operation.compare.length);
-    for (const comparison of operation.compare) addComparison(writer, comparison);
-    for (const branch of [operation.success, operation.failure]) {
-      addU16(writer, branch.length);
-      for (const simple of branch) addSimple(writer, simple);
-    }
-  } else addSimple(writer, operation);
-  return join(writer);
+  if (operation.type === "time") return new Uint8Array(0);
+  if (operation.type !== "txn") return encodeSized(simpleBytes(operation), (writer) => putSimple(writer, operation));
+  const { compare, success, failure } = operation;
+  return encodeSized(7 + sum(compare, comparisonBytes) + sum(success, simpleBytes) + sum(failure, simpleBytes), (writer) => {
+    writeU8(writer, tags.txn);
+    putList(writer, compare, putComparison);
+    putList(writer, success, putSimple);
+    putList(writer, failure, putSimple);
+  });
 };
 
-const addSimpleResult = (writer: Writer, result: SimpleResult): void => {
+const simpleResultBytes = (result: SimpleResult): number => {
   switch (result.type) {
     case "put":
-      addU8(writer, resultTags.put);
-      addU64(writer, result.version);
-      return;
-    case "delete":
-      addU8(writer, resultTags.delete);
-      addU8(writer, result.deleted ? 1 : 0);
-      return;
-    case "get":
-      addU8(writer, resultTags.get);
-      addU8(writer, result.entry === undefined ? 0 : 1);
-      if (result.entry === undefined) return;
-      addU64(writer, result.entry.version);
-      addValue(writer, result.entry.value);
-      return;
     case "conflict":
-      addU8(writer, resultTags.conflict);
-      addU64(writer, result.version);
-      return;
+      return 9;
+    case "get":
+      return result.entry === undefined ? 2 : 10 + valueBytes(result.entry.value);
+    case "delete":
+      return 2;
     case "too-large":
-      addU8(writer, resultTags.tooLarge);
+      return 1;
+  }
+};
+
+const putSimpleResult = (writer: Writer, result: SimpleResult): void => {
+  writeU8(writer, result.type === "too-large" ? resultTags.tooLarge : resultTags[result.type]);
+  switch (result.type) {
+    case "put":
+    case "conflict":
+      return putNumber(writer, result.version);
+    case "delete":
+      return writeU8(writer, result.deleted ? 1 : 0);
+    case "get":
+      writeU8(writer, result.entry === undefined ? 0 : 1);
+      if (result.entry === undefined) return;
+      putNumber(writer, result.entry.version);
+      return putValue(writer, result.entry.value);
+    case "too-large":
   }
 };
 
 /** @throws RangeError as `encodeOperation` does */
 export const encodeResult = (result: KvResult): Uint8Array => {
-  const writer: Writer = { parts: [], length: 0 };
   switch (result.type) {
     case "txn":
-      addU8(writer, resultTags.txn);
-      addU8(writer, result.succeeded ? 1 : 0);
-      addU16(writer, result.results.length);
-      for (const simple of result.results) addSimpleResult(writer, simple);
-      break;
+      return encodeSized(4 + sum(result.results, simpleResultBytes), (writer) => {
+        writeU8(writer, resultTags.txn);
+        writeU8(writer, result.succeeded ? 1 : 0);
+        putList(writer, result.results, putSimpleResult);
+      });
     case "txn-refused":
-      addU8(writer, resultTags.txnRefused);
-      addU16(writer, result.index);
-      addSimpleResult(writer, result.result);
-      break;
+      return encodeSized(3 + simpleResultBytes(result.result), (writer) => {
+        writeU8(writer, resultTags.txnRefused);
+        writeU16(writer, result.index);
+        putSimpleResult(writer, result.result);
+      });
     case "time":
-      addU64(writer, result.timestamp);
-      break;
+      return encodeSized(8, (writer) => putNumber(writer, result.timestamp));
     case "malformed":
-      addU8(writer, resultTags.malformed);
-      break;
+      return encodeSized(1, (writer) => writeU8(writer, resultTags.malformed));
     default:
-      addSimpleResult(writer, result);
+      return encodeSized(simpleResultBytes(result), (writer) => putSimpleResult(writer, result));
   }
-  return join(writer);
 };
 
 /* ------------------------------------------------------------------ reading */
 
-/** Thrown inside this file only: bytes that are not an encoding. */
-class Malformed extends Error {}
+const listRule = (entryBytes: number): CountRule => ({ width: 2, min: 0, max: maxTransactionItems, entryBytes });
+/** by the bytes of the smallest of each */
+const comparisons = listRule(7);
+const operations = listRule(3);
+const results = listRule(1);
+const anyKey: CountRule = { width: 2, min: 0, max: 0xffff, entryBytes: 1 };
 
-interface Reader {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-  at: number;
-}
-
-const take = (reader: Reader, length: number): number => {
-  const at = reader.at;
-  if (length > reader.bytes.length - at) throw new Malformed();
-  reader.at += length;
-  return at;
-};
-const readU8 = (reader: Reader): number => reader.bytes[take(reader, 1)] as number;
-const readU16 = (reader: Reader): number => reader.view.getUint16(take(reader, 2));
-const readU64 = (reader: Reader): number => {
-  const at = take(reader, 8);
-  const value = reader.view.getUint32(at) * 0x1_0000_0000 + reader.view.getUint32(at + 4);
-  if (!Number.isSafeInteger(value)) throw new Malformed();
-  return value;
-};
+const readKey = (reader: Reader): Uint8Array => readView(reader, readCount(reader, anyKey, "key"), "key");
+const readValue = (reader: Reader): Uint8Array => readView(reader, readLength(reader, 0xffff_ffff, "value"), "value");
 const readFlag = (reader: Reader): boolean => {
-  const value = readU8(reader);
-  if (value > 1) throw new Malformed();
+  const value = readU8(reader, "flag");
+  if (value > 1) fail(reader, "out-of-range", "flag");
   return value === 1;
 };
-const readKey = (reader: Reader): Uint8Array => {
-  const length = readU16(reader);
-  const at = take(reader, length);
-  return reader.bytes.subarray(at, at + length);
-};
-const readValue = (reader: Reader): Uint8Array => {
-  const length = reader.view.getUint32(take(reader, 4));
-  const at = take(reader, length);
-  return reader.bytes.subarray(at, at + length);
-};
-
-const readList = <T>(reader: Reader, readItem: (reader: Reader) => T): T[] => {
-  const count = readU16(reader);
-  if (count > maxTransactionItems) throw new Malformed();
+const readList = <T>(reader: Reader, rule: CountRule, readItem: (reader: Reader) => T): T[] => {
   const items: T[] = [];
-  for (let index = 0; index < count; index++) items.push(readItem(reader));
+  for (let left = readCount(reader, rule, "list"); left > 0 && reader.error === undefined; left -= 1) items.push(readItem(reader));
   return items;
 };
 
 const readSimpleAs = (reader: Reader, tag: number): SimpleOperation => {
-  if (tag !== tags.put && tag !== tags.delete && tag !== tags.get) throw new Malformed();
   const key = readKey(reader);
   if (tag === tags.get) return { type: "get", key };
+  if (tag !== tags.put && tag !== tags.delete) fail(reader, "unknown-tag", "operation");
   const value = tag === tags.put ? readValue(reader) : undefined;
-  const expect = readFlag(reader) ? { expect: readU64(reader) } : {};
+  const expect = readFlag(reader) ? { expect: readU64(reader, "expect") } : {};
   return value === undefined ? { type: "delete", key, ...expect } : { type: "put", key, value, ...expect };
 };
-const readSimple = (reader: Reader): SimpleOperation => readSimpleAs(reader, readU8(reader));
+const readSimple = (reader: Reader): SimpleOperation => readSimpleAs(reader, readU8(reader, "operation"));
 
 const readComparison = (reader: Reader): Comparison => {
-  const tag = readU8(reader);
+  const tag = readU8(reader, "comparison");
   const key = readKey(reader);
-  if (tag === comparisonTags.version) return { type: "version", key, version: readU64(reader) };
-  if (tag === comparisonTags.value) return { type: "value", key, value: readValue(reader) };
-  throw new Malformed();
+  if (tag === comparisonTags.version) return { type: "version", key, version: readU64(reader, "version") };
+  if (tag !== comparisonTags.value) fail(reader, "unknown-tag", "comparison");
+  return { type: "value", key, value: readValue(reader) };
 };
 
 const readOperation = (reader: Reader): KvOperation => {
-  if (reader.bytes.length === 0) return { type: "time" };
-  const tag = readU8(reader);
+  if (reader.end === 0) return { type: "time" };
+  const tag = readU8(reader, "operation");
   if (tag !== tags.txn) return readSimpleAs(reader, tag);
-  const compare = readList(reader, readComparison);
-  const success = readList(reader, readSimple);
-  return { type: "txn", compare, success, failure: readList(reader, readSimple) };
+  const compare = readList(reader, comparisons, readComparison);
+  const success = readList(reader, operations, readSimple);
+  return { type: "txn", compare, success, failure: readList(reader, operations, readSimple) };
 };
 
 const readSimpleResultAs = (reader: Reader, tag: number): SimpleResult => {
   switch (tag) {
     case resultTags.put:
-      return { type: "put", version: readU64(reader) };
+      return { type: "put", version: readU64(reader, "version") };
     case resultTags.delete:
       return { type: "delete", deleted: readFlag(reader) };
     case resultTags.get: {
       if (!readFlag(reader)) return { type: "get" };
-      const version = readU64(reader);
+      const version = readU64(reader, "version");
       return { type: "get", entry: { value: readValue(reader), version } };
     }
     case resultTags.conflict:
-      return { type: "conflict", version: readU64(reader) };
-    case resultTags.tooLarge:
-      return { type: "too-large" };
+      return { type: "conflict", version: readU64(reader, "version") };
     default:
-      throw new Malformed();
+      if (tag !== resultTags.tooLarge) fail(reader, "unknown-tag", "result");
+      return { type: "too-large" };
   }
 };
-const readSimpleResult = (reader: Reader): SimpleResult => readSimpleResultAs(reader, readU8(reader));
+const readSimpleResult = (reader: Reader): SimpleResult => readSimpleResultAs(reader, readU8(reader, "result"));
 
 const readResult = (reader: Reader): KvResult => {
-  const tag = readU8(reader);
+  const tag = readU8(reader, "result");
   switch (tag) {
     case resultTags.txn: {
       const succeeded = readFlag(reader);
-      return { type: "txn", succeeded, results: readList(reader, readSimpleResult) };
+      return { type: "txn", succeeded, results: readList(reader, results, readSimpleResult) };
     }
     case resultTags.txnRefused: {
-      const index = readU16(reader);
+      const index = readU16(reader, "index");
       return { type: "txn-refused", index, result: readSimpleResult(reader) };
     }
     case resultTags.time:
-      reader.at -= 1;
-      return { type: "time", timestamp: readU64(reader) };
+      // no tag, but the first byte of the number
+      reader.offset = 0;
+      return { type: "time", timestamp: readU64(reader, "time") };
     case resultTags.malformed:
       return { type: "malformed" };
     default:
@@ -275,14 +233,8 @@ const readResult = (reader: Reader): KvResult => {
 };
 
 const decode = <T>(bytes: Uint8Array, read: (reader: Reader) => T): T | undefined => {
-  const reader = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at: 0 };
-  try {
-    const value = read(reader);
-    return reader.at === bytes.length ? value : undefined;
-  } catch (error) {
-    if (error instanceof Malformed) return undefined;
-    throw error;
-  }
+  const decoded = decodeWhole(bytes, bytes.length, "bytes", read);
+  return decoded.ok ? decoded.value : undefined;
 };
 
 /** The operation, or `undefined` if the bytes are not exactly one. Keys and values are views of `bytes`. Never throws. */

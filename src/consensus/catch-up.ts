@@ -174,7 +174,7 @@ export const handleBlocks = (turn: Turn, input: Extract<Input, { type: "blocks" 
   const before = state.committedUpTo;
   if (!takeBlocks(turn, blocks)) return;
   if (state.committedUpTo === before) return reject(turn, input.type, "unrequested", { from });
-  if (fetch !== undefined) adaptSpan(state, fetch, blocks);
+  if (fetch !== undefined) judgeAnswer(turn, fetch, blocks);
   state.catchUp.fetches = state.catchUp.fetches.filter((each) => each !== fetch);
   fetchIfBehind(turn);
 };
@@ -185,10 +185,16 @@ const comesEarly = (state: State, fetch: Fetch, blocks: readonly CertifiedBatch[
   return first === fetch.from && first > state.committedUpTo + 1 && state.catchUp.early.length === 0;
 };
 
-/** As many as found room in an answer that was full before its end, a few more after one that was not. */
-const adaptSpan = (state: State, { from, to }: Fetch, blocks: readonly CertifiedBatch[]): void => {
+/**
+ * The next question is for as many as found room in an answer that was full before its end, for a few more after one that was not. Who could have given more
+ * failed: one block at a time would keep us behind for ever.
+ */
+const judgeAnswer = ({ state, time }: Turn, { peer: index, from, to }: Fetch, blocks: readonly CertifiedBatch[]): void => {
   const bytes = blocks.reduce((sum, { batch }) => sum + batch.bytes.length, 0);
-  const isFull = blocks.length < to - from + 1 && bytes > (limits.maxAnswerBytes - limits.maxBatchBytes) / 2;
+  const isShort = blocks.length < to - from + 1;
+  const isFull = isShort && bytes > (limits.maxAnswerBytes - limits.maxBatchBytes) / 2;
+  const peer = state.peers.get(index);
+  if (isShort && !isFull && peer !== undefined) peer.failedAt = time.now;
   const span = isFull ? blocks.length : Math.max(state.catchUp.span, blocks.length + Math.ceil(blocks.length / 8));
   state.catchUp.span = Math.min(span, limits.maxBlocksPerAnswer);
 };

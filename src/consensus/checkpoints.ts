@@ -117,6 +117,13 @@ const repairState = (turn: Turn, { sequence, stateRoot }: OwnCheckpoint, certifi
   effects.push({ type: "save", record: { type: "may-not-vote" } });
 };
 
+/** What our state is after a checkpoint sequence, to everybody. */
+export const sayCheckpoint = ({ state, effects }: Turn, { sequence, stateRoot, logHash }: OwnCheckpoint): void => {
+  const { epochRoot, committee, self } = state.config;
+  const content = { epoch: committee.epoch, sequence, stateRoot, logHash, epochRoot };
+  effects.push({ type: "broadcast", message: { kind: "checkpoint", ...content, replica: self as ReplicaIndex } });
+};
+
 /** Execution reached the stable checkpoint that was ahead of it. */
 export const adoptReachedTarget = (turn: Turn): void => {
   const { state } = turn;
@@ -127,7 +134,7 @@ export const adoptReachedTarget = (turn: Turn): void => {
 };
 
 /** Passive until a stable checkpoint passes everything that could have been voted on (PROTOCOL §6). */
-const voteAgainAfterAmnesia = (turn: Turn): void => {
+export const voteAgainAfterAmnesia = (turn: Turn): void => {
   const { state, effects } = turn;
   if (state.passive?.until === undefined || state.stable.sequence < state.passive.until) return;
   state.passive = undefined;

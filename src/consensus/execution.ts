@@ -1,7 +1,7 @@
 /** The hand-over of committed batches to the ledger, and what comes back (PROTOCOL §3.5, §4). */
-import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
+import type { Sequence } from "../protocol/ids.ts";
 import type { Batch, CommitCertificate } from "../protocol/messages.ts";
-import { adoptReachedTarget, isLetGo } from "./checkpoints.ts";
+import { adoptReachedTarget, isLetGo, sayCheckpoint } from "./checkpoints.ts";
 import { retractDemand } from "./demand.ts";
 import type { Input } from "./input.ts";
 import { mayVote, RECENT_REQUESTS, type State, type Turn } from "./state.ts";
@@ -56,21 +56,15 @@ const noteProgress = (turn: Turn): void => {
 
 /** The batch ran and is on disk: its roots are known, and at a checkpoint they are signed. */
 export const handleExecuted = (turn: Turn, input: Extract<Input, { type: "executed" }>): void => {
-  const { state, effects } = turn;
+  const { state } = turn;
   const { sequence, stateRoot, logHash } = input;
   state.executed = sequence;
   state.logHash = logHash;
   if (sequence % state.config.parameters.checkpointInterval !== 0) return;
   // on the way to a certified one far ahead, those that a window has passed decide nothing any more
   for (const earlier of state.ownCheckpoints.keys()) if (isLetGo(state, earlier)) state.ownCheckpoints.delete(earlier);
-  state.ownCheckpoints.set(sequence, { sequence, stateRoot, logHash });
-  if (mayVote(state)) {
-    const { epochRoot, committee } = state.config;
-    const replica = state.config.self as ReplicaIndex;
-    effects.push({
-      type: "broadcast",
-      message: { kind: "checkpoint", epoch: committee.epoch, sequence, stateRoot, logHash, epochRoot, replica },
-    });
-  }
+  const own = { sequence, stateRoot, logHash };
+  state.ownCheckpoints.set(sequence, own);
+  if (mayVote(state)) sayCheckpoint(turn, own);
   adoptReachedTarget(turn);
 };

@@ -2,12 +2,13 @@
 import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import type { Status } from "../protocol/messages.ts";
 import { fetchIfBehind } from "./catch-up.ts";
+import { voteAgainAfterAmnesia } from "./checkpoints.ts";
 import { retractDemand } from "./demand.ts";
 import { viewByHearsay } from "./hearsay.ts";
 import { repeatTo } from "./helping.ts";
 import type { Input } from "./input.ts";
 import { reject, type State, type Turn } from "./state.ts";
-import { followDemands } from "./view-change.ts";
+import { followDemands, forgetSlotsOfOldView } from "./view-change.ts";
 
 /** A heartbeat is a hint: it may make us help its sender, ask it for batches, or count it among those who want another view. */
 export const handleStatus = (turn: Turn, input: Extract<Input, { type: "status" }>): void => {
@@ -19,7 +20,7 @@ export const handleStatus = (turn: Turn, input: Extract<Input, { type: "status" 
   const lacksView = state.active && (status.view < state.view || (status.view === state.view && !status.active));
   if (lacksView || status.stable < state.stable.sequence) repeatTo(turn, from);
   followDemands(turn);
-  boundAmnesia(state, from, status);
+  boundAmnesia(turn, from, status);
   if (state.config.self === undefined) followHearsay(state);
   fetchIfBehind(turn);
 };
@@ -55,7 +56,9 @@ export const handleReachable = (turn: Turn, input: Extract<Input, { type: "reach
 /** An observer's view is only where it relays to. */
 const followHearsay = (state: State): void => {
   const view = viewByHearsay(state);
-  if (view === undefined) return;
+  if (view === undefined || view === state.view) return;
+  // COMMITs of different views are no certificate
+  forgetSlotsOfOldView(state);
   state.view = view;
   state.demand = view;
 };
@@ -63,9 +66,11 @@ const followHearsay = (state: State): void => {
 /**
  * The highest low watermark that q validators may have, plus the window: below it an amnesiac may have voted (PROTOCOL §6). What they
  * executed counts rather than the watermark they report: the forgotten one may have been the first to see a checkpoint become stable. A report
- * counts once its watermark is proven by a certificate, and no more than the window above it: a liar can not keep anybody silent for ever.
+ * counts once its watermark is proven by a certificate, and no more than the window above the highest proven one, for who caught up may have executed
+ * beyond its own: a liar can not keep anybody silent for ever.
  */
-const boundAmnesia = (state: State, from: ReplicaIndex, { stable, executed }: Status): void => {
+const boundAmnesia = (turn: Turn, from: ReplicaIndex, { stable, executed }: Status): void => {
+  const { state } = turn;
   if (state.passive === undefined || state.passive.until !== undefined) return;
   const { reports } = state.passive;
   if (!reports.has(from)) reports.set(from, { stable, executed });
@@ -73,6 +78,7 @@ const boundAmnesia = (state: State, from: ReplicaIndex, { stable, executed }: St
   const proven = Math.max(state.stable.sequence, state.target?.sequence ?? 0, state.transfer?.target?.sequence ?? 0);
   const believed = [...reports.values()].filter((report) => report.stable <= proven);
   if (believed.length < state.config.committee.quorum) return;
-  const highest = Math.max(...believed.map((report) => Math.min(report.executed, report.stable + 2 * checkpointInterval)));
+  const highest = Math.min(proven + 2 * checkpointInterval, Math.max(...believed.map((report) => report.executed)));
   state.passive.until = (highest - (highest % checkpointInterval) + 2 * checkpointInterval) as Sequence;
+  voteAgainAfterAmnesia(turn);
 };

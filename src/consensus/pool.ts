@@ -9,6 +9,8 @@ export interface PendingRequest {
   /** handed in by this node's own client: this node relays it */
   local: boolean;
   relayedToAll: boolean;
+  /** brought by others, and told to the primary of this view, who may not have been told by them */
+  toldPrimary: boolean;
   /** in flight at this sequence in the present view */
   proposed: Sequence | undefined;
 }
@@ -113,7 +115,7 @@ export const createPool = (bounds: PoolBounds): Pool => {
       }
       if (all.entries.size >= bounds.requests || all.bytes + request.bytes.length > bounds.bytes) return "pool-full";
       if (clients.of(request.client) >= bounds.requestsPerClient) return "client-pool-full";
-      const entry: PendingRequest = { request, since: now, local: false, relayedToAll: false, proposed: undefined };
+      const entry: PendingRequest = { request, since: now, local: false, relayedToAll: false, toldPrimary: false, proposed: undefined };
       for (const queue of [all, unproposed]) queue.add(entry);
       clients.change(request.client, 1);
       if (local) markLocal(entry);
@@ -152,7 +154,7 @@ export const createPool = (bounds: PoolBounds): Pool => {
     releaseAll() {
       for (const entry of unproposed.entries.values()) unproposed.remove(entry.request.id);
       for (const entry of all.entries.values()) {
-        entry.proposed = undefined;
+        Object.assign(entry, { proposed: undefined, toldPrimary: false });
         unproposed.add(entry);
       }
     },

@@ -156,7 +156,7 @@ const judgePace = (turn: Turn, sequence: Sequence, batch: Batch): void => {
 const prepare = (turn: Turn, slot: Slot): void => {
   const { state, effects } = turn;
   const { proposal, sequence } = slot;
-  if (slot.commitSent || proposal === undefined || !proposal.accepted || proposal.signed === undefined) return;
+  if (slot.commitSent || !mayVote(state) || proposal === undefined || !proposal.accepted || proposal.signed === undefined) return;
   const { digest } = proposal;
   const prepares = matching(slot.prepares, digest, state.config.committee.quorum - 1);
   if (prepares === undefined) return;

@@ -83,8 +83,32 @@ export const relayOverdueToAll = (turn: Turn): void => {
   if (overdue.length > 0) turn.effects.push({ type: "relay", to: others(state), requests: overdue });
 };
 
-/** Requests that are told to everybody once more at a time. */
+/** Requests that are told once more at a time. */
 const RELAYED_AGAIN = 32;
+
+/**
+ * When the primary is told of what waits the longest, in case whoever brought it here passed the primary over: half of the patience that would blame
+ * the primary for it. A relay to all but the primary would cost a view otherwise (Castro & Liskov, §4.4: backups relay to the primary).
+ */
+export const primaryTellDue = ({ pool, patience, headSince, timersFrom }: State): number | undefined => {
+  const oldest = pool.oldest();
+  if (oldest === undefined || oldest.local || oldest.toldPrimary || oldest.proposed !== undefined) return undefined;
+  return Math.max(oldest.since, headSince, timersFrom) + patience.requestTimeout() / 2;
+};
+
+/** Tells the primary, once in its view, of the oldest that others brought and that it has not proposed. */
+export const tellPrimary = (turn: Turn): void => {
+  const { state, time } = turn;
+  if ((primaryTellDue(state) ?? Number.POSITIVE_INFINITY) > time.now) return;
+  const untold: Request[] = [];
+  for (const entry of state.pool.values()) {
+    if (untold.length >= RELAYED_AGAIN) break;
+    if (entry.local || entry.toldPrimary || entry.proposed !== undefined) continue;
+    entry.toldPrimary = true;
+    untold.push(entry.request);
+  }
+  relayToPrimary(turn, untold);
+};
 
 /** A relay that was lost, or refused by a full pool, must not silence its client: the oldest are told again (PROTOCOL §3). */
 export const relayAgain = (turn: Turn): void => {

@@ -3,6 +3,7 @@ import { carryOver } from "../protocol/carry-over.ts";
 import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import type { Restored } from "./config.ts";
 import { installProposals } from "./carried.ts";
+import { sayCheckpoint } from "./checkpoints.ts";
 import { currentPrimary, emptySlot, inWindow, mayVote, others, type Slot, type State, type Turn } from "./state.ts";
 
 /** Puts back what was accepted and what prepared; called once, before the first step. */
@@ -44,7 +45,7 @@ export const handleStart = (turn: Turn): void => {
   for (const slot of state.slots.values()) slot.seenAt = time.now;
   for (const peer of state.peers.values()) peer.unreachableSince = time.now;
   if (!mayVote(state)) return;
-  sayCheckpointsAgain(turn);
+  for (const own of state.ownCheckpoints.values()) sayCheckpoint(turn, own);
   if (!state.active) return sayViewChangeAgain(turn);
   if (state.newView !== undefined) {
     const top = installProposals(turn, state.newView);
@@ -57,18 +58,6 @@ const sayViewChangeAgain = (turn: Turn): void => {
   const { state } = turn;
   const signed = state.viewChanges.get(state.config.self as ReplicaIndex);
   if (signed !== undefined) turn.effects.push({ type: "repeat", to: others(state), message: { kind: "signed", signed } });
-};
-
-const sayCheckpointsAgain = (turn: Turn): void => {
-  const { state, effects } = turn;
-  const { epochRoot, committee } = state.config;
-  const replica = state.config.self as ReplicaIndex;
-  for (const { sequence, stateRoot, logHash } of state.ownCheckpoints.values()) {
-    effects.push({
-      type: "broadcast",
-      message: { kind: "checkpoint", epoch: committee.epoch, sequence, stateRoot, logHash, epochRoot, replica },
-    });
-  }
 };
 
 /** Signing again gives the same bytes; nothing new is promised, so nothing needs saving. */

@@ -2,13 +2,14 @@
 import { nextSequence, type ReplicaIndex } from "../protocol/ids.ts";
 import type { Checkpoint, Commit, Prepare, Signed, ViewChange } from "../protocol/messages.ts";
 import { fetchDue, fetchIfBehind } from "./catch-up.ts";
+import { sayCheckpoint } from "./checkpoints.ts";
 import { demandNextView } from "./demand.ts";
 import { fetchMissingBatch } from "./fetching.ts";
 import { sooner } from "./moments.ts";
-import { batchDue, relayAgain, relayDue, relayOverdueToAll } from "./requests.ts";
+import { batchDue, primaryTellDue, relayAgain, relayDue, relayOverdueToAll, tellPrimary } from "./requests.ts";
 import { transferDue } from "./transfer.ts";
 import { fetchStraggler, stragglerDue } from "./stragglers.ts";
-import { currentPrimary, mayVote, others, type Slot, type State, type Turn } from "./state.ts";
+import { currentPrimary, inWindow, mayVote, others, type Slot, type State, type Turn } from "./state.ts";
 import { followDemands } from "./view-change.ts";
 import { commitDue, waitingSince } from "./waiting.ts";
 
@@ -28,6 +29,7 @@ export const handleTick = (turn: Turn): void => {
   fetchIfBehind(turn);
   if (!state.quorumReachable) return;
   relayOverdueToAll(turn);
+  tellPrimary(turn);
   if ((overdueAt(state) ?? Number.POSITIVE_INFINITY) <= time.now) {
     demandNextView(turn, "patience");
     followDemands(turn);
@@ -50,7 +52,7 @@ const overdueAt = (state: State): number | undefined => {
 
 const nextRelay = (state: State): number | undefined => {
   const first = state.pool.unrelayed();
-  return first === undefined ? undefined : relayDue(state, first.since);
+  return sooner(first && relayDue(state, first.since), primaryTellDue(state));
 };
 
 /* ------------------------------------------------------------------ repetition: a lost message costs a delay, never a stall */
@@ -100,11 +102,13 @@ const repeatViewChange = (turn: Turn): void => {
   say(turn, others(state), state.viewChanges.get(state.config.self as ReplicaIndex));
 };
 
+/** One that came home while the window was not there yet, or that was executed while we were passive, counts only once it is said again. */
 const repeatCheckpoints = (turn: Turn): void => {
   const { state } = turn;
-  for (const sequence of state.ownCheckpoints.keys()) {
-    const votes = state.checkpointVotes.get(sequence);
-    say(turn, others(state), votes?.get(state.config.self as ReplicaIndex));
+  for (const own of state.ownCheckpoints.values()) {
+    const signed = state.checkpointVotes.get(own.sequence)?.get(state.config.self as ReplicaIndex);
+    if (signed !== undefined) say(turn, others(state), signed);
+    else if (inWindow(state, own.sequence)) sayCheckpoint(turn, own);
   }
 };
 

@@ -144,6 +144,14 @@ export const livenessMutants: readonly Mutant[] = [
     killer: normalCase,
   },
   {
+    name: "primary-passed-over",
+    file: "consensus/requests.ts",
+    find: "  relayToPrimary(turn, untold);\n",
+    replace: "",
+    fault: "who relays one request to all but the primary has it replaced",
+    killer: normalCase,
+  },
+  {
     name: "leader-from-last-word",
     file: "consensus/hearsay.ts",
     find: "[state.config.committee.f];",
@@ -176,6 +184,22 @@ export const livenessMutants: readonly Mutant[] = [
     killer: catchingUp,
   },
   {
+    name: "one-block-at-a-time",
+    file: "consensus/catch-up.ts",
+    find: "  if (isShort && !isFull && peer !== undefined) peer.failedAt = time.now;\n",
+    replace: "  void peer;\n  void time;\n",
+    fault: "a liar that gives one block of those asked for keeps a replica behind for ever",
+    killer: catchingUp,
+  },
+  {
+    name: "observer-mixes-views",
+    file: "consensus/peers.ts",
+    find: "  forgetSlotsOfOldView(state);\n",
+    replace: "",
+    fault: "an observer adds up COMMITs of different views",
+    killer: catchingUp,
+  },
+  {
     name: "conflicting-block-executed",
     file: "consensus/catch-up.ts",
     find: "if (ours !== undefined && ours.digest !== digest) {",
@@ -194,9 +218,17 @@ export const livenessMutants: readonly Mutant[] = [
   {
     name: "amnesia-bound-by-watermark",
     file: "consensus/peers.ts",
-    find: "Math.min(report.executed, report.stable + 2 * checkpointInterval)",
-    replace: "report.stable as number",
+    find: "believed.map((report) => report.executed)",
+    replace: "believed.map((report) => report.stable)",
     fault: "an amnesiac votes again below what it may have voted on",
+    killer: durability,
+  },
+  {
+    name: "amnesia-bound-by-own-window",
+    file: "consensus/peers.ts",
+    find: "believed.map((report) => report.executed)",
+    replace: "believed.map((report) => Math.min(report.executed, report.stable + 2 * checkpointInterval))",
+    fault: "an amnesiac votes again below what it may have voted on, where one caught up beyond its own window",
     killer: durability,
   },
   {

@@ -245,6 +245,22 @@ export const votingMutants: readonly Mutant[] = [
     killer: checkpoints,
   },
   {
+    name: "passive-commits",
+    file: "consensus/progress.ts",
+    find: "slot.commitSent || !mayVote(state) ||",
+    replace: "slot.commitSent ||",
+    fault: "who was found to have a wrong state still says COMMIT for what it had accepted",
+    killer: checkpoints,
+  },
+  {
+    name: "checkpoint-said-once",
+    file: "consensus/timers.ts",
+    find: "    else if (inWindow(state, own.sequence)) sayCheckpoint(turn, own);\n",
+    replace: "    void inWindow;\n",
+    fault: "a CHECKPOINT that came home before its window never counts",
+    killer: checkpoints,
+  },
+  {
     name: "collected-before-executed",
     file: "consensus/checkpoints.ts",
     find: "  if (sequence > state.executed) {",

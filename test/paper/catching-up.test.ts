@@ -76,11 +76,35 @@ describe("a replica that is behind", () => {
     const backup = createLone();
     backup.status(3, { executed: 1_000_000 as never });
     backup.wait(1_100);
-    backup.status(2, { executed: 200 as never });
+    backup.status(2, { executed: 600 as never });
     backup.wait(1_100);
-    const blocks = history(backup, 6);
-    const asked = blocks.flatMap((block) => effectsOf(backup.blocks(2, block), "fetch-blocks").map((one) => one.peer));
+    const blocks = history(backup, 512);
+    const asked = [0, 256].flatMap((at) =>
+      effectsOf(backup.blocks(2, ...blocks.slice(at, at + 256)), "fetch-blocks").map(({ peer }) => peer),
+    );
     expect(new Set(asked)).toEqual(new Set([2]));
+  });
+
+  it("is not kept slow by a liar that gives one block at a time", () => {
+    const backup = createLone({ parameters: { checkpointInterval: 128 } });
+    const blocks = history(backup, 3);
+    backup.status(3, { executed: 1_000_000 as never });
+    for (const from of [0, 2]) backup.status(from, { executed: 600 as never });
+    const asked = effectsOf(backup.blocks(3, blocks[0]!), "fetch-blocks");
+    expect(asked).toMatchObject([{ from: 2, to: 256, peer: 2 }]);
+  });
+
+  it("is not kept from the others' state by a liar that gives one block at a time, when nobody else has them any more", () => {
+    const backup = createLone();
+    const blocks = history(backup, 8);
+    backup.give({ type: "stable-checkpoint", certificate: backup.stable(596) as never });
+    const effects = [...backup.status(3, { executed: 600 as never })];
+    for (const from of [0, 2]) effects.push(...backup.status(from, { executed: 600 as never, oldest: 500 as never }));
+    for (const block of blocks) {
+      effects.push(...backup.wait(900), ...backup.blocks(3, block));
+      effects.push(...backup.executed(block.certificate.sequence));
+    }
+    expect(effectsOf(effects, "begin-transfer")).toHaveLength(1);
   });
 
   it("does not pile up what it has not executed", () => {
@@ -257,6 +281,18 @@ describe("a replica that needs the others' state", () => {
 });
 
 describe("an observer", () => {
+  it("takes COMMITs of two views for no certificate: what they are for may never be committed", () => {
+    const observer = createLone({ observer: true });
+    const batch = observer.batch(observer.request(1));
+    for (const from of [0, 1]) observer.commit(from, 0, 1, batch.digest);
+    observer.give({ type: "batch", batch: batch as never });
+    for (const from of [1, 2, 3]) observer.status(from, { view: 3 as never });
+    observer.prePrepare(3, 1, batch);
+    const commit = (from: number) => effectsOf(observer.commit(from, 3, 1, batch.digest), "execute").map((one) => one.certificate);
+    expect([2, 3].flatMap(commit)).toEqual([]);
+    expect(commit(1).map(({ view, commits }) => [view, commits.map(({ replica }) => replica)])).toEqual([[3, [1, 2, 3]]]);
+  });
+
   it("never votes, follows the blocks, and relays to the primary that f+1 validators tell of", () => {
     const observer = createLone({ observer: true });
     const effects = [

@@ -83,6 +83,9 @@ describe("checkpoints", () => {
     const batch = backup.batch(backup.request(4));
     backup.prePrepare(0, 4, batch);
     for (const from of [0, 2, 3]) backup.commit(from, 0, 4, batch.digest);
+    backup.now += 2;
+    const next = backup.batch(backup.request(5));
+    backup.prePrepare(0, 5, next);
     const { stateRoot } = backup.stable(4, "wrong");
     const { logHash } = backup.stable(4);
     backup.give({ type: "executed", sequence: 4 as never, stateRoot, logHash });
@@ -90,10 +93,9 @@ describe("checkpoints", () => {
     expect(effectsOf(effects, "state-diverged")[0]).toMatchObject({ sequence: 4 });
     expect(effectsOf(effects, "save").map(({ record }) => record.type)).toEqual(["may-not-vote"]);
     // nothing more is said, and nothing executed, before the state is whole
-    const next = backup.batch(backup.request(5));
     const said = [
       ...effects,
-      ...backup.prePrepare(0, 5, next),
+      ...[2, 3].flatMap((from) => [...backup.prepare(from, 0, 5, next.digest)]),
       ...[0, 2, 3].flatMap((from) => [...backup.commit(from, 0, 5, next.digest)]),
       ...backup.give({ type: "tick" }),
       ...backup.give({ type: "compared" }),
@@ -129,6 +131,20 @@ describe("checkpoints", () => {
     expect(kinds()).toContain("checkpoint");
     for (const from of [0, 2]) backup.checkpoint(from, 4);
     expect(kinds()).toEqual([]);
+  });
+
+  it("that were signed beyond the window count, and are said again, once the window is there", () => {
+    const backup = createLone();
+    for (let sequence = 1; sequence <= 12; sequence += 1) {
+      backup.now += 2;
+      backup.blocks(0, backup.block(0, sequence, backup.batch(backup.request(sequence))));
+      backup.executed(sequence);
+    }
+    backup.give({ type: "stable-checkpoint", certificate: backup.stable(8) as never });
+    for (const from of [0, 2]) backup.checkpoint(from, 12);
+    expect(backup.replica.status().stable).toBe(8);
+    expect(said(backup.wait(1_000))).toEqual(["checkpoint"]);
+    expect(backup.replica.status().stable).toBe(12);
   });
 
   it("that a peer has not seen are told to it, at a bounded rate", () => {

@@ -171,4 +171,38 @@ describe("amnesia: a key that came back without its data", () => {
     lone.now += 2;
     expect(said(lone.prePrepare(0, 13, lone.batch(lone.request(13))))).toEqual(["prepare"]);
   });
+
+  it("counts what one that caught up has executed beyond its own watermark: a checkpoint of it may have been the one that lacked", () => {
+    const lone = forgetful();
+    const catchUp = (from: number, to: number): void => {
+      for (let sequence = from; sequence <= to; sequence += 1) {
+        lone.now += 2;
+        lone.blocks(0, lone.block(0, sequence, lone.batch(lone.request(sequence))));
+        lone.executed(sequence);
+        if (sequence % 4 === 0) lone.give({ type: "stable-checkpoint", certificate: lone.stable(sequence) as never });
+      }
+    };
+    catchUp(1, 8);
+    // the forgotten one and two of these may have made 16 stable, and it may have voted up to 24
+    lone.status(0, { executed: 16 as never, stable: 4 as never });
+    lone.status(2, { executed: 8 as never, stable: 8 as never });
+    lone.status(3, {});
+    catchUp(9, 20);
+    expect(lone.replica.describe().passive).toBe(true);
+    catchUp(21, 24);
+    expect(lone.replica.describe().passive).toBe(false);
+  });
+
+  it("votes again at once where the last of q others is heard when everything is long passed", () => {
+    const lone = forgetful();
+    for (const from of [0, 2]) lone.status(from, { executed: 3 as never });
+    for (let sequence = 1; sequence <= 16; sequence += 1) {
+      lone.now += 2;
+      lone.blocks(0, lone.block(0, sequence, lone.batch(lone.request(sequence))));
+      lone.executed(sequence);
+    }
+    lone.give({ type: "stable-checkpoint", certificate: lone.stable(16) as never });
+    const effects = lone.status(3, { executed: 2 as never });
+    expect(effectsOf(effects, "save").map((one) => one.record.type)).toEqual(["may-vote"]);
+  });
 });

@@ -140,10 +140,31 @@ describe("a backup", () => {
     }
   });
 
-  it("does not relay what others relayed to it, before it demands another view for it: then whoever brought it may be gone", () => {
+  it("tells the primary of what others brought before it blames it: they may have passed the primary over, to have it replaced", () => {
     const backup = createLone();
     const request = backup.request(1);
-    expect(effectsOf([...backup.give({ type: "request", request, local: false }), ...backup.wait(900)], "relay")).toEqual([]);
+    expect(effectsOf([...backup.give({ type: "request", request, local: false }), ...backup.wait(490)], "relay")).toEqual([]);
+    expect(effectsOf(backup.wait(500), "relay")).toEqual([{ type: "relay", to: [0], requests: [request] }]);
+    expect(backup.replica.status().demand).toBe(0);
+  });
+
+  it("tells it once in a view, and again in the next one", () => {
+    const backup = createLone();
+    for (const sequence of [1, 2, 3]) backup.give({ type: "request", request: backup.request(sequence), local: false });
+    backup.prePrepare(0, 1, backup.batch(backup.request(1)));
+    backup.order(0, 1, backup.batch(backup.request(1)));
+    const told = () => effectsOf(backup.wait(900), "relay").map(({ to, requests }) => [to, requests.map(({ sequence }) => sequence)]);
+    expect(told()).toEqual([[[0], [2, 3]]]);
+    const changes = [0, 2, 3].map((from) => backup.signedViewChange(from, 2));
+    backup.newView(2, changes);
+    expect(told()).toEqual([[[2], [2, 3]]]);
+  });
+
+  it("tells everybody of it when it demands another view for it: whoever brought it may be gone", () => {
+    const backup = createLone();
+    const request = backup.request(1);
+    backup.give({ type: "request", request, local: false });
+    backup.wait(990);
     expect(backup.replica.status().demand).toBe(0);
     const told = effectsOf(backup.wait(5_000), "relay");
     expect(backup.replica.status().demand).toBe(1);

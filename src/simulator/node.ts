@@ -21,6 +21,7 @@ import type { KeyPair } from "../signing/keys.ts";
 import type { VerificationPool } from "../signing/pool.ts";
 import { StoreError } from "../storage/port.ts";
 import type { SignBytes } from "../wire/sign-bytes.ts";
+import type { PowerCuts } from "./boundaries.ts";
 import { createSimulatedClock, type SimulatedClock } from "./clock.ts";
 import type { Disk } from "./disk.ts";
 import type { Links } from "./links.ts";
@@ -42,6 +43,8 @@ export interface Universe {
   readonly retain: number;
   /** what decides about signatures, where nodes keep shared documents; absent where they do not */
   readonly documents?: SignatureRule;
+  /** where the power of nodes is cut, besides by faults */
+  readonly powerCuts?: PowerCuts;
   readonly key: (name: string) => KeyPair;
   /** where signatures are checked for one process */
   readonly poolFor: (process: SimulatedProcess) => VerificationPool;
@@ -240,6 +243,8 @@ export const createSimulatedNode = (universe: Universe, init: NodeInit): Simulat
         ran: () => undefined,
       });
       node.process = own;
+      const calls = universe.powerCuts?.(endpoint, node.life);
+      if (calls !== undefined) own.cutPowerAfter(calls);
       universe.promised();
       void open(own);
     },

@@ -26,7 +26,8 @@ export type Purpose =
   | "workload"
   | "verification"
   | "twins"
-  | "documents";
+  | "documents"
+  | "rogues";
 
 const wordRange = 4_294_967_296;
 

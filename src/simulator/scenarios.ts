@@ -1,7 +1,9 @@
 /** Kinds of universes, by name. */
 import { accountabilityInvariants, demandProofs } from "./accountability.ts";
+import { powerCutsOf } from "./boundaries.ts";
 import { editDocuments } from "./editing.ts";
 import type { FaultKind, Plan } from "./plan.ts";
+import { breakClientRules } from "./rogues.ts";
 import { forkScript, twinsScript } from "./twins.ts";
 import type { UniverseOptions } from "./universe.ts";
 
@@ -13,6 +15,8 @@ export interface Scenario {
 
 /** A few requests: a script is over after the first views. */
 const few = (plan: Plan): Plan => ({ ...plan, safetyUs: 150_000, clients: 1, thinkUs: 30_000 });
+/** As many calls as are cut, within a fifth of a second, and back soon. */
+const busy = (plan: Plan): Plan => ({ ...plan, safetyUs: 200_000, clients: 2, thinkUs: 8_000, downUs: 50_000 });
 /** Nodes stay away for long, some lose their disks, and nobody keeps what they missed. */
 const forgetful = (plan: Plan): Plan => ({
   ...plan,
@@ -51,6 +55,14 @@ export const scenarios = {
   documents: {
     summary: "everything fails while shared documents are edited, and nobody lies",
     options: () => ({ faults: 0, documents: true, stage: editDocuments }),
+  },
+  rogues: {
+    summary: "as brief, with clients that keep none of the rules: numbers twice, far ahead and long past, too many at once, no operations",
+    options: () => ({ brief: true, stage: breakClientRules }),
+  },
+  "power-cuts": {
+    summary: "the seed numbers at which of their calls one or two of four validators lose their power, and lose it again; nothing else fails",
+    options: (seed) => ({ calm: true, brief: true, faults: 0, nodes: 4, powerCuts: powerCutsOf(seed), adjust: busy }),
   },
   twins: {
     summary: "one of four validators runs twice; the seed numbers who hears whom in the first views",

@@ -9,6 +9,7 @@ import type { Violate, Violation } from "./judges/violation.ts";
 import { type LinksOptions } from "./links.ts";
 import { createRealNotary, createTokenNotary, type Notary } from "./notary.ts";
 import { type DeathReason, type Disguise, type SimulatedNode } from "./node.ts";
+import type { PowerCuts } from "./boundaries.ts";
 import type { Plan } from "./plan.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { createStreams, type Random } from "./random.ts";
@@ -30,6 +31,8 @@ export interface WorldOptions {
   /** validators that run twice; the second copies have the endpoints from n on */
   readonly twins?: readonly number[];
   readonly filter?: LinksOptions["filter"];
+  /** where the power of nodes is cut, besides by faults */
+  readonly powerCuts?: PowerCuts;
   /** the invariants that count, where the others can not hold; all when absent */
   readonly only?: readonly string[];
   /** which of the faults happen, by their number; all when absent */

@@ -7,6 +7,7 @@ import { type Committee } from "../protocol/committee.ts";
 import { genesisLogHash } from "../wire/digests.ts";
 import { emptyBatch } from "../wire/requests.ts";
 import type { KeyPair } from "../signing/keys.ts";
+import type { SignBytes } from "../wire/sign-bytes.ts";
 import { createDisk } from "./disk.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import { createCourt, type Court } from "./judges/court.ts";
@@ -40,6 +41,8 @@ export interface World {
   readonly deaths: ReadonlyMap<DeathReason, number>;
   /** nodes that died restart by themselves unless they are in here */
   readonly gone: Set<SimulatedNode>;
+  key(name: string): KeyPair;
+  readonly signBytes: SignBytes;
   violate(invariant: string, detail: string): void;
   /** its disk was lost, damaged or set back: what it promised before may be gone */
   isHarmed(node: SimulatedNode): boolean;
@@ -207,6 +210,7 @@ export const createWorld = (options: WorldOptions): World => {
     committee,
     signBytes,
     key,
+    ...(options.powerCuts === undefined ? {} : { powerCuts: options.powerCuts }),
     ...(options.documents === true ? { documents: notary.isValid } : {}),
     poolFor: createPools(schedule, notary, streams("verification"), plan.verificationUs),
     promised: () => {
@@ -257,6 +261,8 @@ export const createWorld = (options: WorldOptions): World => {
       return scene.steps;
     },
     gone,
+    key,
+    signBytes,
     deaths: scene.deaths,
     violate: violateIn(scene),
     isHarmed: (node) => scene.harmed.has(node),

@@ -79,13 +79,20 @@ const isLackedBySomebody = ({ peers }: State, sequence: Sequence): boolean => {
 
 const refusalOf = (state: State, wall: number, sequence: Sequence, batch: Batch): RejectionReason | undefined => {
   if (batch.timestamp <= state.acceptedTimestamp) return "timestamp-not-after-previous";
-  if (Math.abs(batch.timestamp - wall) > state.config.parameters.maxClockDriftMs) return "timestamp-outside-drift";
+  if (isOutsideDrift(state, wall, batch.timestamp)) return "timestamp-outside-drift";
   for (const request of batch.requests) {
     if (state.recent.has(request.id)) return "already-executed";
     if ((state.inFlight.get(request.id) ?? sequence) !== sequence) return "request-in-flight";
   }
   return undefined;
 };
+
+/**
+ * Clocks that were ahead together and came back leave the ledger's time ahead of them all, perhaps by more than the drift. It then goes on by the smallest
+ * step, at which no primary can drive it, instead of standing still, with all the ledger, until the clocks have come after it.
+ */
+const isOutsideDrift = ({ config, acceptedTimestamp }: State, wall: number, timestamp: number): boolean =>
+  Math.abs(timestamp - wall) > config.parameters.maxClockDriftMs && !(timestamp > wall && timestamp === acceptedTimestamp + 1);
 
 /** It stays in its slot: the others may commit it, or the clock may come closer. */
 const refuse = (turn: Turn, slot: Slot, reason: RejectionReason): void => {

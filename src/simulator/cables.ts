@@ -47,6 +47,8 @@ export const createCables = (count: number) => {
   /** by endpoint: what its frames take longer, and until when */
   const slow = new Float64Array(count);
   const slowUntil = new Float64Array(count);
+  /** by link: what every frame takes longer */
+  const lag = new Float64Array(count * count);
   /** by kind of message: until when it is lost */
   const lostUntil = new Map<number, number>();
   return {
@@ -64,6 +66,9 @@ export const createCables = (count: number) => {
       slow[endpoint] = byUs;
       slowUntil[endpoint] = until;
     },
+    lag(link: number, byUs: number): void {
+      lag[link] = byUs;
+    },
     loseKind(kind: number, until: number): void {
       lostUntil.set(kind, until);
     },
@@ -72,7 +77,7 @@ export const createCables = (count: number) => {
     arrival(from: number, to: number, now: number, delay: number, inOrder: boolean): Arrival {
       const link = from * count + to;
       const laggard = (slowUntil[from] as number) > now ? from : to;
-      const straight = now + delay + ((slowUntil[laggard] as number) > now ? (slow[laggard] as number) : 0);
+      const straight = now + delay + (lag[link] as number) + ((slowUntil[laggard] as number) > now ? (slow[laggard] as number) : 0);
       const open = clogged[link] as number;
       const before = last[link] as number;
       const at = Math.max(straight, open, inOrder ? before : 0);

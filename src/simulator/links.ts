@@ -58,6 +58,8 @@ export interface Links {
   clog(from: number, to: number, untilUs: number): void;
   /** every frame from or to this endpoint takes so much longer until then */
   slow(endpoint: number, byUs: number, untilUs: number): void;
+  /** every frame over this link takes so much longer, from now on */
+  lag(from: number, to: number, byUs: number): void;
   /** consensus frames with this first byte are lost until then */
   loseKind(kind: number, untilUs: number): void;
   readonly delivered: number;
@@ -272,6 +274,7 @@ export const createLinks = (options: LinksOptions, initial: LinkQuality): Links 
     },
     clog: (from, to, untilUs) => cables.clog(from * count + to, untilUs),
     slow: cables.slow,
+    lag: (from, to, byUs) => cables.lag(from * count + to, byUs),
     loseKind: cables.loseKind,
     troubles,
     get delivered() {

@@ -27,7 +27,9 @@ export type Purpose =
   | "verification"
   | "twins"
   | "documents"
-  | "rogues";
+  | "rogues"
+  | "uneven"
+  | "clocks";
 
 const wordRange = 4_294_967_296;
 

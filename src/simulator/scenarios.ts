@@ -1,9 +1,11 @@
 /** Kinds of universes, by name. */
 import { accountabilityInvariants, demandProofs } from "./accountability.ts";
 import { powerCutsOf } from "./boundaries.ts";
+import { misleadClocks } from "./clocks.ts";
 import { editDocuments } from "./editing.ts";
 import type { FaultKind, Plan } from "./plan.ts";
 import { breakClientRules } from "./rogues.ts";
+import { bendLinks } from "./uneven.ts";
 import { forkScript, twinsScript } from "./twins.ts";
 import type { UniverseOptions } from "./universe.ts";
 
@@ -61,8 +63,17 @@ export const scenarios = {
     options: () => ({ brief: true, stage: breakClientRules }),
   },
   "power-cuts": {
-    summary: "the seed numbers at which of their calls one or two of four validators lose their power, and lose it again; nothing else fails",
+    summary:
+      "the seed numbers at which of their calls one or two of four validators lose their power, and lose it again; nothing else fails",
     options: (seed) => ({ calm: true, brief: true, faults: 0, nodes: 4, powerCuts: powerCutsOf(seed), adjust: busy }),
+  },
+  uneven: {
+    summary: "as brief, on links of which some are a hundred times as slow as others, and liars that hear and say everything first",
+    options: () => ({ brief: true, stage: bendLinks }),
+  },
+  clocks: {
+    summary: "as brief, and all wall clocks jump together, by up to a year, ahead and back",
+    options: () => ({ brief: true, stage: misleadClocks }),
   },
   twins: {
     summary: "one of four validators runs twice; the seed numbers who hears whom in the first views",

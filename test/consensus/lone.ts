@@ -60,6 +60,8 @@ export interface Lone {
   readonly q: number;
   readonly f: number;
   now: number;
+  /** how far its wall clock is from the truth, milliseconds */
+  wallOffset: number;
   /** One input, and what comes home because of it; returns all effects. */
   give(input: Input): readonly Effect[];
   /** Time passes and the replica is ticked as it asked. */
@@ -185,8 +187,9 @@ export const createLone = (options: LoneOptions = {}): Lone => {
     q,
     f,
     now: 0,
+    wallOffset: 0,
     give(input) {
-      const own = replica.step(input, { now: lone.now, wall: EPOCH_MS + lone.now });
+      const own = replica.step(input, { now: lone.now, wall: EPOCH_MS + lone.now + lone.wallOffset });
       const effects = [...own];
       if (options.disk === false) return effects;
       for (const effect of own) {

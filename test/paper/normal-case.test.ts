@@ -240,6 +240,32 @@ describe("a backup", () => {
     expect(said(backup.give({ type: "tick" }))).toContain("prepare");
   });
 
+  it("goes on by the smallest step where clocks that were ahead together have come back, and by that only", () => {
+    const backup = createLone();
+    const ahead = backup.notary.createBatch(EPOCH_MS + 20_000, [backup.request(1)]);
+    expect(said(backup.prePrepare(0, 1, ahead))).toEqual(["prepare"]);
+    // all clocks went back by a year
+    backup.wallOffset = -365 * 86_400_000;
+    const hasty = backup.prePrepare(0, 2, backup.notary.createBatch(ahead.timestamp + 2, [backup.request(2)]));
+    expect([said(hasty), reasonsOf(hasty)]).toEqual([[], ["timestamp-outside-drift"]]);
+    const other = createLone({ notary: backup.notary });
+    other.prePrepare(0, 1, ahead);
+    other.wallOffset = backup.wallOffset;
+    for (const sequence of [2, 3]) {
+      const step = other.notary.createBatch(ahead.timestamp + sequence - 1, [other.request(sequence)]);
+      expect(said(other.prePrepare(0, sequence, step))).toEqual(["prepare"]);
+    }
+  });
+
+  it("does not let the primary hold the ledger's time back, step by step", () => {
+    const backup = createLone();
+    const first = backup.batch(backup.request(1));
+    backup.prePrepare(0, 1, first);
+    backup.wallOffset = 60_000;
+    const effects = backup.prePrepare(0, 2, backup.notary.createBatch(first.timestamp + 1, [backup.request(2)]));
+    expect([said(effects), reasonsOf(effects)]).toEqual([[], ["timestamp-outside-drift"]]);
+  });
+
   it("does not accept a request that was executed", () => {
     const backup = createLone();
     const request = backup.request(1);

@@ -2,6 +2,7 @@
  * What follows from what is known: acceptance in order, prepared, committed, handed to execution, the next batch (PROTOCOL §3).
  * Handlers only record; every step ends here, so that each transition has one place.
  */
+import { highestNumberAt } from "../protocol/client-sequence.ts";
 import { nextSequence, type Digest, type ReplicaIndex, type Sequence } from "../protocol/ids.ts";
 import type { Batch, Commit, CommitCertificate, Prepare, Signed, VoteSignature } from "../protocol/messages.ts";
 import type { RejectionReason } from "../protocol/rejections.ts";
@@ -80,7 +81,10 @@ const isLackedBySomebody = ({ peers }: State, sequence: Sequence): boolean => {
 const refusalOf = (state: State, wall: number, sequence: Sequence, batch: Batch): RejectionReason | undefined => {
   if (batch.timestamp <= state.acceptedTimestamp) return "timestamp-not-after-previous";
   if (isOutsideDrift(state, wall, batch.timestamp)) return "timestamp-outside-drift";
+  const highest = highestNumberAt(batch.timestamp);
   for (const request of batch.requests) {
+    // the ledger would refuse it and forget it, and those who remember it here, and those who do not, would quarrel about it for ever
+    if (request.sequence > highest) return "request-too-far-ahead";
     if (state.recent.has(request.id)) return "already-executed";
     if ((state.inFlight.get(request.id) ?? sequence) !== sequence) return "request-in-flight";
   }

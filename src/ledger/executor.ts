@@ -1,4 +1,5 @@
 /** Runs the requests of one batch against the state: session check, operations in order, answers (PROTOCOL §3.5, §9). */
+import { highestNumberAt } from "../protocol/client-sequence.ts";
 import type { Committee } from "../protocol/committee.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Request } from "../protocol/messages.ts";
@@ -10,7 +11,7 @@ import type { Answer } from "./answers.ts";
 import type { Application, State } from "./application.ts";
 import { LedgerError } from "./errors.ts";
 import { stateKeys } from "./head.ts";
-import { highestNumberAt, judgeNumber } from "./sessions.ts";
+import { judgeNumber } from "./sessions.ts";
 import type { SessionChanges } from "./session-table.ts";
 import type { StateChanges } from "./state/state-map.ts";
 

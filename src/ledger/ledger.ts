@@ -7,6 +7,7 @@
  * 2. the `writes` of an execution go to the store in one atomic write, in the order of execution; then `written` is told;
  * 3. an error from `execute` is final: open the ledger again.
  */
+import { highestNumberAt } from "../protocol/client-sequence.ts";
 import type { Committee } from "../protocol/committee.ts";
 import type { Digest, PublicKey, Sequence } from "../protocol/ids.ts";
 import type { Parameters } from "../protocol/limits.ts";
@@ -27,7 +28,7 @@ import { createRecords } from "./records.ts";
 import { createLedgerReader } from "./reader.ts";
 import type { LedgerReader } from "./reader.ts";
 import { createSessionTable, encodeUses, loadSessionOrder } from "./session-table.ts";
-import { createSessionOrder, highestNumberAt, judgeNumber } from "./sessions.ts";
+import { createSessionOrder, judgeNumber } from "./sessions.ts";
 import { emptyStateRoot, rawToDigest } from "./state/hashing.ts";
 import { clearState } from "./restore.ts";
 import { createStateReceiver } from "./transfer/receiver.ts";
@@ -93,9 +94,9 @@ export interface Ledger extends LedgerReader {
   /** The writes of every batch up to `sequence` are in the store. */
   written(sequence: Sequence): void;
   /**
-   * @param nowMs the wall clock: a batch that is proposed now may carry that time; without it no number is too far ahead
+   * @param nowMs the wall clock: a batch that is proposed now may carry that time
    */
-  lookup(client: PublicKey, number: number, nowMs?: number): Lookup;
+  lookup(client: PublicKey, number: number, nowMs: number): Lookup;
   /**
    * Begins to make the state into another node's (PROTOCOL §7). Everything executed must be written. From then on nothing can be read or
    * executed until `adopt`, in later lives too; calling it again aims at another target and keeps what is there.
@@ -275,8 +276,7 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
     },
     lookup: (client, number, nowMs) => {
       assertWorking();
-      const highest = nowMs === undefined ? Number.MAX_SAFE_INTEGER : highestNumberAt(Math.max(clock.timeMs, nowMs));
-      const judgement = judgeNumber(sessions.get(client), number, clock.floor, highest);
+      const judgement = judgeNumber(sessions.get(client), number, clock.floor, highestNumberAt(Math.max(clock.timeMs, nowMs)));
       return judgement === undefined || judgement.status === "executed" ? { status: "new" } : judgement;
     },
     receive,

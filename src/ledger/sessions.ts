@@ -14,9 +14,6 @@ import type { Outcome } from "./answers.ts";
 
 const headerBytes = 16;
 const entryBytes = 16;
-const dayMs = 86_400_000;
-/** client numbers a millisecond of ledger time is worth: a client may number by time and still have many in one */
-const numbersPerMs = 1024;
 
 /** One client's session, changed in place by `recordNumber`. */
 export interface Session {
@@ -30,9 +27,6 @@ export interface Session {
   readonly sequences: number[];
   readonly indexes: number[];
 }
-
-/** The highest client number that may be used at this ledger time: no farther ahead than a day. It bounds what an eviction can lift the floor to. */
-export const highestNumberAt = (ledgerTimeMs: number): number => Math.min((ledgerTimeMs + dayMs) * numbersPerMs, Number.MAX_SAFE_INTEGER);
 
 /** The highest number that was executed. */
 export const highestNumber = ({ numbers, forgotten }: Session): number => numbers.at(-1) ?? forgotten;

@@ -147,7 +147,7 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     ...(sharing === undefined ? {} : { documents: sharing.receive }),
     ...(merging === undefined ? {} : { reconciliation: merging.reconciliation, merged: merging.merged }),
     ...(options.episode === undefined ? {} : { episode: options.episode }),
-    isSettled: (client, sequence) => !ledger.incomplete && ledger.lookup(client, sequence).status !== "new",
+    isSettled: (client, sequence) => !ledger.incomplete && ledger.lookup(client, sequence, clock.wall()).status !== "new",
     execution: { ledger, keeping, executed: desk.executed, stabilised },
     evidence: proofs.keep,
     halted: options.halted,

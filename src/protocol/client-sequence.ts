@@ -20,6 +20,15 @@ export interface ClientSequence {
 /** Numbers per millisecond: more than a client can use. */
 export const sequencesPerMillisecond = 1024;
 
+const dayMs = 86_400_000;
+
+/**
+ * The highest client number that may run at this ledger time: no farther ahead than a day. It bounds what an eviction can lift the floor to. The ledger
+ * refuses a higher one and, as it does not remember it, could be asked again for ever: no honest validator orders it.
+ */
+export const highestNumberAt = (ledgerTimeMs: number): number =>
+  Math.min((ledgerTimeMs + dayMs) * sequencesPerMillisecond, Number.MAX_SAFE_INTEGER);
+
 /**
  * @param init.window `Parameters.sessionWindow`
  * @param init.last the last number that was used, where it is remembered

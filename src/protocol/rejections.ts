@@ -13,6 +13,7 @@ export type RejectionReason =
   | "conflicting-proposal"
   | "already-executed"
   | "request-in-flight"
+  | "request-too-far-ahead"
   | "timestamp-not-after-previous"
   | "timestamp-outside-drift"
   | "digest-mismatch"

@@ -51,26 +51,24 @@ export const createCables = (count: number) => {
   const lag = new Float64Array(count * count);
   /** by kind of message: until when it is lost */
   const lostUntil = new Map<number, number>();
+  /** what a scenario may do to cables besides cutting them */
+  const troubles = {
+    clog: (from: number, to: number, until: number): void => void (clogged[from * count + to] = until),
+    lag: (from: number, to: number, byUs: number): void => void (lag[from * count + to] = byUs),
+    slow(endpoint: number, byUs: number, until: number): void {
+      slow[endpoint] = byUs;
+      slowUntil[endpoint] = until;
+    },
+    loseKind: (kind: number, until: number): void => void lostUntil.set(kind, until),
+  };
   return {
     cut,
+    troubles,
     heal(): void {
       cut.fill(0);
       clogged.fill(0);
       slowUntil.fill(0);
       lostUntil.clear();
-    },
-    clog(link: number, until: number): void {
-      clogged[link] = until;
-    },
-    slow(endpoint: number, byUs: number, until: number): void {
-      slow[endpoint] = byUs;
-      slowUntil[endpoint] = until;
-    },
-    lag(link: number, byUs: number): void {
-      lag[link] = byUs;
-    },
-    loseKind(kind: number, until: number): void {
-      lostUntil.set(kind, until);
     },
     losesKind: (kind: number, now: number): boolean => lostUntil.size > 0 && (lostUntil.get(kind) ?? 0) > now,
     /** when a frame that leaves now and would take `delay` arrives */

@@ -272,10 +272,7 @@ export const createLinks = (options: LinksOptions, initial: LinkQuality): Links 
       cables.heal();
       noticeAll();
     },
-    clog: (from, to, untilUs) => cables.clog(from * count + to, untilUs),
-    slow: cables.slow,
-    lag: (from, to, byUs) => cables.lag(from * count + to, byUs),
-    loseKind: cables.loseKind,
+    ...cables.troubles,
     troubles,
     get delivered() {
       return delivered;

@@ -43,8 +43,6 @@ export interface Universe {
   readonly retain: number;
   /** what decides about signatures, where nodes keep shared documents; absent where they do not */
   readonly documents?: SignatureRule;
-  /** where the power of nodes is cut, besides by faults */
-  readonly powerCuts?: PowerCuts;
   readonly key: (name: string) => KeyPair;
   /** where signatures are checked for one process */
   readonly poolFor: (process: SimulatedProcess) => VerificationPool;
@@ -74,6 +72,8 @@ export interface NodeInit {
   /** its disk, given what a call into it is preceded by and how its work comes back */
   readonly disk: (later: (microseconds: number, run: () => void) => void, boundary: () => void) => Disk;
   readonly disguise?: Disguise;
+  /** where its power is cut, besides by faults */
+  readonly powerCuts?: PowerCuts;
   readonly watch: NodeWatch;
 }
 
@@ -243,7 +243,7 @@ export const createSimulatedNode = (universe: Universe, init: NodeInit): Simulat
         ran: () => undefined,
       });
       node.process = own;
-      const calls = universe.powerCuts?.(endpoint, node.life);
+      const calls = init.powerCuts?.(endpoint, node.life);
       if (calls !== undefined) own.cutPowerAfter(calls);
       universe.promised();
       void open(own);

@@ -165,6 +165,7 @@ const populate = (scene: Scene, universe: Universe, watch: NodeWatch): void => {
       disk: (later, boundary) =>
         createDisk({ random: streams("storage"), later, boundary, flushUs: plan.flushUs, promised: universe.promised }),
       ...(disguise === undefined ? {} : { disguise }),
+      ...(options.powerCuts === undefined ? {} : { powerCuts: options.powerCuts }),
       watch,
     });
     scene.nodes.push(node);
@@ -210,7 +211,6 @@ export const createWorld = (options: WorldOptions): World => {
     committee,
     signBytes,
     key,
-    ...(options.powerCuts === undefined ? {} : { powerCuts: options.powerCuts }),
     ...(options.documents === true ? { documents: notary.isValid } : {}),
     poolFor: createPools(schedule, notary, streams("verification"), plan.verificationUs),
     promised: () => {

@@ -354,7 +354,7 @@ describe("snapshots", () => {
     const restored = await open(target);
     expect(restored.position()).toMatchObject(checkpoint);
     expect(await content(restored)).toEqual(await content(ledger, checkpoint.sequence));
-    expect(restored.lookup(client(2), 1)).toEqual({ status: "duplicate", sequence: 3, index: 0 });
+    expect(restored.lookup(client(2), 1, 0)).toEqual({ status: "duplicate", sequence: 3, index: 0 });
     const batch = nextBatch(restored, [request(client(9), 1, [put("key 3", "next")])]);
     expect(restored.execute(batch).sequence).toBe(5);
   });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { highestNumberAt } from "../../src/ledger/sessions.ts";
+import { highestNumberAt } from "../../src/protocol/client-sequence.ts";
 import type { Execution, Ledger } from "../../src/ledger/ledger.ts";
 import type { OrderedRequest } from "../../src/ledger/executor.ts";
 import { createMemoryStore } from "../../src/storage/memory.ts";
@@ -29,9 +29,9 @@ describe("a client's numbers", () => {
       executed,
       { status: "duplicate", sequence: 2, index: 1 },
     ]);
-    expect(ledger.lookup(client(1), 30)).toEqual({ status: "duplicate", sequence: 1, index: 2 });
-    expect(ledger.lookup(client(1), 25)).toEqual({ status: "new" });
-    expect(ledger.lookup(client(2), 1)).toEqual({ status: "new" });
+    expect(ledger.lookup(client(1), 30, 0)).toEqual({ status: "duplicate", sequence: 1, index: 2 });
+    expect(ledger.lookup(client(1), 25, 0)).toEqual({ status: "new" });
+    expect(ledger.lookup(client(2), 1, 0)).toEqual({ status: "new" });
   });
 
   it("are stale once the window has passed them", async () => {
@@ -43,8 +43,8 @@ describe("a client's numbers", () => {
       { status: "refused", reason: "stale" },
       executed,
     ]);
-    expect(ledger.lookup(client(1), 5)).toEqual({ status: "refused", reason: "stale" });
-    expect(ledger.lookup(client(1), 11)).toMatchObject({ status: "refused", reason: "stale" });
+    expect(ledger.lookup(client(1), 5, 0)).toEqual({ status: "refused", reason: "stale" });
+    expect(ledger.lookup(client(1), 11, 0)).toMatchObject({ status: "refused", reason: "stale" });
   });
 
   it("may be as far apart as a clock makes them, with a window's worth outstanding", async () => {
@@ -80,9 +80,9 @@ describe("a full table", () => {
     await send(count(3, 5));
     await send(count(4, 5), count(low as number, 60));
     // a repeat is no use: the lower key of the oldest batch went
-    expect(ledger.lookup(client(low as number), 60)).toEqual({ status: "refused", reason: "session-expired", floor: 60 });
-    expect(ledger.lookup(client(high as number), 70)).toEqual({ status: "duplicate", sequence: 1, index: 0 });
-    expect(ledger.lookup(client(9), 60)).toEqual({ status: "refused", reason: "session-expired", floor: 60 });
+    expect(ledger.lookup(client(low as number), 60, 0)).toEqual({ status: "refused", reason: "session-expired", floor: 60 });
+    expect(ledger.lookup(client(high as number), 70, 0)).toEqual({ status: "duplicate", sequence: 1, index: 0 });
+    expect(ledger.lookup(client(9), 60, 0)).toEqual({ status: "refused", reason: "session-expired", floor: 60 });
     // who has a session goes on below the floor
     expect(statusOf(await send(count(3, 6)))).toEqual([executed]);
   });
@@ -105,7 +105,7 @@ describe("a full table", () => {
     for (let index = 0; index < 6; index++) await run(before, store, [count(index, 10 + index), count(5 - index, 20 + index)]);
     const after = await open(createMemoryStore({ entries: store.entries() }), settings(4, 4));
     const lookups = (ledger: Ledger) =>
-      Array.from({ length: 8 }, (_, index) => [10, 15, 20, 25].map((number) => ledger.lookup(client(index), number + (index % 3))));
+      Array.from({ length: 8 }, (_, index) => [10, 15, 20, 25].map((number) => ledger.lookup(client(index), number + (index % 3), 0)));
     expect(lookups(after)).toEqual(lookups(before));
     const batch = {
       sequence: 7 as never,

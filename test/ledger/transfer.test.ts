@@ -134,7 +134,7 @@ describe("a state fetched from another node", () => {
       resultsRoot: expected.resultsRoot,
     });
     // what was executed before counts: sessions came along
-    if (count > 0) expect(to.ledger.lookup(client(1), 1).status).toBe("duplicate");
+    if (count > 0) expect(to.ledger.lookup(client(1), 1, 0).status).toBe("duplicate");
   });
 
   it("costs what differs, when there is an older one", async () => {

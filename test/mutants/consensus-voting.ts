@@ -150,6 +150,14 @@ export const votingMutants: readonly Mutant[] = [
     killer: normalCase,
   },
   {
+    name: "numbers-the-ledger-forgets",
+    file: "consensus/progress.ts",
+    find: "request.sequence > highest",
+    replace: "request.sequence < 0",
+    fault: "a request that the ledger refuses as too far ahead is ordered, and those who remember it and those who do not quarrel about it",
+    killer: normalCase,
+  },
+  {
     name: "executed-request-accepted",
     file: "consensus/progress.ts",
     find: '    if (state.recent.has(request.id)) return "already-executed";\n',

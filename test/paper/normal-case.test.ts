@@ -275,6 +275,17 @@ describe("a backup", () => {
     expect([said(effects), reasonsOf(effects)]).toEqual([[], ["already-executed"]]);
   });
 
+  it("does not accept a request whose number is farther ahead than the ledger would run it: nobody would remember that it was refused", () => {
+    const backup = createLone();
+    const highest = (EPOCH_MS + 5 + 86_400_000) * 1024;
+    const ordered = (sequence: number, number: number): readonly string[] => {
+      const effects = backup.prePrepare(0, sequence, backup.notary.createBatch(EPOCH_MS + 4 + sequence, [backup.request(number)]));
+      return [...said(effects), ...reasonsOf(effects)];
+    };
+    expect(ordered(1, highest)).toEqual(["prepare"]);
+    expect(ordered(2, highest + 1024 + 1)).toEqual(["request-too-far-ahead"]);
+  });
+
   it("does not accept a request that is in flight at another sequence", () => {
     const backup = createLone();
     const request = backup.request(1);

@@ -74,6 +74,10 @@ const refusals: Record<RejectionReason, Refusal> = {
     const { lone } = withProposal();
     return later(lone).prePrepare(0, 2, lone.batch(lone.request(1)));
   }),
+  "request-too-far-ahead": ignore(() => {
+    const lone = createLone();
+    return lone.prePrepare(0, 1, lone.batch(lone.request(1), lone.request(Number.MAX_SAFE_INTEGER)));
+  }),
   "timestamp-not-after-previous": ignore(() => {
     const { lone } = withProposal();
     return lone.prePrepare(0, 2, lone.batch(lone.request(2)));

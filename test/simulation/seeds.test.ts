@@ -6,8 +6,9 @@ import { availableParallelism } from "node:os";
 import { env } from "node:process";
 import { describe, expect, it } from "vitest";
 import { faultKinds } from "../../src/simulator/plan.ts";
-import type { SeedResult } from "../../src/simulator/seed.ts";
-import { simulate, type Simulation } from "../../src/simulator/simulate.ts";
+import { runCrew } from "../../src/simulator/crew.ts";
+import type { SeedRequest, SeedResult } from "../../src/simulator/seed.ts";
+import { createTally, simulate, type Simulation } from "../../src/simulator/simulate.ts";
 
 const seeds = Number(env["BYZ_SEEDS"] ?? 2_000);
 const first = BigInt(env["BYZ_FIRST_SEED"] ?? 1_000_000);
@@ -48,6 +49,31 @@ describe("a share of all seeds", () => {
     expect(found.violations).toEqual([]);
     expect(cutKinds.filter((kind) => (found.faults[kind] ?? 0) === 0)).toEqual([]);
     expect(found.ordered).toBeGreaterThan(20 * found.runs);
+  });
+
+  it("holds with clients, clocks, links and power that are each at their worst", { timeout }, async () => {
+    const kinds = ["rogues", "clocks", "uneven", "power-cuts"] as const;
+    const each = Math.ceil(0.01 * seeds);
+    const tallies = new Map(kinds.map((kind) => [kind, createTally()]));
+    // on the same threads: what is compiled once is of use to all
+    const requests = kinds.flatMap((scenario) =>
+      Array.from({ length: each }, (_, run) => ({ scenario, seed: first + BigInt(run) }) satisfies SeedRequest),
+    );
+    let told = 0;
+    const result = (found: SeedResult): boolean => {
+      tallies.get(kinds[Math.floor(told / each)] ?? "rogues")?.add(found);
+      told += 1;
+      return true;
+    };
+    await runCrew({ workers, requests, result });
+    const [rogues, clocks, uneven, cuts] = [...tallies.values()].map((tally) => tally.result());
+    for (const found of [rogues, clocks, uneven, cuts]) {
+      expect(found?.violations).toEqual([]);
+      expect(found?.ordered).toBeGreaterThan(5 * each);
+    }
+    expect(rogues?.reasons["client-pool-full"]).toBeGreaterThan(each);
+    expect(uneven?.faults["overtaken"]).toBeGreaterThan(each);
+    expect(cuts?.faults["power-cut-in-turn"]).toBeGreaterThan(each);
   });
 
   it("holds with a validator that runs twice, whoever hears whom", { timeout }, async () => {

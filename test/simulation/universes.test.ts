@@ -61,6 +61,14 @@ describe("seeds that once broke something", () => {
     const found = await simulate({ seed, runs: 1, scenario: "brief" });
     expect(found.violations).toEqual([]);
   });
+
+  it.each([
+    ["clocks", 29n, "clocks that were ahead together and are put right do not stop the ledger"],
+    ["rogues", 6984n, "a number that the ledger refuses as too far ahead stays in nobody's pool"],
+  ] as const)("%s %i: %s", async (scenario, seed, _what) => {
+    const found = await simulate({ seed, runs: 1, scenario });
+    expect(found.violations).toEqual([]);
+  });
 });
 
 describe("each way to lie", () => {

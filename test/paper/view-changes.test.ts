@@ -460,6 +460,18 @@ describe("a backup that is sent NEW-VIEW", () => {
     expect(effectsOf(effects, "broadcast").map((one) => one.message)).toMatchObject([{ kind: "prepare", sequence: 1, digest: empty }]);
   });
 
+  it("does not let the primary put anything else into a gap that it filled: its own NEW-VIEW is half of the proof", () => {
+    const backup = createLone();
+    const batch = backup.batch(backup.request(2));
+    const prepared = [backup.prepared(0, 2, batch.digest)];
+    const proposals = [slot(1, backup.notary.emptyBatch.digest), slot(2, batch.digest)];
+    backup.newView(2, changes(backup, 2, { prepared }), proposals);
+    const effects = backup.prePrepare(2, 1, backup.batch(backup.request(1)));
+    expect([said(effects), reasonsOf(effects)]).toEqual([[], ["conflicting-proposal"]]);
+    expect(effectsOf(effects, "evidence").map(({ evidence }) => evidence)).toMatchObject([{ kind: "conflicting-votes", culprit: 2 }]);
+    expect(backup.replica.status().demand).toBe(3);
+  });
+
   it("takes up what is carried beyond its window once the window gets there", () => {
     const backup = createLone();
     const batch = backup.notary.createBatch(1_700_000_000_500, [backup.request(99)]);

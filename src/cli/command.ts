@@ -47,10 +47,13 @@ const globalOptions = (ownApi: boolean): Option[] => [
   new Option("--trace", "show where an error comes from"),
 ];
 
+const globalGroup = "Global options:";
+
 /** Adds the global options under a heading of their own. */
 export const addGlobals = (command: Command, ownApi = false): Command => {
-  for (const option of globalOptions(ownApi)) command.addOption(option.helpGroup("Global options:"));
-  return command;
+  for (const option of globalOptions(ownApi)) command.addOption(option.helpGroup(globalGroup));
+  // beside the others, or commands without options of their own would name theirs last
+  return command.addHelpOption(new Option("-h, --help", "show this").helpGroup(globalGroup));
 };
 
 /** Options given to the command itself win over the same given before its name. */

@@ -57,7 +57,7 @@ const complaintByName: Readonly<Record<string, Omit<Complaint, "message" | "hint
   StoreError: { code: "invalid_data", exitCode: exitCodes.invalid },
   RecordError: { code: "invalid_data", exitCode: exitCodes.invalid },
   LedgerError: { code: "invalid_data", exitCode: exitCodes.invalid },
-  BackupError: { code: "invalid_backup", exitCode: exitCodes.invalid },
+  BackupError: { code: "invalid_backup", hint: "take one with `byz backup FILE`", exitCode: exitCodes.invalid },
   VerificationError: { code: "verification_failed", hint: "use another backup", exitCode: exitCodes.unverified },
   NodeError: { code: "invalid_home", exitCode: exitCodes.invalid },
 };
@@ -87,11 +87,22 @@ const keyComplaints: Readonly<Record<string, Omit<Complaint, "message">>> = {
     exitCode: exitCodes.invalid,
   },
   missing: { code: "invalid_key", hint: "check --home, or make one with `byz init`", exitCode: exitCodes.invalid },
+  permissions: { code: "invalid_key", hint: "chmod 600 it", exitCode: exitCodes.invalid },
   "wrong-passphrase": { code: "wrong_passphrase", hint: "give the right one; nothing was changed", exitCode: exitCodes.invalid },
 };
 
-const systemHints: Readonly<Record<string, string>> = {
-  EADDRINUSE: "another program uses that port; choose another with --listen or --api",
+const otherAddress = "choose another with --listen or --api";
+
+/** for errors that bring no hint, by what the system or a node called them */
+const hintByCode: Readonly<Record<string, string>> = {
+  invalid_request: "correct it; --help of the command tells more",
+  too_large: "send less at once",
+  internal: "see that node's log, or ask another one with --api",
+  no_node: "try again, or ask another one with --api",
+  in_use: otherAddress,
+  not_available: otherAddress,
+  not_allowed: otherAddress,
+  EADDRINUSE: `another program uses that port; ${otherAddress}`,
   EACCES: "you lack the permission",
   EPERM: "you lack the permission",
   ENOSPC: "make room and try again",
@@ -101,7 +112,7 @@ const systemHints: Readonly<Record<string, string>> = {
 const plainly = (message: string): { readonly message: string; readonly hint?: string } => {
   const [, before, code = "", words = "", path = ""] = /^(?:(.+): )?(E[A-Z]+): ([^,]+), \w+ '([^']*)'/.exec(message) ?? [];
   if (code === "") return { message };
-  return { message: `${before ?? path}: ${words}`, hint: systemHints[code] ?? "check the path" };
+  return { message: `${before ?? path}: ${words}`, hint: hintByCode[code] ?? "check the path" };
 };
 
 const withHint = (complaint: Omit<Complaint, "hint">, hint: string = anyHint): Complaint => ({ ...complaint, hint });
@@ -112,11 +123,12 @@ export const complaintOf = (error: unknown): Complaint => {
   const { message, hint } = plainly(error.message.replaceAll(/\s*\n\s*/g, " "));
   const code = textOf(error, "code");
   const own: unknown = "exitCode" in error ? error.exitCode : undefined;
-  if (typeof own === "number") return withHint({ code: code ?? "failed", message, exitCode: own }, textOf(error, "hint") ?? hint);
+  if (typeof own === "number")
+    return withHint({ code: code ?? "failed", message, exitCode: own }, textOf(error, "hint") ?? hint ?? hintByCode[code ?? ""]);
   if (error.name === "StoreError") return { ...storeComplaint(code), message };
   const ofKey = error.name === "KeyFileError" ? keyComplaints[code ?? ""] : undefined;
   if (ofKey !== undefined) return { ...ofKey, message };
   const known = complaintByName[error.name];
   if (known !== undefined) return withHint({ ...known, message }, textOf(error, "hint") ?? known.hint ?? hint);
-  return withHint({ code: code ?? "internal", message, exitCode: exitCodes.failed }, hint ?? systemHints[code ?? ""]);
+  return withHint({ code: code ?? "internal", message, exitCode: exitCodes.failed }, hint ?? hintByCode[code ?? ""]);
 };

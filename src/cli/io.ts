@@ -7,7 +7,9 @@ export interface Io {
   /** progress, logs, errors */
   stderr(text: string): void;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** true when stdout is a terminal that shows colours */
+  /** true when stdout is a terminal */
+  readonly terminal: boolean;
+  /** true when it may show colours, too */
   readonly colour: boolean;
   /** ends when the user interrupts */
   readonly signal: AbortSignal;
@@ -35,7 +37,8 @@ export const createProcessIo = (signal: AbortSignal): Io => ({
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   environment: takeEnvironment(),
-  colour: process.stdout.isTTY && process.env["NO_COLOR"] === undefined,
+  terminal: process.stdout.isTTY,
+  colour: process.stdout.isTTY && (process.env["NO_COLOR"] ?? "") === "",
   signal,
   stdin: readStandardInput,
   askHidden: process.stdin.isTTY ? (question) => askHidden({ input: process.stdin, output: process.stderr, signal }, question) : undefined,

@@ -1,6 +1,7 @@
 /** The `byz` command: declares, runs, and turns whatever goes wrong into one line and an exit status. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { visible } from "../node/home/printable.ts";
 import { addGlobals } from "./command.ts";
 import type { Host } from "./command.ts";
 import { commandsFor } from "./commands.ts";
@@ -55,7 +56,7 @@ const report = (error: unknown, args: readonly string[], io: Io): number => {
       ? { code: "usage", message: usageLine(error), hint: "see `byz --help`, or --help of the command", exitCode: exitCodes.usage }
       : complaintOf(error);
   const { code, message, hint } = complaint;
-  io.stderr(`byz: ${message}; ${hint}\n`);
+  io.stderr(`byz: ${visible(message)}; ${visible(hint)}\n`);
   if (options.includes("--json")) io.stdout(`${JSON.stringify({ error: { code, message, hint } })}\n`);
   if (options.includes("--trace") && error instanceof Error) {
     for (let at: unknown = error; at instanceof Error; at = at.cause) io.stderr(`${at.stack ?? at.message}\n`);

@@ -2,6 +2,7 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { styleText } from "node:util";
+import { visible } from "../node/home/printable.ts";
 import type { Io } from "./io.ts";
 
 /** Global options as given on the command line. */
@@ -32,11 +33,16 @@ export interface Session {
   /** Progress, on stderr; silent with --quiet. */
   note(text: string): void;
   bold(text: string): string;
+  /** Several lines that somebody else wrote, as they are, but for what a terminal would obey where stdout is one. */
+  words(text: string): string;
 }
 
 export const defaultApi = "http://127.0.0.1:27657";
 
-const words = (text: string): string[] => text.split(",").flatMap((word) => (word.trim() === "" ? [] : [word.trim()]));
+/** lines and columns may stay */
+const layout = "\n\t";
+
+const list = (text: string): string[] => text.split(",").flatMap((word) => (word.trim() === "" ? [] : [word.trim()]));
 
 /** `127.0.0.1:27657` is as good as `http://127.0.0.1:27657`. */
 const toUrl = (word: string): string => (word.includes("://") ? word : `http://${word}`);
@@ -53,7 +59,7 @@ export const createSession = (io: Io, flags: GlobalFlags): Session => {
     home: resolve(given(flags.home, io.environment["BYZ_HOME"]) ?? join(homedir(), ".byz")),
     passphraseFile: given(flags.passphraseFile, io.environment["BYZ_PASSPHRASE_FILE"]),
     apiGiven: given(flags.api, io.environment["BYZ_API"]) !== undefined,
-    apiUrls: words(given(flags.api, io.environment["BYZ_API"]) ?? defaultApi).map(toUrl),
+    apiUrls: list(given(flags.api, io.environment["BYZ_API"]) ?? defaultApi).map(toUrl),
     json,
     quiet,
     answer(text, document) {
@@ -61,8 +67,9 @@ export const createSession = (io: Io, flags: GlobalFlags): Session => {
       io.stdout(`${shown}\n`);
     },
     note(text) {
-      if (!quiet) io.stderr(`${text}\n`);
+      if (!quiet) io.stderr(`${visible(text, layout)}\n`);
     },
     bold: (text) => (colour ? styleText("bold", text, { validateStream: false }) : text),
+    words: (text) => (io.terminal ? visible(text, layout) : text),
   };
 };

@@ -24,7 +24,28 @@ export interface Submitted {
 }
 
 const tooLarge = (what: string, bytes: number, most: number): CliError =>
-  new CliError({ code: "too_large", message: `the ${what} has ${bytes} bytes; at most ${most} are allowed`, exitCode: exitCodes.failed });
+  new CliError({
+    code: "too_large",
+    message: `the ${what} has ${bytes} bytes`,
+    hint: `at most ${most} are allowed`,
+    exitCode: exitCodes.failed,
+  });
+
+/** Node.js puts this in place of bytes that are no UTF-8, before anybody sees them. */
+const replacement = "\ufffd";
+
+/**
+ * An argument as it was typed: what is written must be what was meant.
+ *
+ * @throws CliError (usage)
+ */
+export const textArgument = (what: string, text: string): string => {
+  if (!text.includes(replacement)) return text;
+  throw usageError(
+    `the ${what} is not UTF-8`,
+    what === "value" ? "give it with --file" : "write it over HTTP, in percent-encoding (docs/http.md)",
+  );
+};
 
 /** The key's bytes. @throws CliError */
 export const keyBytes = (key: string): Uint8Array => {
@@ -88,10 +109,10 @@ export const submit = async (session: Session, operation: KvOperation, flag: Gen
 };
 
 /** @throws CliError for what the ledger did not do */
-const refuseConflicts = (result: ResultJson | KvResult): void => {
-  if (result.type === "txn-refused") return refuseConflicts(result.result);
+const refuseConflicts = (result: ResultJson | KvResult, where = ""): void => {
+  if (result.type === "txn-refused") return refuseConflicts(result.result, ` of operation ${result.index}, counted from 0,`);
   if (result.type === "conflict") {
-    const message = result.version === 0 ? "the key does not exist" : `the key has version ${result.version}`;
+    const message = result.version === 0 ? `the key${where} does not exist` : `the key${where} has version ${result.version}`;
     throw new CliError({ code: "version_conflict", message, hint: "read it again and decide anew", exitCode: exitCodes.failed });
   }
   if (result.type === "too-large" || result.type === "malformed") {

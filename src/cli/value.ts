@@ -16,3 +16,6 @@ export const keyMembers = (key: Uint8Array): { readonly key: string; readonly ke
   const { value, encoding } = valueMembers(key);
   return encoding === "utf8" ? { key: value } : { key: value, keyEncoding: "base64" };
 };
+
+export const keyText = ({ key, keyEncoding }: { readonly key: string; readonly keyEncoding?: "base64" }): string =>
+  keyEncoding === undefined ? key : `base64:${key}`;

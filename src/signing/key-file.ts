@@ -39,7 +39,7 @@ export const readKeyText = (path: string): string => {
     const { mode, size } = statSync(path);
     if (process.platform !== "win32" && (mode & 0o077) !== 0) {
       const octal = (mode & 0o777).toString(8).padStart(4, "0");
-      throw new KeyFileError("permissions", path, `others can read or change this key (mode ${octal}); run chmod 600 on it`);
+      throw new KeyFileError("permissions", path, `others can read or change this key (mode ${octal})`);
     }
     if (size > maxKeyFileBytes) throw new KeyFileError("malformed", path, "this is not a key file");
     return readFileSync(path, "utf8");

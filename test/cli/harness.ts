@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** what a person at the terminal answers, one question after the other; no terminal when absent */
   readonly answers?: readonly string[];
+  /** standard output is one */
+  readonly terminal?: boolean;
   /** told of each piece of output */
   readonly onStdout?: () => void;
 }
@@ -42,6 +44,7 @@ export const run = async (args: readonly string[], options: RunOptions = {}): Pr
       stderr += text;
     },
     environment: options.environment ?? {},
+    terminal: options.terminal ?? false,
     colour: false,
     signal: options.signal ?? new AbortController().signal,
     stdin: async () => options.stdin ?? new Uint8Array(),

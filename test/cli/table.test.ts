@@ -68,6 +68,7 @@ describe("the table", () => {
       stdout: () => {},
       stderr: () => {},
       environment: {},
+      terminal: false,
       colour: false,
       signal: new AbortController().signal,
       stdin: async () => new Uint8Array(),

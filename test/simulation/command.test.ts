@@ -32,6 +32,7 @@ const run = async (...args: string[]): Promise<{ readonly status: number; readon
     stdout: (text) => (out += String(text)),
     stderr: (text) => (err += text),
     environment: {},
+    terminal: false,
     colour: false,
     signal: new AbortController().signal,
     stdin: async () => new Uint8Array(),

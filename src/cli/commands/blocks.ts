@@ -6,6 +6,7 @@ import { defineCommand, wholeNumber } from "../command.ts";
 import { CliError, exitCodes, usageError } from "../errors.ts";
 import type { Session } from "../session.ts";
 import { pairs, shortHash, table } from "../table.ts";
+import { keyText } from "../value.ts";
 
 const timeOf = (block: BlockAnswer): string => (block.timestamp === 0 ? "-" : new Date(block.timestamp).toISOString());
 
@@ -32,7 +33,7 @@ const showOne = async (session: Session, sequence: number): Promise<void> => {
       shortHash(request.id),
       shortHash(request.client),
       operation.type,
-      "key" in operation ? operation.key : "",
+      "key" in operation ? keyText(operation) : "",
     ]),
   );
   session.answer(rows.length === 0 ? head : `${head}\n\n${table(session, ["REQUEST", "CLIENT", "OPERATION", "KEY"], rows)}`, block);
@@ -65,7 +66,7 @@ export const blocksCommand = defineCommand<{ from?: number; limit: number }>({
   exits: [4],
   async run(session, [sequence], options) {
     if (sequence === undefined) return showSome(session, options);
-    if (!/^\d{1,15}$/.test(sequence)) throw usageError(`not a sequence: ${sequence}`, "sequences are whole numbers from 1");
+    if (!/^[1-9]\d{0,14}$/.test(sequence)) throw usageError(`not a sequence: ${sequence}`, "sequences are whole numbers from 1");
     return showOne(session, Number(sequence));
   },
 });

@@ -52,6 +52,10 @@ const validateCommand = defineCommand({
 });
 
 export const configCommand = defineGroup(
-  { name: "config", summary: "Configuration", examples: ["byz config show --origin", "byz config validate"] },
+  {
+    name: "config",
+    summary: "Every setting and where it came from; whether config.toml is valid",
+    examples: ["byz config show --origin", "byz config validate"],
+  },
   [showCommand, validateCommand],
 );

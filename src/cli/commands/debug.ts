@@ -105,6 +105,10 @@ const bundleCommand = defineCommand<{ output?: string }>({
 });
 
 export const debugCommand = defineGroup(
-  { name: "debug", summary: "Trouble", examples: ["byz debug bundle", "byz debug bundle -o bundle.json"] },
+  {
+    name: "debug",
+    summary: "Collects what somebody else needs to help",
+    examples: ["byz debug bundle", "byz debug bundle -o bundle.json"],
+  },
   [bundleCommand],
 );

@@ -1,7 +1,7 @@
 /** `byz del` */
 import { Option } from "commander";
 import { defineCommand, wholeNumber } from "../command.ts";
-import { keyBytes, submit } from "../submit.ts";
+import { keyBytes, submit, textArgument } from "../submit.ts";
 import { type GenesisFlag, genesisOption } from "../verified.ts";
 
 export const delCommand = defineCommand<GenesisFlag & { ifVersion?: number }>({
@@ -13,7 +13,7 @@ export const delCommand = defineCommand<GenesisFlag & { ifVersion?: number }>({
   exits: [3, 4, 5, 6],
   async run(session, [key = ""], { ifVersion, ...flag }) {
     const expect = ifVersion === undefined ? {} : { expect: ifVersion };
-    const { result, ...place } = await submit(session, { type: "delete", key: keyBytes(key), ...expect }, flag);
+    const { result, ...place } = await submit(session, { type: "delete", key: keyBytes(textArgument("key", key)), ...expect }, flag);
     const deleted = result.type === "delete" && result.deleted;
     session.answer(deleted ? `${key} is deleted, in block ${place.sequence}` : `there was no key ${key}`, { key, deleted, ...place });
   },

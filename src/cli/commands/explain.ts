@@ -1,6 +1,7 @@
 /** `byz explain` */
 import { Option } from "commander";
 import type { ExplainAnswer } from "../../client/operate-answers.ts";
+import { visible } from "../../node/home/printable.ts";
 import { clientOf, showing } from "../client.ts";
 import { defineCommand } from "../command.ts";
 import type { Session } from "../session.ts";
@@ -24,7 +25,7 @@ const render = (session: Session, answer: ExplainAnswer): string => {
   const headings = ["VALIDATOR", "ROLE", "REACHED", "PREPARED", "COMMITTED", "ASKS FOR A VIEW", "VIEW", "EXECUTED"];
   return [
     session.bold(head),
-    ...answer.summary.map((sentence) => `  ${sentence}`),
+    ...answer.summary.map((sentence) => `  ${visible(sentence)}`),
     "",
     `votes for sequence ${answer.next.sequence}${answer.next.proposed ? "" : ", which is not proposed yet"}, in view ${answer.view.number}`,
     table(session, headings, rows),

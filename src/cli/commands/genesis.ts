@@ -32,16 +32,19 @@ const parametersOf = (words: readonly string[] = []): Partial<Parameters> => {
   return chosen;
 };
 
-/** The founder has it from a validator: what is wrong with it is not the genesis. */
-const recordIn = (file: string): ReturnType<typeof loadRecord> => {
+/** A founder is told what to do, not to ask the founders. @throws CliError */
+const founding = <T>(code: string, hint: string, make: () => T): T => {
   try {
-    return loadRecord(file);
+    return make();
   } catch (error) {
     if (!(error instanceof GenesisError)) throw error;
-    const hint = "a validator's record is what `byz keys export` gives";
-    throw new CliError({ code: "invalid_record", message: error.message, hint, exitCode: exitCodes.invalid, cause: error });
+    throw new CliError({ code, message: error.message, hint, exitCode: exitCodes.invalid, cause: error });
   }
 };
+
+/** The founder has it from a validator: what is wrong with it is not the genesis. */
+const recordIn = (file: string): ReturnType<typeof loadRecord> =>
+  founding("invalid_record", "a validator's record is what `byz keys export` gives", () => loadRecord(file));
 
 const createCommand = defineCommand<CreateOptions>({
   usage: "create",
@@ -64,14 +67,17 @@ const createCommand = defineCommand<CreateOptions>({
   exits: [3],
   run(session, _args, options) {
     const validators = options.validator.map(recordIn);
-    const text = renderGenesis({
-      chainId: options.chainId,
-      createdAt: Date.now(),
-      validators,
-      parameters: parametersOf(options.parameter),
-      ...(options.testnet === true ? { testnet: true } : {}),
-      ...(options.application === undefined ? {} : { application: options.application }),
-    });
+    const parameters = parametersOf(options.parameter);
+    const text = founding("invalid_genesis", "correct what it is made of; nothing was written", () =>
+      renderGenesis({
+        chainId: options.chainId,
+        createdAt: Date.now(),
+        validators,
+        parameters,
+        ...(options.testnet === true ? { testnet: true } : {}),
+        ...(options.application === undefined ? {} : { application: options.application }),
+      }),
+    );
     const file = options.output ?? homeAt(session.home).genesis;
     if (existsSync(file) && options.force !== true) {
       throw new CliError({
@@ -132,6 +138,10 @@ const hashCommand = defineCommand<{ genesis?: string }>({
 });
 
 export const genesisCommand = defineGroup(
-  { name: "genesis", summary: "Found a network", examples: ["byz genesis create --chain-id acme --validator a.json", "byz genesis hash"] },
+  {
+    name: "genesis",
+    summary: "Founds a network, shows its genesis and its hash",
+    examples: ["byz genesis create --chain-id acme --validator a.json", "byz genesis hash"],
+  },
   [createCommand, showCommand, hashCommand],
 );

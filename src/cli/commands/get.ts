@@ -51,7 +51,7 @@ interface Found {
 /** One value in the form that was asked for. */
 const show = (session: Session, found: Found, raw: boolean | undefined, more = ""): void => {
   if (raw === true) return session.io.stdout(Buffer.from(found.value, found.encoding));
-  session.answer(valueText(found) + more, found);
+  session.answer(() => session.words(valueText(found)) + more, found);
 };
 
 /** An ordered read, as proven as a write. */
@@ -113,7 +113,7 @@ const getUnverified = async (session: Session, key: string, consistency: Consist
   } else {
     const answer = await client.get(key, { consistency });
     if (answer === undefined) throw absent(key);
-    session.answer(valueText(answer), answer);
+    session.answer(() => session.words(valueText(answer)), answer);
   }
 };
 

@@ -57,10 +57,7 @@ const exportCommand = defineCommand<{ output?: string }>({
   },
 });
 
-export const keysCommand = defineGroup({ name: "keys", summary: "Keys", examples: ["byz keys show", "byz keys encrypt"] }, [
-  showCommand,
-  exportCommand,
-  encryptCommand,
-  decryptCommand,
-  rotateCommand,
-]);
+export const keysCommand = defineGroup(
+  { name: "keys", summary: "This home's keys: shows, exports, encrypts, rotates", examples: ["byz keys show", "byz keys encrypt"] },
+  [showCommand, exportCommand, encryptCommand, decryptCommand, rotateCommand],
+);

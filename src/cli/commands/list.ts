@@ -11,7 +11,7 @@ import { defineCommand, wholeNumber } from "../command.ts";
 import { consistencyOption } from "./get.ts";
 import type { Session } from "../session.ts";
 import { table } from "../table.ts";
-import { keyMembers, valueMembers } from "../value.ts";
+import { keyMembers, keyText, valueMembers } from "../value.ts";
 import { genesisAtHand, type GenesisFlag, genesisOption, localIsOneNodes, readingClient, sayUnverified } from "../verified.ts";
 
 const longestValue = 60;
@@ -30,7 +30,12 @@ interface ListOptions extends GenesisFlag {
 interface Page {
   readonly items: readonly Omit<EntryJson, "sequence">[];
   readonly next?: string;
+  readonly nextEncoding?: "base64";
 }
+
+/** The command line takes text only. */
+const onwardFrom = (next: string, encoding: Page["nextEncoding"]): string =>
+  encoding === undefined ? `add --after ${next}` : `a key that is no text is the last of these: go on with GET /v1/kv (docs/http.md)`;
 
 const utf8 = new TextEncoder();
 
@@ -83,9 +88,9 @@ export const listCommand = defineCommand<ListOptions>({
     const genesis = genesisAtHand(session, options);
     const verified = genesis !== undefined && options.consistency === "certified";
     const page = verified ? await listCertified(session, genesis, prefix ?? "", options) : await listUnverified(session, prefix, options);
-    const rows = page.items.map((entry) => [entry.key, String(entry.version), brief(entry)]);
+    const rows = page.items.map((entry) => [keyText(entry), String(entry.version), brief(entry)]);
     session.answer(rows.length === 0 && !session.json ? "no keys" : table(session, ["KEY", "VERSION", "VALUE"], rows), page);
-    if (page.next !== undefined && !session.json) session.note(`there is more: add --after ${page.next}`);
+    if (page.next !== undefined && !session.json) session.note(`there is more: ${onwardFrom(page.next, page.nextEncoding)}`);
     const remedy = genesis === undefined ? undefined : "ask for --consistency certified";
     if (!verified) sayUnverified(session, options.consistency === "local" ? localIsOneNodes : remedy);
   },

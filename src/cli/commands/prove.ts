@@ -2,6 +2,7 @@
 import { anchorFormat, verifyAnchorDocument } from "../../client/anchor-document.ts";
 import { type ProvenDocument, verifyProofDocument } from "../../client/proof-document.ts";
 import type { Genesis } from "../../node/home/genesis.ts";
+import { visible } from "../../node/home/printable.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import { provesNothing, readDocument } from "../document.ts";
 import { usageError } from "../errors.ts";
@@ -16,13 +17,13 @@ const describe = ({ chainId }: Genesis, { key, entry, asOf }: ProvenDocument): {
   const keyMembers = { key: name, ...(encoding === "base64" ? { keyEncoding: encoding } : {}) };
   const common = { valid: true, chainId, ...keyMembers, asOf };
   if (entry === undefined) {
-    return { text: `proven: as of block ${asOf}, ${chainId} has no key ${name}`, json: { ...common, present: false } };
+    return { text: `proven: as of block ${asOf}, ${chainId} has no key ${visible(name)}`, json: { ...common, present: false } };
   }
   const members = valueMembers(entry.value);
   const { version, sequence } = entry;
   const written = sequence === undefined ? "" : `, written in block ${sequence}`;
   return {
-    text: `proven: as of block ${asOf}, ${chainId} has ${name} at version ${version}${written}:\n${valueText(members)}`,
+    text: `proven: as of block ${asOf}, ${chainId} has ${visible(name)} at version ${version}${written}:\n${valueText(members)}`,
     json: { ...common, present: true, ...members, version, ...(sequence === undefined ? {} : { sequence }) },
   };
 };
@@ -74,7 +75,7 @@ const verifyCommand = defineCommand<GenesisFlag>({
     if (genesis === undefined) throw usageError("there is no genesis to verify by", "name one with --genesis FILE");
     const document = readDocument(file, maxFileBytes);
     const { text, json } = isAnchorDocument(document) ? judgeAnchor(genesis, file, document) : judgeValue(genesis, file, document);
-    session.answer(text, json);
+    session.answer(() => session.words(text), json);
   },
 });
 

@@ -4,7 +4,7 @@ import { Option } from "commander";
 import { defineCommand, wholeNumber } from "../command.ts";
 import { CliError, exitCodes, usageError } from "../errors.ts";
 import type { Session } from "../session.ts";
-import { checkValue, keyBytes, submit } from "../submit.ts";
+import { checkValue, keyBytes, submit, textArgument } from "../submit.ts";
 import { type GenesisFlag, genesisOption } from "../verified.ts";
 
 interface PutOptions extends GenesisFlag {
@@ -14,7 +14,7 @@ interface PutOptions extends GenesisFlag {
 
 const readValue = async (session: Session, value: string | undefined, file: string | undefined): Promise<Uint8Array> => {
   if (value !== undefined && file !== undefined) throw usageError("a value and --file were given", "give one of them");
-  if (value !== undefined) return new TextEncoder().encode(value);
+  if (value !== undefined) return new TextEncoder().encode(textArgument("value", value));
   if (file === undefined) throw usageError("the value is missing", "give it after the key, or --file FILE, or --file - for standard input");
   if (file === "-") return session.io.stdin();
   try {
@@ -36,7 +36,7 @@ export const putCommand = defineCommand<PutOptions>({
   examples: ["byz put greeting hello", "byz put greeting 'hello again' --if-version 1"],
   exits: [3, 4, 5, 6],
   async run(session, [key = "", text], options) {
-    const name = keyBytes(key);
+    const name = keyBytes(textArgument("key", key));
     const value = checkValue(await readValue(session, text, options.file));
     const expect = options.ifVersion === undefined ? {} : { expect: options.ifVersion };
     const { result, ...place } = await submit(session, { type: "put", key: name, value, ...expect }, options);

@@ -73,7 +73,7 @@ const showCommand = defineCommand<{ raw?: boolean; prove?: string }>({
     const document = await client.shared(name, { proof: prove !== undefined });
     if (document === undefined) throw absent(name);
     if (prove !== undefined) await writeProof(session, prove, name, document);
-    session.answer(() => render(document), document);
+    session.answer(() => session.words(render(document)), document);
   },
 });
 
@@ -92,7 +92,7 @@ const watchCommand = defineCommand({
       // a screen that was wiped is drawn again; what is only appended to tells changes
       if (document === undefined || (document.digest === last && !redraws)) return;
       last = document.digest;
-      session.answer(() => render(document), document);
+      session.answer(() => session.words(render(document)), document);
     });
   },
 });

@@ -108,7 +108,7 @@ const wishesOf = (seed: bigint, { nodes, faults, steps, scenario, reduce }: Opti
 
 export const simulateCommand = defineCommand<Options>({
   usage: "simulate",
-  summary: "Search for faults: whole networks in virtual time, each out of one seed, under faults and liars, watched by judges",
+  summary: "Searches for faults: whole networks in virtual time, each out of one seed, under faults and liars, watched by judges",
   options: [
     new Option("--seed <number>", "of the first run, below 2^64; the same seed is the same run (default: a random one)"),
     new Option("--runs <count>", "runs, each with the next seed").argParser(wholeNumber(1)).default(1),

@@ -1,8 +1,11 @@
 /** `byz txn` */
 import { readFileSync } from "node:fs";
 import type { SimpleResultJson } from "../../client/answers.ts";
+import { ClientError } from "../../client/errors.ts";
+import type { Transaction } from "../../client/key-value-calls.ts";
 import { parseTransaction } from "../../client/transaction-json.ts";
 import type { SimpleResult } from "../../ledger/kv/operations.ts";
+import { visible } from "../../node/home/printable.ts";
 import { defineCommand } from "../command.ts";
 import { CliError, exitCodes, usageError } from "../errors.ts";
 import type { Session } from "../session.ts";
@@ -19,10 +22,12 @@ const readText = async (session: Session, file: string): Promise<string> => {
   }
 };
 
-const parse = (file: string, text: string): unknown => {
+/** @throws CliError (usage) */
+const parse = (file: string, text: string): Transaction => {
   try {
-    return JSON.parse(text);
+    return parseTransaction(JSON.parse(text));
   } catch (cause) {
+    if (cause instanceof ClientError) throw usageError(cause.message, cause.hint);
     throw usageError(`${file} is not JSON: ${(cause as Error).message}`, "`byz txn --help` shows one");
   }
 };
@@ -37,7 +42,8 @@ const toJson = (result: SimpleResult | SimpleResultJson): SimpleResultJson => {
 const lineOf = (result: SimpleResultJson): string => {
   if (result.type === "put") return `put: version ${result.version}`;
   if (result.type === "delete") return result.deleted ? "delete: done" : "delete: there was no such key";
-  if (result.type === "get") return result.found ? `get: version ${result.version}: ${valueText(result)}` : "get: there is no such key";
+  if (result.type === "get")
+    return result.found ? `get: version ${result.version}: ${visible(valueText(result))}` : "get: there is no such key";
   return result.type;
 };
 
@@ -49,7 +55,7 @@ export const txnCommand = defineCommand<GenesisFlag>({
   examples: ["byz txn transfer.json", "byz txn - --json < transfer.json"],
   exits: [3, 4, 5, 6],
   async run(session, [file = ""], options) {
-    const transaction = parseTransaction(parse(file, await readText(session, file)));
+    const transaction = parse(file, await readText(session, file));
     const { result, sequence, requestId, verified } = await submit(session, { type: "txn", ...transaction }, options);
     if (result.type !== "txn") {
       throw new CliError({

@@ -2,14 +2,16 @@
 import { Option } from "commander";
 import type { WatchEvent } from "../../client/operate-answers.ts";
 import { watchEvents } from "../../client/watch-events.ts";
+import { visible } from "../../node/home/printable.ts";
 import { clientOf } from "../client.ts";
 import { defineCommand, wholeNumber } from "../command.ts";
 import { exitCodes } from "../errors.ts";
+import { keyText, valueText } from "../value.ts";
 
 const line = (event: WatchEvent): string => {
-  const key = event.keyEncoding === undefined ? event.key : `base64:${event.key}`;
+  const key = visible(keyText(event));
   if (event.type === "delete") return `${event.sequence}  delete  ${key}`;
-  return `${event.sequence}  put     ${key}  v${event.version}  ${event.encoding === "utf8" ? event.value : `base64:${event.value}`}`;
+  return `${event.sequence}  put     ${key}  v${event.version}  ${visible(valueText(event))}`;
 };
 
 export const watchCommand = defineCommand<{ from?: number; count?: number }>({

@@ -6,13 +6,19 @@ const maxCharacters = 400;
 const maxProblems = 40;
 
 /**
- * The text with what a terminal would obey rather than show (control and format characters, lone surrogates, line ends) as `\u{…}`, and cut after
- * 400 characters: what a file holds must neither move the cursor nor forge a line of a log.
+ * The text with what a terminal would obey rather than show (control and format characters, lone surrogates, line ends) as `\u{…}`: what others
+ * wrote must neither move the cursor nor forge a line.
+ *
+ * @param kept of those, what may stay
  */
+export const visible = (text: string, kept = ""): string =>
+  text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (character) =>
+    kept.includes(character) ? character : `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+
+/** Likewise, and cut after 400 characters. */
 export const printable = (text: string): string => {
-  const shown = text
-    .slice(0, maxCharacters)
-    .replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+  const shown = visible(text.slice(0, maxCharacters));
   return text.length > maxCharacters ? `${shown}…` : shown;
 };
 

@@ -41,6 +41,14 @@ const globalOptions = (ownApi: boolean): Option[] => [
   new Option("--home <dir>", "home directory (default: ~/.byz, env: BYZ_HOME)"),
   ...(ownApi ? [] : [new Option("--api <url>", `nodes to ask, comma-separated, tried in order (default: ${defaultApi}, env: BYZ_API)`)]),
   new Option("--passphrase-file <file>", "opens encrypted keys (env: BYZ_PASSPHRASE_FILE, BYZ_PASSPHRASE; default: asks on a terminal)"),
+  ...(ownApi
+    ? []
+    : [
+        new Option(
+          "--token-file <file>",
+          "what lets write through a node that is not on loopback (default: the home's api.token, for nodes of this machine; env: BYZ_TOKEN_FILE)",
+        ),
+      ]),
   new Option("--json", "one JSON document on stdout, nothing else there"),
   new Option("--quiet", "no progress on stderr"),
   new Option("--no-color", "no colours (env: NO_COLOR)"),
@@ -63,7 +71,7 @@ const globalsOf = (command: Command): GlobalFlags => {
   const settled: Record<string, unknown> = {};
   for (const level of chain) {
     const values: Record<string, unknown> = level.opts();
-    for (const name of ["home", "api", "passphraseFile", "json", "quiet", "color", "trace"]) {
+    for (const name of ["home", "api", "passphraseFile", "tokenFile", "json", "quiet", "color", "trace"]) {
       if (level.getOptionValueSource(name) === "cli") settled[name] = values[name];
     }
   }

@@ -93,11 +93,12 @@ const keyComplaints: Readonly<Record<string, Omit<Complaint, "message">>> = {
 
 const otherAddress = "choose another with --listen or --api";
 
+const tokenHint = "give the file api.token of that node's home with --token-file";
+
 /** for errors that bring no hint, by what the system or a node called them */
 const hintByCode: Readonly<Record<string, string>> = {
   invalid_request: "correct it; --help of the command tells more",
   too_large: "send less at once",
-  internal: "see that node's log, or ask another one with --api",
   no_node: "try again, or ask another one with --api",
   in_use: otherAddress,
   not_available: otherAddress,
@@ -115,7 +116,11 @@ const plainly = (message: string): { readonly message: string; readonly hint?: s
   return { message: `${before ?? path}: ${words}`, hint: hintByCode[code] ?? "check the path" };
 };
 
-const withHint = (complaint: Omit<Complaint, "hint">, hint: string = anyHint): Complaint => ({ ...complaint, hint });
+/** What the command line calls otherwise than HTTP does wins over what the node advises. */
+const withHint = (complaint: Omit<Complaint, "hint">, hint?: string): Complaint => ({
+  ...complaint,
+  hint: (complaint.code === "unauthorized" ? tokenHint : hint) ?? hintByCode[complaint.code] ?? anyHint,
+});
 
 /** Any error as one line; never throws. */
 export const complaintOf = (error: unknown): Complaint => {
@@ -123,12 +128,11 @@ export const complaintOf = (error: unknown): Complaint => {
   const { message, hint } = plainly(error.message.replaceAll(/\s*\n\s*/g, " "));
   const code = textOf(error, "code");
   const own: unknown = "exitCode" in error ? error.exitCode : undefined;
-  if (typeof own === "number")
-    return withHint({ code: code ?? "failed", message, exitCode: own }, textOf(error, "hint") ?? hint ?? hintByCode[code ?? ""]);
+  if (typeof own === "number") return withHint({ code: code ?? "failed", message, exitCode: own }, textOf(error, "hint") ?? hint);
   if (error.name === "StoreError") return { ...storeComplaint(code), message };
   const ofKey = error.name === "KeyFileError" ? keyComplaints[code ?? ""] : undefined;
   if (ofKey !== undefined) return { ...ofKey, message };
   const known = complaintByName[error.name];
   if (known !== undefined) return withHint({ ...known, message }, textOf(error, "hint") ?? known.hint ?? hint);
-  return withHint({ code: code ?? "internal", message, exitCode: exitCodes.failed }, hint ?? hintByCode[code ?? ""]);
+  return withHint({ code: code ?? "internal", message, exitCode: exitCodes.failed }, hint);
 };

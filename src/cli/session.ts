@@ -10,6 +10,7 @@ export interface GlobalFlags {
   readonly home?: string;
   readonly api?: string;
   readonly passphraseFile?: string;
+  readonly tokenFile?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly color?: boolean;
@@ -22,6 +23,8 @@ export interface Session {
   readonly home: string;
   /** what opens encrypted keys is in this file, by --passphrase-file or BYZ_PASSPHRASE_FILE */
   readonly passphraseFile: string | undefined;
+  /** of the nodes' bearer token, by --token-file or BYZ_TOKEN_FILE */
+  readonly tokenFile: string | undefined;
   /** nodes to ask, in order */
   readonly apiUrls: readonly string[];
   /** they were named by --api or BYZ_API */
@@ -58,6 +61,7 @@ export const createSession = (io: Io, flags: GlobalFlags): Session => {
     io,
     home: resolve(given(flags.home, io.environment["BYZ_HOME"]) ?? join(homedir(), ".byz")),
     passphraseFile: given(flags.passphraseFile, io.environment["BYZ_PASSPHRASE_FILE"]),
+    tokenFile: given(flags.tokenFile, io.environment["BYZ_TOKEN_FILE"]),
     apiGiven: given(flags.api, io.environment["BYZ_API"]) !== undefined,
     apiUrls: list(given(flags.api, io.environment["BYZ_API"]) ?? defaultApi).map(toUrl),
     json,

@@ -6,7 +6,7 @@ import { ClientError } from "../client/errors.ts";
 import { takeClientNumber } from "../node/home/client-number.ts";
 import { type Genesis, loadGenesis } from "../node/home/genesis.ts";
 import { homeAt } from "../node/home/home.ts";
-import { answerTimeoutMs, clientOf } from "./client.ts";
+import { answerTimeoutMs, clientOf, clientOptions } from "./client.ts";
 import { CliError, exitCodes } from "./errors.ts";
 import { clientKeyOf } from "./passphrase.ts";
 import type { Session } from "./session.ts";
@@ -71,10 +71,9 @@ export const verifyingClient = async (session: Session, genesis: Genesis): Promi
   const key = await clientKeyOf(session);
   const number = await takeClientNumber(home);
   return createClient({
+    ...clientOptions(session),
     genesis,
-    urls: session.apiUrls,
     key,
-    signal: session.io.signal,
     ...(session.apiUrls.length > 1 ? {} : { timeoutMs: answerTimeoutMs }),
     lastSequence: number - 1,
     wall: () => 0, // the number was chosen above, under a lock
@@ -86,9 +85,8 @@ export const verifyingClient = async (session: Session, genesis: Genesis): Promi
 export const readingClient = async (session: Session, genesis: Genesis): Promise<Client> => {
   await refuseOtherNetworks(session, genesis);
   return createClient({
+    ...clientOptions(session),
     genesis,
-    urls: session.apiUrls,
-    signal: session.io.signal,
     distrusted: ({ url, message }) => session.note(`${url} is not believed: ${message}`),
   });
 };

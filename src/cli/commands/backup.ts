@@ -1,6 +1,6 @@
 /** `byz backup`, `byz restore`, `byz verify` */
 import type { Buffer } from "node:buffer";
-import { createReadStream, createWriteStream, existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createReadStream, createWriteStream, existsSync, rmSync, statSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -8,7 +8,7 @@ import { loadConfig } from "../../node/home/config.ts";
 import { type Genesis, loadGenesis } from "../../node/home/genesis.ts";
 import { type Home, homeAt, HomeError, publicKeyOf } from "../../node/home/home.ts";
 import type { DataReport } from "../../node/data/verify-data.ts";
-import { clientOf } from "../client.ts";
+import { clientOf, tokenOf } from "../client.ts";
 import { defineCommand } from "../command.ts";
 import { CliError, exitCodes } from "../errors.ts";
 import type { Session } from "../session.ts";
@@ -50,20 +50,22 @@ const writeWhole = async (file: string, parts: AsyncIterable<Uint8Array>, signal
   return bytes;
 };
 
-const refused = (message: string): CliError =>
-  new CliError({ code: "refused", message, hint: "see the node's log", exitCode: exitCodes.failed });
+const refused = (
+  message: string,
+  { code = "refused", hint = "see the node's log" }: { readonly code?: string; readonly hint?: string },
+): CliError => new CliError({ code, message, hint, exitCode: exitCodes.failed });
 
 /** From the first node that answers. */
 const askNode = async (session: Session): Promise<AsyncIterable<Uint8Array>> => {
   // who does not answer is told as everywhere
   await clientOf(session).status();
-  const { apiToken } = homeAt(session.home);
-  const token = existsSync(apiToken) ? { authorization: `Bearer ${readFileSync(apiToken, "utf8").trim()}` } : {};
+  const token = tokenOf(session);
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const url = `${(session.apiUrls[0] ?? "").replace(/\/+$/, "")}/v1/backup`;
-  const response = await fetch(url, { method: "POST", headers: token, redirect: "error", signal: session.io.signal });
+  const response = await fetch(url, { method: "POST", headers, redirect: "error", signal: session.io.signal });
   if (response.ok && response.body !== null) return response.body as unknown as AsyncIterable<Uint8Array>;
-  const { detail } = (await response.json().catch(() => ({}))) as { readonly detail?: string };
-  throw refused(detail ?? `${url} answered ${response.status}`);
+  const problem = (await response.json().catch(() => ({}))) as { readonly code?: string; readonly detail?: string; readonly hint?: string };
+  throw refused(problem.detail ?? `${url} answered ${response.status}`, problem);
 };
 
 const backUpHome = async (session: Session, file: string): Promise<number> => {

@@ -8,16 +8,25 @@ export interface Connections {
   /** True when something can be written on this connection without being taken for the answer to another request. */
   mayInterrupt(socket: Duplex): boolean;
   /**
-   * A handler is at work from here until the returned function is called. Undefined when `maxWaiting` requests of this connection wait for their
-   * answers already: then it is cut, and no handler may begin.
+   * Calls `handle`, which never rejects, when the answers to the connection's earlier requests are gone: one answer at a time is made for, and waits for, whoever
+   * sends ahead. Cuts the connection where `maxWaiting` of its requests wait already.
    */
-  begin(socket: Duplex): (() => void) | undefined;
+  take(socket: Duplex, handle: () => Promise<void>): void;
+  /** An answer of that size was handed to the connection, and waits there for as long as the client does not take it. */
+  owes(socket: Duplex, bytes: number): void;
   readonly closing: boolean;
   /**
    * Takes no more connections, and after a moment no more questions on idle ones; waits at most `drainMs` for handlers and then `flushMs` for
    * their bytes; cuts what remains.
    */
   close(drainMs: number, flushMs: number): Promise<void>;
+}
+
+export interface ConnectionLimits {
+  /** beyond it the one that has been without a request for longest makes room; where there is none, the new one goes */
+  readonly maxConnections: number;
+  /** of all answers that wait to be taken; beyond it the connection whose answer has waited for longest is cut */
+  readonly maxAnswersBytes: number;
 }
 
 /** Resolves when `milliseconds` have passed or `stop` was called. */
@@ -42,32 +51,88 @@ const idleGraceMs = 25;
  */
 const maxWaiting = 128;
 
-export const trackConnections = (server: HttpServer): Connections => {
-  /** bounded by `server.maxConnections` and `maxWaiting`; an answer is owed until its last byte was handed to the system */
-  const owed = new Map<Duplex, Set<ServerResponse>>();
+interface Tracked {
+  /** bounded by `maxWaiting`; an answer is owed until its last byte was handed to the system */
+  readonly answers: Set<ServerResponse>;
+  /** requests that wait for the answers before theirs */
+  readonly queue: (() => void)[];
+}
+
+/** Bytes that wait for clients to take them, the oldest first; one entry for each connection that has such an answer. */
+const createAnswers = (maxBytes: number) => {
+  const waiting = new Map<Duplex, number>();
+  let total = 0;
+  const taken = (socket: Duplex): void => {
+    total -= waiting.get(socket) ?? 0;
+    waiting.delete(socket);
+  };
+  return {
+    taken,
+    wait(socket: Duplex, bytes: number): void {
+      taken(socket);
+      waiting.set(socket, bytes);
+      total += bytes;
+      for (const oldest of waiting.keys()) {
+        if (total <= maxBytes || oldest === socket) return;
+        taken(oldest);
+        oldest.destroy();
+      }
+    },
+  };
+};
+
+export const trackConnections = (server: HttpServer, { maxConnections, maxAnswersBytes }: ConnectionLimits): Connections => {
+  /** bounded by `maxConnections` */
+  const owed = new Map<Duplex, Tracked>();
+  /** those of them without a request, the longest first */
+  const idle = new Set<Duplex>();
+  const answersWaiting = createAnswers(maxAnswersBytes);
   let handlers = 0;
   let closing = false;
   let onHandlersDone: (() => void) | undefined;
   let onAllGone: (() => void) | undefined;
 
+  const ended = (count: number): void => {
+    handlers -= count;
+    if (handlers === 0) onHandlersDone?.();
+  };
+  const forget = (socket: Duplex): void => {
+    const dropped = owed.get(socket)?.queue.splice(0).length ?? 0;
+    owed.delete(socket);
+    idle.delete(socket);
+    answersWaiting.taken(socket);
+    if (dropped > 0) ended(dropped);
+    if (owed.size === 0) onAllGone?.();
+  };
+
   server.on("connection", (socket) => {
-    if (closing) {
+    const longest: Duplex | undefined = owed.size < maxConnections ? undefined : idle.values().next().value;
+    if (closing || (owed.size >= maxConnections && longest === undefined)) {
       socket.destroy();
       return;
     }
-    owed.set(socket, new Set());
-    socket.once("close", () => {
-      owed.delete(socket);
-      if (owed.size === 0) onAllGone?.();
-    });
+    if (longest !== undefined) {
+      forget(longest);
+      longest.destroy();
+    }
+    owed.set(socket, { answers: new Set(), queue: [] });
+    idle.add(socket);
+    socket.once("close", () => forget(socket));
   });
   server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const { socket } = incoming;
-    const answers = owed.get(socket);
-    answers?.add(outgoing);
+    const tracked = owed.get(socket);
+    if (tracked === undefined) return;
+    const { answers, queue } = tracked;
+    answers.add(outgoing);
+    idle.delete(socket);
     const settle = () => {
-      answers?.delete(outgoing);
-      if (closing && answers?.size === 0) socket.destroySoon();
+      answers.delete(outgoing);
+      answersWaiting.taken(socket);
+      if (!owed.has(socket)) return;
+      if (answers.size === 0) idle.add(socket);
+      if (closing && answers.size === 0) socket.destroySoon();
+      queue.shift()?.();
     };
     // after its last byte as well as when it is cut
     outgoing.once("close", settle);
@@ -76,20 +141,21 @@ export const trackConnections = (server: HttpServer): Connections => {
   return {
     mayInterrupt(socket) {
       // an answer to a request that is still coming in has not begun; any other must not be talked over
-      return [...(owed.get(socket) ?? [])].every((answer) => !answer.headersSent && !answer.req.complete);
+      return [...(owed.get(socket)?.answers ?? [])].every((answer) => !answer.headersSent && !answer.req.complete);
     },
-    begin(socket) {
+    take(socket, handle) {
+      const tracked = owed.get(socket);
       // what was read together with the last straw comes after the cut
-      if (socket.destroyed || (owed.get(socket)?.size ?? 0) > maxWaiting) {
+      if (tracked === undefined || socket.destroyed || tracked.answers.size > maxWaiting) {
         socket.destroy();
-        return undefined;
+        return;
       }
       handlers += 1;
-      return () => {
-        handlers -= 1;
-        if (handlers === 0) onHandlersDone?.();
-      };
+      const begin = (): void => void handle().finally(() => ended(1));
+      if (tracked.answers.size > 1) tracked.queue.push(begin);
+      else begin();
     },
+    owes: answersWaiting.wait,
     get closing() {
       return closing;
     },
@@ -106,7 +172,7 @@ export const trackConnections = (server: HttpServer): Connections => {
         if (owed.size === 0) resolve();
       });
       await pause(idleGraceMs).over;
-      for (const [socket, answers] of owed) if (answers.size === 0) socket.destroy();
+      for (const [socket, { answers }] of owed) if (answers.size === 0) socket.destroy();
       const drain = pause(drainMs);
       await Promise.race([done, drain.over]);
       drain.stop();

@@ -28,14 +28,17 @@ import { evidenceRoutes } from "./routes/evidence.ts";
 import { partitionRoutes } from "./routes/partitions.ts";
 import { sharedRoutes } from "./routes/shared.ts";
 import { stateRoutes } from "./routes/state.ts";
+import { createTurns, type Turns } from "./turns.ts";
 
 export interface ApiLimits extends StreamLimits {
   /** request line and headers together */
   readonly maxHeaderBytes: number;
-  /** beyond it new connections are closed at once */
+  /** beyond it the connection that has been without a request for longest makes room; where all have one, new ones are closed at once */
   readonly maxConnections: number;
   /** of all bodies being received or worked on; beyond it `overloaded` */
   readonly maxBodiesBytes: number;
+  /** of all answers that wait to be taken by their clients; beyond it the connection whose answer has waited for longest is cut */
+  readonly maxAnswersBytes: number;
   /** from a connection's first byte to the end of the headers */
   readonly headersTimeoutMs: number;
   /** from there to the end of the body */
@@ -44,6 +47,8 @@ export interface ApiLimits extends StreamLimits {
   readonly timeoutCheckMs: number;
   /** a connection without a request; long, since a client that writes just as it ends can not know the outcome */
   readonly keepAliveMs: number;
+  /** a connection on which nothing moves, such as one whose client does not take its answer, is cut; longer than `keepAliveMs` and the heartbeats of streams */
+  readonly stuckMs: number;
   /** how long `close` waits for answers under way */
   readonly drainMs: number;
   /** and after them for their bytes to leave */
@@ -54,10 +59,12 @@ export const defaultApiLimits: ApiLimits = {
   maxHeaderBytes: 16 * 1024,
   maxConnections: 1024,
   maxBodiesBytes: 64 * 1024 * 1024,
+  maxAnswersBytes: 64 * 1024 * 1024,
   headersTimeoutMs: 5_000,
   requestTimeoutMs: 15_000,
   timeoutCheckMs: 1_000,
   keepAliveMs: 65_000,
+  stuckMs: 75_000,
   drainMs: 5_000,
   flushMs: 100,
   ...defaultStreamLimits,
@@ -147,23 +154,22 @@ interface Sending {
   /** false for HEAD */
   readonly withBody: boolean;
   readonly streams: Streams;
+  /** told how much was handed over */
+  readonly owes: (bytes: number) => void;
 }
-
-/** a client that takes nothing of a long answer for so long is let go */
-const stuckMs = 60_000;
 
 /** As fast as they are taken. What goes wrong on the way breaks the connection off, so that nobody takes a part for the whole. */
 const sendParts = (outgoing: ServerResponse, parts: AsyncIterable<Uint8Array>): void => {
-  outgoing.setTimeout(stuckMs, () => outgoing.destroy());
   pipeline(Readable.from(parts, { objectMode: false }), outgoing, () => undefined);
 };
 
-const send = (outgoing: ServerResponse, answer: Answer, { closing, withBody, streams }: Sending): void => {
+const send = (outgoing: ServerResponse, answer: Answer, { closing, withBody, streams, owes }: Sending): void => {
   const { body, feed, parts } = answer;
   const open = feed !== undefined || parts !== undefined;
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
   outgoing.writeHead(answer.status, {
     ...answer.headers,
-    ...(!open ? { "content-length": typeof body === "string" ? Buffer.byteLength(body) : body.length } : {}),
+    ...(!open ? { "content-length": length } : {}),
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     ...(closing || open ? { connection: "close" } : {}),
@@ -171,7 +177,10 @@ const send = (outgoing: ServerResponse, answer: Answer, { closing, withBody, str
   if (!withBody) outgoing.end();
   else if (feed !== undefined) streams.serve(outgoing, feed);
   else if (parts !== undefined) sendParts(outgoing, parts);
-  else outgoing.end(body);
+  else {
+    outgoing.end(body);
+    owes(length);
+  }
 };
 
 interface Handling {
@@ -181,6 +190,7 @@ interface Handling {
   readonly bodies: BodyReader;
   readonly find: (path: string) => Match | undefined;
   readonly streams: Streams;
+  readonly turn: Turns;
   readonly onError: (error: unknown) => void;
 }
 
@@ -212,6 +222,7 @@ const answerTo = async (incoming: IncomingMessage, handling: Handling): Promise<
         held += body.length;
         return body;
       },
+      turn: handling.turn,
     });
   } catch (error) {
     if (error instanceof Refusal) {
@@ -244,6 +255,7 @@ export const createApi = (options: ApiOptions): Api => {
     bodies: createBodyReader(limits.maxBodiesBytes),
     find: createRouter(apiRoutes(options.service, options.keyValue)),
     streams: createStreams(limits),
+    turn: createTurns(),
     admit: createAdmission(options.admit),
     onError: options.onError ?? (() => undefined),
   };
@@ -256,21 +268,20 @@ export const createApi = (options: ApiOptions): Api => {
     requireHostHeader: false,
     noDelay: true,
   });
-  server.maxConnections = limits.maxConnections;
+  server.setTimeout(limits.stuckMs);
 
   let closed: Promise<void> | undefined;
-  const connections = trackConnections(server);
+  const connections = trackConnections(server, limits);
 
   server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
     outgoing.on("error", ignore);
-    const end = connections.begin(incoming.socket);
-    if (end === undefined) return;
-    void answerTo(incoming, handling).then((answer) => {
-      if (!outgoing.destroyed) {
-        send(outgoing, answer, { closing: connections.closing, withBody: incoming.method !== "HEAD", streams: handling.streams });
-        discardRest(incoming);
-      }
-      end();
+    const { socket } = incoming;
+    const owes = (bytes: number): void => connections.owes(socket, bytes);
+    connections.take(socket, async () => {
+      const answer = await answerTo(incoming, handling);
+      if (outgoing.destroyed) return;
+      send(outgoing, answer, { closing: connections.closing, withBody: incoming.method !== "HEAD", streams: handling.streams, owes });
+      discardRest(incoming);
     });
   });
   // an expectation that nobody knows is ignored (RFC 9110 §10.1.1); Node would answer 417 without a word

@@ -6,6 +6,7 @@ import type { Admission } from "./admission.ts";
 import { type Answer, problemAnswer, Refusal } from "./problem.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import type { Match, Operation } from "./route.ts";
+import type { Turns } from "./turns.ts";
 
 /** What answers one question, in frames (docs/wire.md "Client protocol"); never rejects. @param from limits are kept by it */
 export type ClientExchange = (from: string, question: Uint8Array) => Promise<Uint8Array>;
@@ -14,6 +15,7 @@ export interface ClientExchangeOptions {
   readonly find: (path: string) => Match | undefined;
   readonly rateLimit: RateLimit;
   readonly admit: Admission;
+  readonly turn: Turns;
   readonly onError: (error: unknown) => void;
 }
 
@@ -44,7 +46,7 @@ const toFrame = (answer: Answer): Uint8Array => {
   return toFrame(problemAnswer({ code: "too_large", message: "the answer is too large for libp2p", hint: "ask the HTTP interface" }));
 };
 
-export const createClientExchange = ({ find, rateLimit, admit, onError }: ClientExchangeOptions): ClientExchange => {
+export const createClientExchange = ({ find, rateLimit, admit, turn, onError }: ClientExchangeOptions): ClientExchange => {
   const answerTo = async (from: string, bytes: Uint8Array): Promise<Answer> => {
     rateLimit(from);
     const question = decodeQuestion(bytes);
@@ -67,6 +69,7 @@ export const createClientExchange = ({ find, rateLimit, admit, onError }: Client
           throw new Refusal({ code: "too_large", message: `the body is larger than ${maxBytes} bytes`, details: { maxBytes } });
         return body;
       },
+      turn,
     });
   };
   return async (from, bytes) => {

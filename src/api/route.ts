@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { z } from "zod";
 import type { Answer } from "./problem.ts";
+import type { Turns } from "./turns.ts";
 
 export type Method = "GET" | "PUT" | "POST" | "DELETE";
 
@@ -19,6 +20,8 @@ export interface Call {
    * @throws Refusal `too_large` beyond `maxBytes`, before more is buffered; `overloaded` when all bodies together take too much
    */
   body(maxBytes: number): Promise<Uint8Array>;
+  /** waited for just before an answer is made that may have many KiB */
+  readonly turn: Turns;
 }
 
 export interface Operation {

@@ -37,6 +37,8 @@ export interface NetworkCounters {
   disconnectedBanned: number;
   disconnectedGossip: number;
   disconnectedPlaces: number;
+  /** times a connection brought more than it may, and was read no further for a moment */
+  restedConnections: number;
   /** connections refused by the gater */
   refusedBanned: number;
   refusedPlaces: number;
@@ -86,6 +88,7 @@ export const createCounters = (): NetworkCounters => ({
   disconnectedBanned: 0,
   disconnectedGossip: 0,
   disconnectedPlaces: 0,
+  restedConnections: 0,
   refusedBanned: 0,
   refusedPlaces: 0,
   refusedCut: 0,

@@ -35,6 +35,19 @@ export interface NetworkLimits {
   readonly strangerByteBurst: number;
   /** frames dropped by that bucket within ten seconds after which the peer is disconnected and refused */
   readonly strangerDropsBeforeBan: number;
+  /**
+   * How much of a connection is read, per second and four times as much at once, before it is read more slowly: a frame of the muxer counts as 1 KiB, one
+   * that opens a stream as 16 KiB, and of a non-validator each byte. Of a validator, of a non-validator, and of all non-validators together
+   */
+  readonly validatorReadBytesPerSecond: number;
+  readonly strangerReadBytesPerSecond: number;
+  readonly strangersReadBytesPerSecond: number;
+  /** streams of all protocols together that a peer may have open on one connection; more are reset */
+  readonly maxMuxerStreams: number;
+  /** bytes below the streams of one connection that its peer does not take; it is cut off beyond, and after `slowPeerMs` in which nothing flowed */
+  readonly maxUnsentBytes: number;
+  /** bytes in and below the streams of all non-validators together; the one with most is cut off beyond */
+  readonly strangersUnsentBytes: number;
   /** connected peers that are not validators */
   readonly maxStrangers: number;
   /** of these, from one IP address other than loopback */
@@ -44,6 +57,8 @@ export interface NetworkLimits {
   /** inbound handshakes under way, in all and from one IP address */
   readonly maxPendingInbound: number;
   readonly maxPendingInboundPerIp: number;
+  /** at these bounds the oldest of them makes room for a new one when it has taken this long */
+  readonly staleHandshakeMs: number;
   /** inbound connections that one IP address may open per second */
   readonly maxInboundPerSecondPerIp: number;
   /** blames within `blameWindowMs` after which a non-validator is refused */
@@ -105,11 +120,18 @@ export const defaultNetworkLimits: NetworkLimits = {
   strangerBytesPerSecond: 2 * MiB,
   strangerByteBurst: 8 * MiB,
   strangerDropsBeforeBan: 1000,
+  validatorReadBytesPerSecond: 16 * MiB,
+  strangerReadBytesPerSecond: 4 * MiB,
+  strangersReadBytesPerSecond: 16 * MiB,
+  maxMuxerStreams: 128,
+  maxUnsentBytes: 8 * MiB,
+  strangersUnsentBytes: 64 * MiB,
   maxStrangers: 64,
   maxStrangersPerIp: 16,
   maxConnectionsPerPeer: 4,
   maxPendingInbound: 256,
   maxPendingInboundPerIp: 64,
+  staleHandshakeMs: 500,
   maxInboundPerSecondPerIp: 200,
   blamesBeforeBan: 20,
   blameWindowMs: 60_000,

@@ -127,7 +127,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
   const parts: Parts = { data, network, assembly, sharing, observation, resources, pool, logger, ticker: undefined, api: undefined };
   const service = offer(options, identity, parts, { clock, logSwitch, disguise });
   try {
-    const admission = { admit: resources.admit, bodies: shares.bodies };
+    const admission = { admit: resources.admit, bodies: shares.bodies, answers: shares.answers };
     const apiUrl = await bringUp(parts, await openApi(options, logSwitch.of("api"), disguise?.service(service) ?? service, admission));
     const role = self === undefined ? "observer" : "validator";
     logger.info({ peerId: network.self, role, application: genesis.application, api: apiUrl, addresses: network.addresses() }, "running");

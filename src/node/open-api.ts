@@ -10,13 +10,14 @@ import type { Failure, NodeService } from "./service.ts";
 
 /**
  * @param bodies that are being received or worked on, bytes
+ * @param answers that wait to be taken, bytes
  * @throws ListenError when the address can not be listened on
  */
 export const openApi = async (
   { config, home, genesis }: NodeOptions,
   logger: Logger,
   service: NodeService,
-  { admit, bodies }: { readonly admit: () => Failure | undefined; readonly bodies: number },
+  { admit, bodies, answers }: { readonly admit: () => Failure | undefined; readonly bodies: number; readonly answers: number },
 ): Promise<Api> => {
   const { host, port } = splitHostPort(config.api.listen);
   return createApi({
@@ -27,7 +28,12 @@ export const openApi = async (
     ...(genesis.application === keyValueStoreName ? { keyValue: { decodeOperation, decodeResult } } : {}),
     rateLimit: { requestsPerSecond: config.api.requestsPerSecond },
     admit,
-    limits: { maxBodiesBytes: bodies, maxConnections: config.api.maxConnections, requestTimeoutMs: config.api.bodyTimeoutMs },
+    limits: {
+      maxBodiesBytes: bodies,
+      maxAnswersBytes: answers,
+      maxConnections: config.api.maxConnections,
+      requestTimeoutMs: config.api.bodyTimeoutMs,
+    },
     onError: (error) => logger.error({ err: error }, "a fault while answering"),
   });
 };

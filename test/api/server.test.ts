@@ -140,7 +140,7 @@ describe("a connection", () => {
     socket.write("GET /v1/kv/k HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1_000));
     await closed;
     expect(received()).toBe("");
-    expect(service.barriers - before).toBe(128);
+    expect(service.barriers - before).toBe(1);
     expect((await request(port, "GET /livez")).status).toBe(200);
   });
 
@@ -167,14 +167,61 @@ describe("a connection", () => {
     expect(received()).toBe("");
   });
 
-  it("beyond the bound is refused while the others go on", async () => {
-    const { port } = await start({ limits: { maxConnections: 2 } });
+  it("beyond the bound takes the place of the one that asked for nothing for longest, and of none that waits for its answer", async () => {
+    const { port, service } = await start({ limits: { maxConnections: 2, drainMs: 50 } });
+    const held = gate();
+    service.gate = held.closed;
+    const before = service.barriers;
     const first = await open(port);
-    await open(port);
+    first.socket.write("GET /v1/kv/k HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    await until(() => service.barriers > before);
+    const idle = await open(port);
     const third = await open(port);
-    await third.closed;
-    first.socket.write("GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
-    await until(() => first.received().includes("200 OK"));
+    await idle.closed;
+    third.socket.write("GET /v1/kv/k HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    await until(() => service.barriers === before + 2);
+    await (
+      await open(port)
+    ).closed;
+    held.open();
+    await until(() => [first, third].every(({ received }) => received().includes("404 Not Found")));
+    expect((await request(port, "GET /livez")).status).toBe(200);
+  });
+
+  it("that takes no answers has one more made for it, and is cut for those of others", async () => {
+    const bytes = 1024 * 1024;
+    const { port, url, service } = await start({ limits: { maxAnswersBytes: 1.5 * bytes, drainMs: 50 } });
+    await fetch(`${url}/v1/kv/k`, { method: "PUT", body: "v".repeat(bytes) });
+    const asked = 60;
+    /** Asks far ahead without reading, until the system holds no more. */
+    const askOnly = async () => {
+      const before = service.barriers;
+      const connection = await open(port);
+      connection.socket.pause();
+      connection.socket.write("GET /v1/kv/k?raw=1 HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(asked));
+      let [last, unchanged] = [before, 0];
+      await until(() => {
+        unchanged = service.barriers === last ? unchanged + 1 : 0;
+        last = service.barriers;
+        return last > before && unchanged > 60;
+      });
+      expect(last - before).toBeLessThan(asked);
+      return connection;
+    };
+    const deaf = await askOnly();
+    const slow = await askOnly();
+    deaf.socket.resume();
+    slow.socket.resume();
+    await deaf.closed;
+    await until(() => slow.received().length > asked * bytes);
+    expect(deaf.received().length).toBeLessThan(asked * bytes);
+  });
+
+  it("on which nothing moves is cut", async () => {
+    const { port } = await start({ limits: { stuckMs: 100 } });
+    await (
+      await open(port)
+    ).closed;
   });
 });
 

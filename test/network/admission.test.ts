@@ -116,6 +116,34 @@ describe("places", () => {
   });
 });
 
+describe("handshakes that nobody finishes", () => {
+  test("make room for new ones, the oldest first, once they have taken too long", () => {
+    const { admission, time } = create({ maxPendingInbound: 3, maxPendingInboundPerIp: 2, staleHandshakeMs: 500 });
+    const begin = (ip: string): { denied: boolean; aborted: () => boolean } => {
+      const made = socket(ip);
+      let aborted = false;
+      const connection = Object.assign(made.connection, {
+        abort: () => {
+          aborted = true;
+          made.close();
+        },
+      });
+      return { denied: admission.gater.denyInboundConnection?.(connection) === true, aborted: () => aborted };
+    };
+    const first = begin("192.0.2.9");
+    time.now = 100;
+    const mine = [begin("192.0.2.1"), begin("192.0.2.1")];
+    time.now = 599;
+    // only what is too old goes, and of an address that has its share only its own
+    expect(begin("192.0.2.1").denied).toBe(true);
+    expect([begin("192.0.2.2").denied, first.aborted()]).toEqual([false, true]);
+    time.now = 600;
+    expect([begin("192.0.2.1").denied, mine.map(({ aborted }) => aborted())]).toEqual([false, [true, false]]);
+    expect([begin("192.0.2.3").denied, mine[1]?.aborted()]).toEqual([false, true]);
+    expect(begin("192.0.2.4").denied).toBe(true);
+  });
+});
+
 describe("refusals", () => {
   test("follow enough blames within the window, last longer each time, and end", () => {
     const { admission, time } = create({ blamesBeforeBan: 3, blameWindowMs: 1000, banMs: 100, maxBanMs: 250 });

@@ -13,6 +13,8 @@ import * as schemas from "../schemas/common.ts";
 
 /** values on one page of a list, bytes */
 const maxPageBytes = 2 * 1024 * 1024;
+/** values beyond it wait for their turn */
+const largeValueBytes = 64 * 1024;
 /** entries on one page of a certified list: each brings a proof */
 const maxCertifiedEntries = 100;
 /** a transaction as JSON: the largest request, in base64, with room for its members */
@@ -100,6 +102,7 @@ const list = async (service: NodeService, call: Call): Promise<Answer> => {
   const after = listBound(query.after, query.afterEncoding, "after");
   const consistency = await settle(service, query.consistency);
   const limit = consistency === "certified" ? Math.min(query.limit, maxCertifiedEntries) : query.limit;
+  await call.turn();
   const range = { consistency, prefix, limit, maxBytes: maxPageBytes, ...(after === undefined ? {} : { after }) };
   return pageAnswer(valueOf(await service.list(range)), query.consistency);
 };
@@ -200,6 +203,7 @@ export const keyValueRoutes = (service: NodeService): readonly Route[] => [
           const query = parseQuery(schemas.getQuery, call.query);
           const key = checkKey(percentDecode(call.parameter));
           const read = valueOf(await service.get(key, await settle(service, query.consistency)));
+          if ((read.entry?.value.length ?? 0) > largeValueBytes) await call.turn();
           return readAnswer(key, read, query.consistency, query.raw === "1");
         },
       },

@@ -27,6 +27,7 @@ const blocks = async (service: NodeService, call: Call, codec: KeyValueCodec | u
   const { from, limit } = parseQuery(schemas.blocksQuery, call.query);
   // without a start: the latest
   const first = from ?? Math.max(1, service.status().sequence.executed - limit + 1);
+  await call.turn();
   const records = await service.blocks({ from: toSequence(first), limit, maxBytes: maxPageBytes });
   return jsonAnswer(records.map((record) => blockJson(record, codec)));
 };
@@ -35,6 +36,7 @@ const block = async (service: NodeService, call: Call, codec: KeyValueCodec | un
   parseQuery(schemas.noQuery, call.query);
   const sequence = schemas.sequenceParameter.safeParse(call.parameter);
   if (!sequence.success) return refuseInvalid("a sequence is a whole number from 1 on");
+  await call.turn();
   const record = await service.block(toSequence(sequence.data));
   if (record === undefined) {
     throw new Refusal({

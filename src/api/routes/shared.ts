@@ -103,6 +103,7 @@ const prove = async (service: NodeService, name: DocumentName, digest: string) =
 const show = async (service: NodeService, call: Call): Promise<Answer> => {
   const { raw, proof } = parseQuery(shared.sharedQuery, call.query);
   const name = nameOf(call);
+  await call.turn();
   const document = await service.shared.read(name);
   if (document === undefined) throw new Refusal({ code: "not_found", message: `there is no shared document ${name} here` });
   const { bytes, digest, operations, heads, forkers } = document;

@@ -6,7 +6,6 @@
 import type { Connection, ConnectionGater, MultiaddrConnection, PeerId } from "@libp2p/interface";
 import { toPeerName } from "../../protocol/ids.ts";
 import type { PeerName } from "../../protocol/ids.ts";
-import type { NetworkLimits } from "../options.ts";
 import type { Shared } from "./shared.ts";
 
 export interface Admission {
@@ -45,27 +44,45 @@ interface Standing {
 const ipOf = (address: { toString(): string }): string => /^\/ip[46]\/([^/]+)/.exec(address.toString())?.[1] ?? "";
 const isLoopback = (ip: string): boolean => ip.startsWith("127.") || ip === "::1" || ip === "::ffff:7f00:1";
 
-/** Inbound handshakes under way, in all and by address; one entry per socket, removed when it is done or closed. */
-const createPending = (limits: NetworkLimits) => {
-  const pending = new Map<string, string>();
+interface Pending {
+  readonly ip: string;
+  readonly connection: MultiaddrConnection;
+  readonly since: number;
+}
+
+/** Inbound handshakes under way, in all and by address; one entry per socket, removed when it is done or closed, the oldest first. */
+const createPending = ({ limits, counters, now }: AdmissionInit) => {
+  const pending = new Map<string, Pending>();
   const byIp = new Map<string, number>();
   const done = (socket: string): void => {
-    const ip = pending.get(socket);
+    const ip = pending.get(socket)?.ip;
     if (ip === undefined) return;
     pending.delete(socket);
     const left = (byIp.get(ip) ?? 1) - 1;
     if (left > 0) byIp.set(ip, left);
     else byIp.delete(ip);
   };
+  /** Ends the one that has been under way for longest, of this address if there is one, when that is too long. */
+  const makeRoom = (ip?: string): boolean => {
+    for (const [socket, oldest] of pending) {
+      if (ip !== undefined && oldest.ip !== ip) continue;
+      if (now() - oldest.since < limits.staleHandshakeMs) return false;
+      counters.refusedPlaces += 1;
+      done(socket);
+      oldest.connection.abort(new Error("the handshake takes too long while others wait"));
+      return true;
+    }
+    return false;
+  };
   return {
     done,
     begin(connection: MultiaddrConnection): boolean {
       const socket = connection.remoteAddr.toString();
       const ip = ipOf(connection.remoteAddr);
-      const held = byIp.get(ip) ?? 0;
-      if (pending.size >= limits.maxPendingInbound || held >= limits.maxPendingInboundPerIp) return false;
-      pending.set(socket, ip);
-      byIp.set(ip, held + 1);
+      if ((byIp.get(ip) ?? 0) >= limits.maxPendingInboundPerIp && !makeRoom(ip)) return false;
+      if (pending.size >= limits.maxPendingInbound && !makeRoom()) return false;
+      pending.set(socket, { ip, connection, since: now() });
+      byIp.set(ip, (byIp.get(ip) ?? 0) + 1);
       connection.addEventListener("close", () => done(socket));
       return true;
     },
@@ -131,7 +148,7 @@ interface Place {
 export const createAdmission = (init: AdmissionInit): Admission => {
   const { self, limits, isValidator, counters } = init;
   const standings = createStandings(init);
-  const pending = createPending(limits);
+  const pending = createPending(init);
   const places = new Map<PeerName, Place>();
   let cut: ReadonlySet<PeerName> = new Set();
 

@@ -11,6 +11,8 @@ import { createAddressBook } from "./address-book.ts";
 import type { AddressBook } from "./address-book.ts";
 import { createAdmission } from "./admission.ts";
 import type { Admission } from "./admission.ts";
+import { createConnectionBounds } from "./connection-bounds.ts";
+import type { ConnectionBounds } from "./connection-bounds.ts";
 import { createHost } from "./host.ts";
 import type { Host } from "./host.ts";
 import { createKeeper } from "./keeper.ts";
@@ -45,6 +47,7 @@ export interface Parts extends Shared {
   readonly blame: (peer: PeerName, reason: string) => void;
   readonly host: Host;
   readonly admission: Admission;
+  readonly bounds: ConnectionBounds;
   readonly links: Links;
   readonly visits: Visits;
   readonly book: AddressBook;
@@ -178,6 +181,7 @@ export const assemble = async (options: NetworkOptions): Promise<Parts> => {
     blame,
     host,
     admission,
+    bounds: createConnectionBounds({ ...shared, isValidator }),
     links,
     visits,
     book,

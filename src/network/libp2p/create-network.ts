@@ -34,7 +34,7 @@ const gossipGuardTicks = 5;
 const stopMs = 250;
 
 /** Keeps places, links and addresses in step with libp2p's connections. */
-const follow = ({ host, admission, links, keeper, book, counters }: Parts): void => {
+const follow = ({ host, admission, bounds, links, keeper, book, counters }: Parts): void => {
   const unplaced = new Set<string>();
   host.addEventListener("connection:open", ({ detail: connection }) => {
     if (connection.status !== "open") return;
@@ -44,10 +44,12 @@ const follow = ({ host, admission, links, keeper, book, counters }: Parts): void
       connection.abort(new Error("no place left"));
       return;
     }
+    bounds.opened(connection);
     keeper.connected(connection);
     links.connected(connection);
   });
   host.addEventListener("connection:close", ({ detail: connection }) => {
+    bounds.closed(connection);
     if (!unplaced.delete(connection.id)) admission.closed(connection);
   });
   host.addEventListener("peer:disconnect", ({ detail: id }) => {
@@ -65,7 +67,7 @@ const follow = ({ host, admission, links, keeper, book, counters }: Parts): void
 };
 
 /** One timer for all upkeep; measures how late it runs, since a node that stood still must not take its own silence for others'. */
-const startUpkeep = ({ links, keeper, book, limits, now }: Parts, gossip: Gossip): (() => void) => {
+const startUpkeep = ({ bounds, links, keeper, book, limits, now }: Parts, gossip: Gossip): (() => void) => {
   let last = now();
   let ticks = 0;
   const timer = setInterval(() => {
@@ -75,6 +77,7 @@ const startUpkeep = ({ links, keeper, book, limits, now }: Parts, gossip: Gossip
     ticks += 1;
     keeper.tick();
     links.tick(lateMs > tickMs ? lateMs : 0);
+    bounds.tick();
     if (ticks % gossipGuardTicks === 0) gossip.guard();
     book.save(limits.addressBookMs);
   }, tickMs);

@@ -61,13 +61,22 @@ export const createHost = ({
     transports: [gatheringTransport(tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true }, backlog: 128 }))],
     connectionEncrypters: [quietEncrypter(noise(noiseCrypto === undefined ? {} : { crypto: noiseCrypto }))],
     // a client may ask all at once before we are done with the handshake; one stream over this bound costs it the connection
-    streamMuxers: [thriftyMuxer(yamux({ enableKeepAlive: false, maxEarlyStreams: limits.maxClientStreamsPerPeer + otherEarlyStreams }))],
+    streamMuxers: [
+      thriftyMuxer(
+        yamux({
+          enableKeepAlive: false,
+          maxInboundStreams: limits.maxMuxerStreams,
+          maxEarlyStreams: limits.maxClientStreamsPerPeer + otherEarlyStreams,
+        }),
+      ),
+    ],
     connectionGater: gater,
     connectionManager: {
       // admission gives out the places; this bound only has to stay above them, so that libp2p never prunes by itself
       maxConnections: limits.maxConnectionsPerPeer * (limits.maxStrangers + protocolLimits.maxValidators),
       inboundConnectionThreshold: limits.maxInboundPerSecondPerIp,
-      maxIncomingPendingConnections: limits.maxPendingInbound,
+      // admission holds the bound, and ends the oldest for a new one, which libp2p only notices a moment later
+      maxIncomingPendingConnections: 2 * limits.maxPendingInbound,
       maxParallelDials: 32,
       // the book orders addresses by what is known of them
       addressSorter: () => 0,

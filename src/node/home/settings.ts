@@ -123,7 +123,7 @@ export const settings = {
   },
   api: {
     listen: text(hostPortRule, "127.0.0.1:27657", "HTTP address. Elsewhere than on loopback, writes need the token in api.token."),
-    maxConnections: integer(1, 65_536, 512, "Open HTTP connections; more are refused."),
+    maxConnections: integer(1, 65_536, 512, "Open HTTP connections; beyond, one without a request makes room."),
     maxBodyBytes: integer(64 * KiB, 16 * MiB, 1 * MiB + 128 * KiB, "Largest HTTP body; a largest value and its key must fit."),
     bodyTimeoutMs: integer(100, 600_000, 10_000, "A request that has not arrived whole by then is refused."),
     requestsPerSecond: integer(

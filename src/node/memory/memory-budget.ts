@@ -34,6 +34,8 @@ export interface MemoryShares {
   readonly pool: number;
   /** HTTP bodies that are being received or worked on */
   readonly bodies: number;
+  /** HTTP answers that wait to be taken by their clients */
+  readonly answers: number;
   /** what waits to be sent to one peer on one channel */
   readonly peerQueue: number;
   /** what the store gathers before it writes a table; twice as much for a moment */
@@ -49,6 +51,7 @@ export const memoryShares = (limit: number): MemoryShares => {
     state: share(16, 48 * MiB),
     pool: share(8, Number.MAX_SAFE_INTEGER),
     bodies: share(16, 64 * MiB),
+    answers: share(16, 64 * MiB),
     peerQueue: share(16, 32 * MiB),
     storeWrites: share(32, 16 * MiB),
     young: share(16, 32 * MiB),

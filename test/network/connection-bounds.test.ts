@@ -72,7 +72,7 @@ test.each([
 ])("who asks and does not take the answers %s is cut off", async (_, bounds) => {
   // asks as fast as it can
   const GiB = 1024 ** 3;
-  const limits = { ...bounds, strangerReadBytesPerSecond: GiB, strangersReadBytesPerSecond: GiB };
+  const limits = { ...bounds, gossipGraceMs: 600_000, strangerReadBytesPerSecond: GiB, strangersReadBytesPerSecond: GiB };
   const node = await startNode(cleanup, 0, { validators: [], limits });
   const host = await startBare(cleanup, 50);
   const connection = await connect(host, node);

@@ -40,7 +40,10 @@ interface Muxer {
   handleFrame?: (frame: { readonly header: FrameHeader }) => void;
 }
 
-/** Gives way to a debt of at most one second. @returns `spend`, which says how long to wait until it is paid, milliseconds */
+/** what was read together may cost more than is left; no debt is larger than this, seconds: a flood is cut off for its silence before, who asks as a client waits */
+const maxDebtSeconds = 10;
+
+/** @returns `spend`, which says how long to wait until it is paid, milliseconds */
 const createAllowance = (perSecond: number, now: () => number): ((cost: number) => number) => {
   const burst = 4 * perSecond;
   let left = burst;
@@ -49,7 +52,7 @@ const createAllowance = (perSecond: number, now: () => number): ((cost: number) 
     const time = now();
     left = Math.min(burst, left + ((time - at) * perSecond) / 1000);
     at = time;
-    left = Math.max(left - cost, -perSecond);
+    left = Math.max(left - cost, -maxDebtSeconds * perSecond);
     return left >= 0 ? 0 : (-left * 1000) / perSecond;
   };
 };

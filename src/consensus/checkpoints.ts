@@ -5,7 +5,7 @@ import type { Checkpoint, CheckpointCertificate, Signed } from "../protocol/mess
 import { installProposals } from "./carried.ts";
 import type { OwnCheckpoint } from "./config.ts";
 import type { Input } from "./input.ts";
-import { halt, inWindow, mayVote, reject, type State, type Turn } from "./state.ts";
+import { createPassive, halt, inWindow, mayVote, reject, type State, type Turn } from "./state.ts";
 
 /**
  * Ignore: another epoch, outside the window, not a checkpoint sequence, a repetition.
@@ -97,7 +97,6 @@ export const adoptStable = (turn: Turn, certificate: CheckpointCertificate): voi
   state.stable = certificate;
   effects.push({ type: "save", record: { type: "stable", certificate } });
   for (const entries of [state.slots, state.checkpointVotes, state.ownCheckpoints]) forgetUpTo(entries, sequence);
-  voteAgainAfterAmnesia(turn);
   // what the view carries over may have lain beyond the window until now
   if (state.active && state.newView?.message.view === state.view) installProposals(turn, state.newView);
 };
@@ -113,7 +112,7 @@ const repairState = (turn: Turn, { sequence, stateRoot }: OwnCheckpoint, certifi
   const detail = `at sequence ${sequence} our state is ${stateRoot}, a quorum's is ${certificate.stateRoot}`;
   effects.push({ type: "state-diverged", sequence, detail });
   if (state.config.self === undefined) return;
-  state.passive = { until: undefined, reports: new Map() };
+  state.passive = createPassive(false);
   effects.push({ type: "save", record: { type: "may-not-vote" } });
 };
 
@@ -131,12 +130,4 @@ export const adoptReachedTarget = (turn: Turn): void => {
   const certificate = state.target;
   state.target = undefined;
   adoptStable(turn, certificate);
-};
-
-/** Passive until a stable checkpoint passes everything that could have been voted on (PROTOCOL §6). */
-export const voteAgainAfterAmnesia = (turn: Turn): void => {
-  const { state, effects } = turn;
-  if (state.passive?.until === undefined || state.stable.sequence < state.passive.until) return;
-  state.passive = undefined;
-  effects.push({ type: "save", record: { type: "may-vote" } });
 };

@@ -11,13 +11,13 @@ import { mayVote, type State, type Turn } from "./state.ts";
  */
 export type DemandCause = "proof" | "straggler" | "patience";
 
-/** Idempotent; does nothing without a reachable quorum: views are not climbed alone. */
-export const demandNextView = (turn: Turn, cause: DemandCause): void => {
+/** Of the next view, unless it is said of which. Idempotent; does nothing without a reachable quorum: views are not climbed alone. */
+export const demandNextView = (turn: Turn, cause: DemandCause, view = nextView(turn.state.view)): void => {
   const { state } = turn;
   if (!mayVote(state) || !state.quorumReachable) return;
   if (cause !== "patience") state.demandHolds = true;
   if (state.demand > state.view) return;
-  state.demand = nextView(state.view);
+  state.demand = view;
   turn.effects.push({ type: "send-status" });
 };
 

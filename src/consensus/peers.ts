@@ -1,8 +1,9 @@
 /** What a replica learns of its peers: their heartbeats, and who of them is reached (PROTOCOL §3, §6). */
 import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import type { Status } from "../protocol/messages.ts";
+import { boundAmnesia } from "./amnesia.ts";
 import { fetchIfBehind } from "./catch-up.ts";
-import { voteAgainAfterAmnesia } from "./checkpoints.ts";
+
 import { retractDemand } from "./demand.ts";
 import { viewByHearsay } from "./hearsay.ts";
 import { repeatTo } from "./helping.ts";
@@ -20,7 +21,7 @@ export const handleStatus = (turn: Turn, input: Extract<Input, { type: "status" 
   const lacksView = state.active && (status.view < state.view || (status.view === state.view && !status.active));
   if (lacksView || status.stable < state.stable.sequence) repeatTo(turn, from);
   followDemands(turn);
-  boundAmnesia(turn, from, status);
+  boundAmnesia(state, from, status);
   if (state.config.self === undefined) followHearsay(state);
   fetchIfBehind(turn);
 };
@@ -61,24 +62,4 @@ const followHearsay = (state: State): void => {
   forgetSlotsOfOldView(state);
   state.view = view;
   state.demand = view;
-};
-
-/**
- * The highest low watermark that q validators may have, plus the window: below it an amnesiac may have voted (PROTOCOL §6). What they
- * executed counts rather than the watermark they report: the forgotten one may have been the first to see a checkpoint become stable. A report
- * counts once its watermark is proven by a certificate, and no more than the window above the highest proven one, for who caught up may have executed
- * beyond its own: a liar can not keep anybody silent for ever.
- */
-const boundAmnesia = (turn: Turn, from: ReplicaIndex, { stable, executed }: Status): void => {
-  const { state } = turn;
-  if (state.passive === undefined || state.passive.until !== undefined) return;
-  const { reports } = state.passive;
-  if (!reports.has(from)) reports.set(from, { stable, executed });
-  const { checkpointInterval } = state.config.parameters;
-  const proven = Math.max(state.stable.sequence, state.target?.sequence ?? 0, state.transfer?.target?.sequence ?? 0);
-  const believed = [...reports.values()].filter((report) => report.stable <= proven);
-  if (believed.length < state.config.committee.quorum) return;
-  const highest = Math.min(proven + 2 * checkpointInterval, Math.max(...believed.map((report) => report.executed)));
-  state.passive.until = (highest - (highest % checkpointInterval) + 2 * checkpointInterval) as Sequence;
-  voteAgainAfterAmnesia(turn);
 };

@@ -9,6 +9,7 @@
  */
 import type { Digest, Epoch, Sequence, View } from "../protocol/ids.ts";
 import type { Request, Status } from "../protocol/messages.ts";
+import { voteAgain } from "./amnesia.ts";
 import { handleBlocks } from "./catch-up.ts";
 import { handleReachable, handleStatus } from "./peers.ts";
 import { handleCheckpoint, handleStableCheckpoint } from "./checkpoints.ts";
@@ -123,6 +124,7 @@ const handleAndConclude = (turn: Turn, input: Input): void => {
 const conclude = (turn: Turn): void => {
   const { state } = turn;
   if (state.halted !== undefined) return;
+  voteAgain(turn);
   if (state.demand > state.view) followDemands(turn);
   makeNewView(turn);
   settle(turn);

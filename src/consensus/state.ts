@@ -66,10 +66,14 @@ export interface Peer {
 
 /** A validator that must not vote until a stable checkpoint passes everything that it may have voted on (PROTOCOL §6). */
 export interface Passive {
+  /** what it said is lost, its VIEW-CHANGEs, too; false where only its state was wrong */
+  readonly isForgetful: boolean;
   /** undefined until enough others have said how far they were */
   until: Sequence | undefined;
+  /** it may have asked for this view, and for none above it; of use once `until` is known, and where it is forgetful */
+  view: View;
   /** what each said first since this life began: what we voted on was known to a quorum before that */
-  readonly reports: Map<ReplicaIndex, Pick<Status, "stable" | "executed">>;
+  readonly reports: Map<ReplicaIndex, Pick<Status, "stable" | "executed" | "view">>;
 }
 
 export interface State {
@@ -182,6 +186,8 @@ export const emptySlot = (sequence: Sequence, now: number): Slot => ({
   certificate: undefined,
 });
 
+export const createPassive = (isForgetful: boolean): Passive => ({ isForgetful, until: undefined, view: 0 as View, reports: new Map() });
+
 export const createState = (config: ReplicaConfig, restored: Restored): State => {
   const { committee, settings, parameters, self } = config;
   const peers = new Map<ReplicaIndex, Peer>();
@@ -200,7 +206,7 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
   return {
     config,
     halted: restored.halted,
-    passive: restored.mayVote || self === undefined ? undefined : { until: undefined, reports: new Map() },
+    passive: restored.mayVote || self === undefined ? undefined : createPassive(true),
     view: restored.view,
     active: restored.active,
     demand: restored.view,

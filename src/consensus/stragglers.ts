@@ -3,13 +3,15 @@
  * may have taken that back, or forgotten it when they were killed. So the others ask for the next view after a while, for its sake. A liar gets no more of
  * it than one view change in `RARELY_MS` (PROTOCOL §5).
  */
-import type { ReplicaIndex } from "../protocol/ids.ts";
+import type { ReplicaIndex, View } from "../protocol/ids.ts";
 import { demandNextView } from "./demand.ts";
 import { sooner } from "./moments.ts";
 import { mayVote, type Peer, type State, type Turn } from "./state.ts";
 
 /** How long its VIEW-CHANGE has to stand, milliseconds: longer than a view change takes that others join. */
 const STRANDED_MS = 10_000;
+/** Views above the others' in which one may wait: one came back with a VIEW-CHANGE above all that it may have forgotten (`amnesia.ts`). */
+const STRANDED_VIEWS = 2;
 /** For one validator's sake at most so often, milliseconds. */
 const RARELY_MS = 600_000;
 
@@ -40,6 +42,13 @@ export const stragglerDue = (state: State): number | undefined => {
   return first;
 };
 
+/** It is fetched where it waits, so that it is there once the others are; one that says it is further up than anybody honest can be, from the next view. */
 export const fetchStraggler = (turn: Turn): void => {
-  if ((stragglerDue(turn.state) ?? Number.POSITIVE_INFINITY) <= turn.time.now) demandNextView(turn, "straggler");
+  const { state, time } = turn;
+  if ((stragglerDue(state) ?? Number.POSITIVE_INFINITY) > time.now) return;
+  const views: number[] = [];
+  for (const peer of state.peers.values())
+    if ((dueFor(state, peer) ?? Number.POSITIVE_INFINITY) <= time.now) views.push(peer.status?.view ?? 0);
+  const there = Math.min(...views);
+  demandNextView(turn, "straggler", (there <= state.view + STRANDED_VIEWS ? there : state.view + 1) as View);
 };

@@ -81,7 +81,8 @@ export const followDemands = (turn: Turn): void => {
   startNewViewTimer(turn);
 };
 
-const leaveView = (turn: Turn, view: View): void => {
+/** For good: its VIEW-CHANGE is on disk before it is sent. */
+export const leaveView = (turn: Turn, view: View): void => {
   const { state, effects } = turn;
   if (!state.progressInView) state.patience.backOff();
   state.progressInView = false;

@@ -10,8 +10,8 @@ export const livenessMutants: readonly Mutant[] = [
   {
     name: "never-demands",
     file: "consensus/demand.ts",
-    find: "  state.demand = nextView(state.view);\n",
-    replace: "  void nextView;\n",
+    find: "  state.demand = view;\n",
+    replace: "  void view;\n",
     fault: "a dead primary is never replaced",
     killer: { seeds: 10 },
   },
@@ -217,7 +217,7 @@ export const livenessMutants: readonly Mutant[] = [
   },
   {
     name: "amnesia-bound-by-watermark",
-    file: "consensus/peers.ts",
+    file: "consensus/amnesia.ts",
     find: "believed.map((report) => report.executed)",
     replace: "believed.map((report) => report.stable)",
     fault: "an amnesiac votes again below what it may have voted on",
@@ -225,7 +225,7 @@ export const livenessMutants: readonly Mutant[] = [
   },
   {
     name: "amnesia-bound-by-own-window",
-    file: "consensus/peers.ts",
+    file: "consensus/amnesia.ts",
     find: "believed.map((report) => report.executed)",
     replace: "believed.map((report) => Math.min(report.executed, report.stable + 2 * checkpointInterval))",
     fault: "an amnesiac votes again below what it may have voted on, where one caught up beyond its own window",
@@ -233,10 +233,18 @@ export const livenessMutants: readonly Mutant[] = [
   },
   {
     name: "amnesia-ends-at-once",
-    file: "consensus/checkpoints.ts",
-    find: "state.stable.sequence < state.passive.until",
+    file: "consensus/amnesia.ts",
+    find: "state.stable.sequence < passive.until",
     replace: "state.stable.sequence < 1",
     fault: "an amnesiac votes again at the first stable checkpoint",
+    killer: durability,
+  },
+  {
+    name: "amnesia-of-views",
+    file: "consensus/amnesia.ts",
+    find: "  if (passive.isForgetful && !(state.active && state.view >= passive.view))\n    leaveView(turn, nextView(Math.max(passive.view, state.view) as View));\n",
+    replace: "  void leaveView;\n",
+    fault: "an amnesiac votes in a view that it left, and contradicts the VIEW-CHANGE that it forgot",
     killer: durability,
   },
   {

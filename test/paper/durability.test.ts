@@ -168,8 +168,53 @@ describe("amnesia: a key that came back without its data", () => {
       expect(records.includes("may-vote")).toBe(sequence === 12);
     }
     expect(lone.replica.describe().passive).toBe(false);
+  });
+
+  /** 0 and 2 have been heard; it is told of the first 8 batches, whose checkpoint is beyond all that it may have voted on once 3 is heard, too */
+  const returning = (): Lone => {
+    const lone = forgetful();
+    for (const from of [0, 2]) lone.status(from, {});
+    for (let sequence = 1; sequence <= 8; sequence += 1) {
+      lone.now += 2;
+      lone.blocks(0, lone.block(0, sequence, lone.batch(lone.request(sequence))));
+      lone.executed(sequence);
+    }
+    lone.give({ type: "stable-checkpoint", certificate: lone.stable(8) as never });
+    return lone;
+  };
+  const announced = (effects: ReturnType<Lone["give"]>) =>
+    effects.flatMap((effect) =>
+      effect.type === "announce" ? [`view-change ${effect.message.view}`] : effect.type === "save" ? [effect.record.type] : [],
+    );
+  const enterBySay = (lone: Lone, view: number): void => {
+    lone.newView(
+      view,
+      [0, 2, 3].map((from) => lone.signedViewChange(from, view, { stable: lone.stable(8) })),
+    );
+  };
+
+  it("comes back in no view that it may have left, and asks for none that it may have asked for: it leaves for the one above, on disk first", () => {
+    const lone = returning();
+    expect(announced(lone.status(3, {}))).toEqual(["view-change 2", "may-vote"]);
     lone.now += 2;
-    expect(said(lone.prePrepare(0, 13, lone.batch(lone.request(13))))).toEqual(["prepare"]);
+    const batch = lone.batch(lone.request(9));
+    expect(said(lone.prePrepare(0, 9, batch))).toEqual([]);
+    enterBySay(lone, 2);
+    expect(said(lone.prePrepare(2, 9, batch))).toEqual(["prepare"]);
+  });
+
+  it("takes part at once in a view beyond all that it may have asked for", () => {
+    const lone = returning();
+    enterBySay(lone, 3);
+    expect(announced(lone.status(3, { view: 1 as View }))).toEqual(["may-vote"]);
+    lone.now += 2;
+    expect(said(lone.prePrepare(3, 9, lone.batch(lone.request(9))))).toEqual(["prepare"]);
+  });
+
+  it("goes by views that are proven: one liar does not send it to where nobody is", () => {
+    const lone = returning();
+    expect(announced(lone.status(3, { view: 1_000 as View }))).toEqual([]);
+    expect(lone.replica.describe()).toMatchObject({ passive: true, view: 0 });
   });
 
   it("counts what one that caught up has executed beyond its own watermark: a checkpoint of it may have been the one that lacked", () => {

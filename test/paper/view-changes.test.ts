@@ -630,6 +630,18 @@ describe("one that left its view and was not followed", () => {
     expect(backup.replica.status()).toMatchObject({ view: 2, active: false });
   });
 
+  it("is fetched where it waits, unless it says that this is further up than anybody honest can be", () => {
+    for (const [waits, asked] of [
+      [2, 2],
+      [3, 1],
+    ] as const) {
+      const backup = createLone();
+      backup.reach(0, 2, 3);
+      strand(backup, waits);
+      expect(viewChangeOf(backup.wait(10_100))).toMatchObject({ view: asked });
+    }
+  });
+
   it("is left alone while nothing is heard of it, or while it says that it takes part", () => {
     for (const [peers, active] of [
       [[0, 2], false],

@@ -1,9 +1,6 @@
 /** What a replica learns of its peers: their heartbeats, and who of them is reached (PROTOCOL §3, §6). */
-import type { ReplicaIndex, Sequence } from "../protocol/ids.ts";
-import type { Status } from "../protocol/messages.ts";
 import { boundAmnesia } from "./amnesia.ts";
 import { fetchIfBehind } from "./catch-up.ts";
-
 import { retractDemand } from "./demand.ts";
 import { viewByHearsay } from "./hearsay.ts";
 import { repeatTo } from "./helping.ts";

@@ -28,7 +28,7 @@ import { createRecords } from "./records.ts";
 import { createLedgerReader } from "./reader.ts";
 import type { LedgerReader } from "./reader.ts";
 import { createSessionTable, encodeUses, loadSessionOrder } from "./session-table.ts";
-import { createSessionOrder, judgeNumber } from "./sessions.ts";
+import { createSessionOrder, highestNumber, judgeNumber } from "./sessions.ts";
 import { emptyStateRoot, rawToDigest } from "./state/hashing.ts";
 import { clearState } from "./restore.ts";
 import { createStateReceiver } from "./transfer/receiver.ts";
@@ -97,6 +97,8 @@ export interface Ledger extends LedgerReader {
    * @param nowMs the wall clock: a batch that is proposed now may carry that time
    */
   lookup(client: PublicKey, number: number, nowMs: number): Lookup;
+  /** The highest number that this client used, or where its session is not known may have used: a higher one is new. 0 while the state is another's. */
+  lastNumber(client: PublicKey): number;
   /**
    * Begins to make the state into another node's (PROTOCOL §7). Everything executed must be written. From then on nothing can be read or
    * executed until `adopt`, in later lives too; calling it again aims at another target and keeps what is there.
@@ -278,6 +280,11 @@ export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
       assertWorking();
       const judgement = judgeNumber(sessions.get(client), number, clock.floor, highestNumberAt(Math.max(clock.timeMs, nowMs)));
       return judgement === undefined || judgement.status === "executed" ? { status: "new" } : judgement;
+    },
+    lastNumber: (client) => {
+      if (incomplete || failure !== undefined) return 0;
+      const session = sessions.get(client);
+      return session === undefined ? clock.floor : highestNumber(session);
     },
     receive,
     adopt,

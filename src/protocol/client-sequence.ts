@@ -8,9 +8,11 @@ export interface ClientSequence {
   /**
    * The next number: above the last one, and at least Unix milliseconds · 1024, so that a client that forgot its last number, or that the network
    * forgot, is still above all it ever used.
+   * @param above what the ledger knows of this client, or forgot of others: a lower number it would refuse. Whoever fills the table of sessions with numbers
+   * that are far ahead lifts that above what the clock says, by a day at most
    * @returns undefined when `window` numbers were given out since the oldest outstanding one: wait until that one is settled
    */
-  next(unixMs: number): number | undefined;
+  next(unixMs: number, above?: number): number | undefined;
   /** The request with this number has its answer, or is given up. */
   settle(sequence: number): void;
   /** the last number given out */
@@ -39,10 +41,10 @@ export const createClientSequence = (init: { readonly window: number; readonly l
   let given = 0;
   let last = init.last ?? 0;
   return {
-    next(unixMs) {
+    next(unixMs, above = 0) {
       const [oldest] = outstanding.values();
       if (oldest !== undefined && given - oldest >= init.window) return undefined;
-      last = Math.max(last + 1, Math.floor(unixMs) * sequencesPerMillisecond);
+      last = Math.max(last + 1, Math.floor(unixMs) * sequencesPerMillisecond, above + 1);
       outstanding.set(last, given);
       given += 1;
       return last;

@@ -2,7 +2,7 @@
  * Clients that keep none of a client's rules, on top of the honest ones: one number for two requests, numbers far ahead and long past, more at once than
  * anybody may have outstanding, bytes that are no operation, signatures that are none, and the same request at every node, at one node only, or through a
  * liar that passes it on unchecked. Nobody owes them an answer; but what they do must not cost an honest client his, make two nodes' states differ, or
- * stay behind in anybody's pool (PROTOCOL §9).
+ * stay behind in anybody's pool, nor keep a node's plain users from being served (PROTOCOL §9).
  */
 import { encodeOperation } from "../ledger/kv/encoding.ts";
 import { createRequest } from "../wire/requests.ts";
@@ -16,6 +16,8 @@ import type { Staged } from "./universe.ts";
 import type { World } from "./world.ts";
 
 const ROGUES = 2;
+/** more than the sessions of the smallest ledger that is drawn */
+const CROWD = 20;
 /** client numbers in a millisecond of ledger time, and how far ahead of it they may be (docs/ledger.md, "Sessions") */
 const NUMBERS_PER_MS = 1024;
 const DAY_MS = 86_400_000;
@@ -49,6 +51,15 @@ const createPranks = (world: World): readonly Prank[] => {
     () => [sign(random.int(1000))],
     // more than may be outstanding
     () => many(plan.parameters.sessionWindow + 4, (index) => present() + index),
+    // so many strangers, so far ahead, that the ledger forgets all others and takes nobody's number of today for new
+    () =>
+      Array.from({ length: CROWD }, () => {
+        const operations = [put()];
+        return signRequest(key(`stranger ${(made += 1)}`), signBytes, {
+          sequence: present() + (DAY_MS - 100) * NUMBERS_PER_MS,
+          operations,
+        });
+      }),
     // no operation
     () => [sign(present(), [Uint8Array.of(), Uint8Array.of(255, random.int(256)), put().subarray(0, 3)])],
     // the ledger's own operations are for validators
@@ -95,9 +106,21 @@ export const breakClientRules = (world: World): Staged => {
       goOn();
     });
   goOn();
+  /** members of the core that have not ordered anything for a plain user since they were healed */
+  const unserved = new Set<SimulatedNode>();
+  const serve = (node: SimulatedNode): void =>
+    void schedule.after(plan.restUs, () => {
+      node.process?.run(() => node.assembly?.desk.gateway.barrier(({ ok }) => ok && unserved.delete(node)));
+      if (unserved.has(node)) serve(node);
+    });
   return {
-    healed: () => {
+    healed(core) {
       active = false;
+      for (const node of core) {
+        unserved.add(node);
+        serve(node);
+      }
     },
+    isSettled: () => unserved.size === 0,
   };
 };

@@ -66,6 +66,21 @@ describe("a client's numbers", () => {
     expect(highestNumberAt(Number.MAX_SAFE_INTEGER / 2)).toBe(Number.MAX_SAFE_INTEGER);
   });
 
+  it("that are the next above the last known ones run, also for clients whom strangers with numbers a day ahead made forgotten", async () => {
+    const { send, ledger, store } = await opened(4, 2);
+    await send(count(1, baseTime * 1024));
+    expect(ledger.lastNumber(client(1))).toBe(baseTime * 1024);
+    const ahead = highestNumberAt(baseTime);
+    await send(count(2, ahead), count(3, ahead), count(4, ahead));
+    await send(count(5, ahead), count(6, ahead));
+    expect(ledger.lastNumber(client(1))).toBe(ahead);
+    expect(statusOf(await send(count(1, baseTime * 1024 + 1)))).toMatchObject([{ status: "refused", reason: "session-expired" }]);
+    // a batch is always later than the one before it
+    const next = await run(ledger, store, [count(1, ledger.lastNumber(client(1)) + 1)], baseTime + 1);
+    expect(statusOf(next)).toEqual([executed]);
+    expect(ledger.lastNumber(client(1))).toBe(ahead + 1);
+  });
+
   it("belong to the client: another one may use the same", async () => {
     const { send } = await opened();
     expect(statusOf(await send(count(1, 5), count(2, 5)))).toEqual([executed, executed]);

@@ -94,6 +94,7 @@ export const createDesk = (options: DeskOptions): Desk => {
     unavailable,
     now: clock.now,
     wall: clock.wall,
+    lastNumber: () => data.ledger.lastNumber(gatewayKey.publicKey),
     defer,
     sessionWindow,
     limits: { requestTimeoutMs: timeoutMs },

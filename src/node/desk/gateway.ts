@@ -68,6 +68,8 @@ export interface GatewayOptions {
   now(): number;
   /** Unix milliseconds */
   wall(): number;
+  /** the highest number that the ledger knows of the gateway key, or that one it forgot may have had */
+  lastNumber(): number;
   /** runs `callback` once, after what this turn of the event loop still brings (`setImmediate`) */
   defer(callback: () => void): void;
   /** `Parameters.sessionWindow` */
@@ -163,7 +165,7 @@ export const createGateway = (options: GatewayOptions): Gateway => {
 
   /** @returns false when the session's window is full */
   const cut = (): boolean => {
-    const number = numbers.next(options.wall());
+    const number = numbers.next(options.wall(), options.lastNumber());
     if (number === undefined) return false;
     const submissions = queue.take();
     const operations = operationsOf(submissions);

@@ -17,7 +17,7 @@ import type { Submission } from "../desk/submission.ts";
 
 export interface AnchoringOptions {
   readonly identity: Pick<Identity, "committee" | "self" | "validatorKey" | "signBytes">;
-  readonly ledger: Pick<Ledger, "anchor" | "claims" | "incomplete">;
+  readonly ledger: Pick<Ledger, "anchor" | "claims" | "incomplete" | "lastNumber">;
   readonly documents: Pick<Documents, "digest" | "list">;
   readonly submission: Pick<Submission, "submit">;
   readonly clock: Pick<Clock, "now" | "wall">;
@@ -102,8 +102,9 @@ export const createAnchoring = (options: AnchoringOptions): Anchoring => {
     mine.keys().some((name) => !claims.has(name) && !waiting.has(name as DocumentName));
 
   const claim = (claims: ReadonlyMap<DocumentName, Digest>): void => {
-    const sequence = validatorKey === undefined ? undefined : numbers.next(clock.wall());
-    if (validatorKey === undefined || sequence === undefined) return;
+    if (validatorKey === undefined) return;
+    const sequence = numbers.next(clock.wall(), ledger.lastNumber(validatorKey.publicKey));
+    if (sequence === undefined) return;
     const list = Array.from(claims, ([name, digest]) => ({ name, digest })).sort((a, b) => (a.name < b.name ? -1 : 1));
     const { bytes } = signRequest(validatorKey, signBytes, { sequence, operations: [encodeClaims(list)] });
     speaking = true;

@@ -21,6 +21,7 @@ const createWorld = (options: Partial<GatewayOptions> = {}) => {
   const world = {
     now: 1_000,
     wall: 1_700_000_000_000,
+    lastNumber: 0,
     failure: undefined as Failure | undefined,
     position: 0,
     pending,
@@ -62,6 +63,7 @@ const createWorld = (options: Partial<GatewayOptions> = {}) => {
     unavailable: () => world.failure,
     now: () => world.now,
     wall: () => world.wall,
+    lastNumber: () => world.lastNumber,
     defer: (callback) => deferred.push(callback),
     sessionWindow: 128,
     ...options,
@@ -134,6 +136,17 @@ describe("numbers", () => {
     expect(send("c")).toBe(first + 5 * 1024);
     world.wall -= 60_000;
     expect(send("d")).toBe(first + 5 * 1024 + 1);
+  });
+
+  it("are above all that the ledger has forgotten, though somebody filled its table with numbers that are far ahead", () => {
+    const world = createWorld();
+    const floor = (world.wall + 86_400_000) * 1024;
+    world.lastNumber = floor;
+    for (const name of ["a", "b"]) {
+      world.submit(name);
+      world.turn();
+    }
+    expect(world.signed.map(({ sequence }) => sequence)).toEqual([floor + 1, floor + 2]);
   });
 
   it("are not given out while a request hangs that they would push out of the session's memory", () => {

@@ -23,6 +23,9 @@ const stopping = (): Refusal =>
   new Refusal({ code: "overloaded", message: "this node is stopping", hint: "ask another node", retryAfterSeconds: 1 });
 const cutOff = (): Refusal => new Refusal({ code: "invalid_request", message: "the body ended early" });
 
+/** Parts that are kept as they came. Each costs some hundred bytes, and may be one byte: a body of such parts would take a hundred times what it counts as. */
+const maxLatestParts = 256;
+
 /** @param maxTotalBytes of all bodies that are being received or worked on */
 export const createBodyReader = (maxTotalBytes: number): BodyReader => {
   let total = 0;
@@ -33,6 +36,7 @@ export const createBodyReader = (maxTotalBytes: number): BodyReader => {
   const read = (incoming: IncomingMessage, maxBytes: number): Promise<Uint8Array> =>
     new Promise((resolve, reject) => {
       const parts: Buffer[] = [];
+      const latest: Buffer[] = [];
       let size = 0;
       // it ends once, whatever is still told of it; to take the listeners off one by one would cost more than the rest
       const isOver = (): boolean => !coming.has(refuse);
@@ -47,10 +51,11 @@ export const createBodyReader = (maxTotalBytes: number): BodyReader => {
         total += part.length;
         if (size > maxBytes) refuse(tooLarge(maxBytes));
         else if (total > maxTotalBytes) refuse(tooMuch());
-        else parts.push(part);
+        else if (latest.push(part) === maxLatestParts) parts.push(Buffer.concat(latest.splice(0)));
       };
       const onEnd = () => {
         if (!coming.delete(refuse)) return;
+        parts.push(...latest);
         resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, size));
       };
       const onBroken = () => {

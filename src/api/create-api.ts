@@ -210,13 +210,14 @@ const listenOn = (server: Server, host: string, port: number): Promise<string> =
 /** @throws Error when `host` is not loopback and there is no token */
 export const createApi = (options: ApiOptions): Api => {
   const limits: ApiLimits = { ...defaultApiLimits, ...options.limits };
+  const turn = createTurns();
   const handling: Handling = {
     guard: createGuard(options),
     rateLimit: createRateLimit(options.rateLimit ?? { requestsPerSecond: 0 }),
     bodies: createBodyReader(limits.maxBodiesBytes),
     find: createRouter(apiRoutes(options.service, options.keyValue)),
-    streams: createStreams(limits),
-    turn: createTurns(),
+    streams: createStreams(limits, turn),
+    turn,
     admit: createAdmission(options.admit),
     onError: options.onError ?? (() => undefined),
   };

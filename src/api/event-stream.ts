@@ -3,6 +3,7 @@
  * page of text at a time. One that takes nothing for too long is told so and let go.
  */
 import type { ServerResponse } from "node:http";
+import type { Turns } from "./turns.ts";
 
 /** The last event of a stream: why the node ends it. */
 export interface StreamEnd {
@@ -53,7 +54,8 @@ const stopping: StreamEnd = { code: "stopping", message: "this node is stopping;
 /** for the last event to leave towards a client that reads again */
 const graceMs = 1_000;
 
-export const createStreams = (limits: StreamLimits): Streams => {
+/** @param turn waited for before each part is made: hundreds of watchers are told of the same change at once */
+export const createStreams = (limits: StreamLimits, turn: Turns): Streams => {
   /** bounded by `maxStreams`: each entry ends one stream */
   const open = new Set<(end: StreamEnd) => void>();
   let stopped = false;
@@ -95,7 +97,7 @@ export const createStreams = (limits: StreamLimits): Streams => {
     function schedule(): void {
       if (state !== "idle") return;
       state = "scheduled";
-      setImmediate(pump);
+      void turn().then(pump);
     }
     const unsubscribe = feed.subscribe(schedule);
     open.add(end);

@@ -70,3 +70,35 @@ export const waitReady = async (nodes: readonly TestnetNode[], waiting: Waiting)
     await delay(pollMs);
   }
 };
+
+const executedBy = async (api: string): Promise<number> => {
+  const status = await createHttpClient({ urls: [api], timeoutMs: askMs })
+    .status()
+    .catch(() => undefined);
+  return status?.sequence.executed ?? 0;
+};
+
+/** How far the ledger is, as the honest validators that answer say. */
+export const executedByAny = async (nodes: readonly TestnetNode[]): Promise<number> => {
+  const asked = nodes.filter(({ role, behaviour, pid }) => role === "validator" && behaviour === "honest" && pid !== null);
+  return Math.max(0, ...(await Promise.all(asked.map(({ api }) => executedBy(api)))));
+};
+
+/**
+ * Until the node has executed that sequence: a node counts as in sync while it is less than a checkpoint interval behind.
+ *
+ * @throws TestnetError `exited`, `not_ready`
+ */
+export const waitExecuted = async (node: TestnetNode, sequence: number, timeoutMs: number): Promise<void> => {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    assertAlive(node);
+    const executed = await executedBy(node.api);
+    if (executed >= sequence) return;
+    if (performance.now() > deadline) {
+      const behind = `node ${node.index} executed ${executed} of ${sequence} sequences`;
+      throw new TestnetError("not_ready", `${behind} in ${timeoutMs} ms`, "see `byz testnet logs`");
+    }
+    await delay(pollMs);
+  }
+};

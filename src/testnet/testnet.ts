@@ -15,7 +15,7 @@ import { tailOf } from "./logs.ts";
 import { freeBasePort } from "./ports.ts";
 import { identify, signalProcess, stateOf } from "./process-identity.ts";
 import type { ProcessIdentity, ProcessState } from "./process-identity.ts";
-import { waitReady } from "./ready.ts";
+import { executedByAny, waitExecuted, waitReady } from "./ready.ts";
 import { changeState, identityOf, nodeAt, readState, stateExists, TestnetError, withProcess } from "./state.ts";
 import type { TestnetNode, TestnetState } from "./state.ts";
 
@@ -189,8 +189,10 @@ const open = (folder: string, nodeArguments: readonly string[] = []): Testnet =>
     },
     async add({ config = {} } = {}) {
       const { index } = await addObserver(dir, config);
+      const goal = await executedByAny(readState(dir).nodes);
       await launchNode(dir, index, nodeArguments);
       await waitReady([node(index)], { timeoutMs: defaultReadyMs, until: "ready", current: node });
+      await waitExecuted(node(index), goal, defaultReadyMs);
       return node(index);
     },
     async byzantine(index, behaviour) {

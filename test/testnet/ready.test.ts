@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { identify } from "../../src/testnet/process-identity.ts";
-import { waitReady } from "../../src/testnet/ready.ts";
+import { executedByAny, waitExecuted, waitReady } from "../../src/testnet/ready.ts";
 import type { TestnetNode } from "../../src/testnet/state.ts";
 
 const servers: Server[] = [];
@@ -12,9 +12,18 @@ afterEach(() => {
 });
 
 /** What a node answers, each time that it is asked; the last answer holds on. */
-const play = async (index: number, answers: readonly boolean[]): Promise<TestnetNode & { readonly asked: () => number }> => {
+const play = async (
+  index: number,
+  answers: readonly boolean[],
+  executed: readonly number[] = [0],
+): Promise<TestnetNode & { readonly asked: () => number }> => {
   let asked = 0;
-  const server = createServer((_, response) => {
+  const server = createServer(({ url }, response) => {
+    if (url === "/v1/status") {
+      response.end(JSON.stringify({ sequence: { executed: executed[Math.min(asked, executed.length - 1)] } }));
+      asked += 1;
+      return;
+    }
     const ready = answers[Math.min(asked, answers.length - 1)] === true;
     asked += 1;
     const checks = [{ name: "quorum", ok: ready, ...(ready ? {} : { reason: "too few" }) }];
@@ -55,5 +64,16 @@ describe("a network is ready", () => {
       code: "not_ready",
       message: expect.stringMatching(/node 1 \(quorum: too few\)/) as string,
     });
+  });
+});
+
+describe("a node that is added", () => {
+  it("has executed what was ordered before, though one that is nearly there counts as in sync", async () => {
+    const [first, liar, added] = [await play(0, [true], [142]), await play(1, [true], [10 ** 9]), await play(4, [true], [70, 128, 142])];
+    const goal = await executedByAny([first, { ...liar, behaviour: "lie-to-clients" }, { ...added, role: "observer" }]);
+    expect(goal).toBe(142);
+    await waitExecuted(added, goal, 10_000);
+    expect(added.asked()).toBe(3);
+    await expect(waitExecuted(added, 143, 200)).rejects.toMatchObject({ code: "not_ready" });
   });
 });

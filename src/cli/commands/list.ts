@@ -5,6 +5,7 @@ import { ClientError } from "../../client/errors.ts";
 import { listByOne } from "../../client/list-calls.ts";
 import type { ProvenList } from "../../client/verify-list.ts";
 import type { Genesis } from "../../node/home/genesis.ts";
+import { visible } from "../../node/home/printable.ts";
 import { faultsTolerated } from "../../protocol/committee.ts";
 import { clientOf } from "../client.ts";
 import { defineCommand, wholeNumber } from "../command.ts";
@@ -17,7 +18,8 @@ import { genesisAtHand, type GenesisFlag, genesisOption, localIsOneNodes, readin
 const longestValue = 60;
 
 const brief = (entry: Pick<EntryJson, "value" | "encoding">): string => {
-  const value = entry.encoding === "utf8" ? entry.value.replaceAll(/\s+/g, " ") : `base64:${entry.value}`;
+  const head = entry.value.slice(0, longestValue * 4);
+  const value = entry.encoding === "utf8" ? visible(head.replaceAll(/\s+/g, " ")) : `base64:${head}`;
   return value.length > longestValue ? `${value.slice(0, longestValue - 1)}…` : value;
 };
 

@@ -248,6 +248,12 @@ describe("a transaction", () => {
     expect(service.submitted).toEqual([]);
   });
 
+  it("says of a comparison what it lacks", async () => {
+    const { url } = await start();
+    const { json } = await txn(url, { compare: [{ key: "a" }], success: [] });
+    expect(json).toMatchObject({ detail: expect.stringMatching(/compare\.0: .*a version .*or a value/) as unknown });
+  });
+
   it("refuses what reaches for prototypes, and pollutes none", async () => {
     const { url } = await start();
     for (const text of [

@@ -1,6 +1,6 @@
 /** Commands for trouble, and what every command that asks a node does when there is none. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -172,6 +172,10 @@ describe("byz doctor", () => {
     const ran = await run(["doctor", "--home", at("none")]);
     expect(ran.status).toBe(1);
     expect(ran.stdout).toMatch(/^home +failed +.*none does not exist; make one with `byz init`$/m);
+    mkdirSync(at("bare"));
+    expect((await run(["doctor", "--home", at("bare")])).stdout).toMatch(
+      /^config +ok +there is no .*config\.toml: every setting is the default$/m,
+    );
   });
 });
 

@@ -55,7 +55,9 @@ export const idParameter = hex64;
 
 const txnKey = { key: z.string(), keyEncoding: z.enum(["utf8", "base64"]).optional() };
 const txnValue = { value: z.string(), encoding: valueEncoding.optional() };
-const comparison = z.union([z.strictObject({ ...txnKey, version: unsigned }), z.strictObject({ ...txnKey, ...txnValue })]);
+const comparison = z.union([z.strictObject({ ...txnKey, version: unsigned }), z.strictObject({ ...txnKey, ...txnValue })], {
+  error: "a comparison is a key, and a version (a whole number) or a value (text)",
+});
 const operation = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("put"), ...txnKey, ...txnValue, ifVersion: unsigned.optional() }),
   z.strictObject({ type: z.literal("delete"), ...txnKey, ifVersion: unsigned.optional() }),

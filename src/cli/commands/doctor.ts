@@ -201,7 +201,7 @@ export const diagnose = async (session: Session): Promise<Finding[]> => {
   const config = attempt(
     "config",
     () => loadConfig({ file: home.config, environment: session.io.environment }).config,
-    () => home.config,
+    () => (existsSync(home.config) ? home.config : `there is no ${home.config}: every setting is the default`),
   );
   const genesis = existsSync(home.genesis)
     ? attempt(

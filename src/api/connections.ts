@@ -9,11 +9,9 @@ export interface Connections {
   mayInterrupt(socket: Duplex): boolean;
   /**
    * Calls `handle`, which never rejects, when the answers to the connection's earlier requests are gone: one answer at a time is made for, and waits for, whoever
-   * sends ahead. Cuts the connection where `maxWaiting` of its requests wait already.
+   * sends ahead. Those of `abreast` requests are made together, up to 16. Cuts the connection where `maxWaiting` of its requests wait already.
    */
-  take(socket: Duplex, handle: () => Promise<void>): void;
-  /** An answer of that size was handed to the connection, and waits there for as long as the client does not take it. */
-  owes(socket: Duplex, bytes: number): void;
+  take(exchange: Exchange, abreast: boolean, handle: Handle): void;
   readonly closing: boolean;
   /**
    * Takes no more connections, and after a moment no more questions on idle ones; waits at most `drainMs` for handlers and then `flushMs` for
@@ -21,6 +19,14 @@ export interface Connections {
    */
   close(drainMs: number, flushMs: number): Promise<void>;
 }
+
+export interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+}
+
+/** @param owes told how many bytes were handed to the connection, where they wait for as long as the client does not take them */
+export type Handle = (owes: (bytes: number) => void) => Promise<void>;
 
 export interface ConnectionLimits {
   /** beyond it the one that has been without a request for longest makes room; where there is none, the new one goes */
@@ -51,26 +57,38 @@ const idleGraceMs = 25;
  */
 const maxWaiting = 128;
 
-interface Tracked {
-  /** bounded by `maxWaiting`; an answer is owed until its last byte was handed to the system */
-  readonly answers: Set<ServerResponse>;
-  /** requests that wait for the answers before theirs */
-  readonly queue: (() => void)[];
+/** requests of one connection whose answers are made together, where no order among them is asked for */
+const maxAbreast = 16;
+
+interface Waiting {
+  readonly begin: () => void;
+  readonly abreast: boolean;
 }
 
-/** Bytes that wait for clients to take them, the oldest first; one entry for each connection that has such an answer. */
+interface Tracked {
+  /** bounded by `maxWaiting`; an answer is owed until its last byte was handed to the system. With the bytes that wait to be taken */
+  readonly answers: Map<ServerResponse, number>;
+  /** requests that wait for the answers before theirs */
+  readonly queue: Waiting[];
+  /** requests that have begun and whose answers are owed; one that is not abreast is alone */
+  begun: number;
+  alone: boolean;
+}
+
+/** Bytes that wait for clients to take them, who has taken nothing for longest first; one entry for each connection that has such an answer. */
 const createAnswers = (maxBytes: number) => {
   const waiting = new Map<Duplex, number>();
   let total = 0;
-  const taken = (socket: Duplex): void => {
-    total -= waiting.get(socket) ?? 0;
+  const taken = (socket: Duplex, bytes = waiting.get(socket) ?? 0): void => {
+    const left = (waiting.get(socket) ?? 0) - bytes;
+    total -= bytes;
     waiting.delete(socket);
+    if (left > 0) waiting.set(socket, left);
   };
   return {
     taken,
     wait(socket: Duplex, bytes: number): void {
-      taken(socket);
-      waiting.set(socket, bytes);
+      waiting.set(socket, (waiting.get(socket) ?? 0) + bytes);
       total += bytes;
       for (const oldest of waiting.keys()) {
         if (total <= maxBytes || oldest === socket) return;
@@ -115,24 +133,37 @@ export const trackConnections = (server: HttpServer, { maxConnections, maxAnswer
       forget(longest);
       longest.destroy();
     }
-    owed.set(socket, { answers: new Set(), queue: [] });
+    owed.set(socket, { answers: new Map(), queue: [], begun: 0, alone: false });
     idle.add(socket);
     socket.once("close", () => forget(socket));
   });
+  const beginNext = (tracked: Tracked): void => {
+    const { queue } = tracked;
+    for (let [next] = queue; next !== undefined; [next] = queue) {
+      if (tracked.begun > 0 && (tracked.alone || !next.abreast || tracked.begun === maxAbreast)) return;
+      tracked.begun += 1;
+      tracked.alone = !next.abreast;
+      queue.shift();
+      next.begin();
+    }
+  };
+
   server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const { socket } = incoming;
     const tracked = owed.get(socket);
     if (tracked === undefined) return;
-    const { answers, queue } = tracked;
-    answers.add(outgoing);
+    const { answers } = tracked;
+    answers.set(outgoing, 0);
     idle.delete(socket);
     const settle = () => {
+      const bytes = answers.get(outgoing);
       answers.delete(outgoing);
-      answersWaiting.taken(socket);
       if (!owed.has(socket)) return;
+      answersWaiting.taken(socket, bytes);
       if (answers.size === 0) idle.add(socket);
       if (closing && answers.size === 0) socket.destroySoon();
-      queue.shift()?.();
+      tracked.begun -= 1;
+      if (!socket.destroyed) beginNext(tracked);
     };
     // after its last byte as well as when it is cut
     outgoing.once("close", settle);
@@ -141,9 +172,9 @@ export const trackConnections = (server: HttpServer, { maxConnections, maxAnswer
   return {
     mayInterrupt(socket) {
       // an answer to a request that is still coming in has not begun; any other must not be talked over
-      return [...(owed.get(socket)?.answers ?? [])].every((answer) => !answer.headersSent && !answer.req.complete);
+      return [...(owed.get(socket)?.answers.keys() ?? [])].every((answer) => !answer.headersSent && !answer.req.complete);
     },
-    take(socket, handle) {
+    take({ incoming: { socket }, outgoing }, abreast, handle) {
       const tracked = owed.get(socket);
       // what was read together with the last straw comes after the cut
       if (tracked === undefined || socket.destroyed || tracked.answers.size > maxWaiting) {
@@ -151,11 +182,14 @@ export const trackConnections = (server: HttpServer, { maxConnections, maxAnswer
         return;
       }
       handlers += 1;
-      const begin = (): void => void handle().finally(() => ended(1));
-      if (tracked.answers.size > 1) tracked.queue.push(begin);
-      else begin();
+      const owes = (bytes: number): void => {
+        if (!tracked.answers.has(outgoing)) return;
+        tracked.answers.set(outgoing, bytes);
+        answersWaiting.wait(socket, bytes);
+      };
+      tracked.queue.push({ abreast, begin: () => void handle(owes).finally(() => ended(1)) });
+      beginNext(tracked);
     },
-    owes: answersWaiting.wait,
     get closing() {
       return closing;
     },

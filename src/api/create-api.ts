@@ -158,16 +158,19 @@ interface Handling {
 const tooManyStreams = (): Refusal =>
   new Refusal({ code: "overloaded", message: "this node has as many watchers as it takes", hint: "ask another node" });
 
+interface Target {
+  readonly query: string;
+  readonly match: Match | undefined;
+}
+
 /** From a request to its answer; never throws. */
-const answerTo = async (incoming: IncomingMessage, handling: Handling): Promise<Answer> => {
-  const { guard, rateLimit, bodies, find, onError } = handling;
+const answerTo = async (incoming: IncomingMessage, { query, match }: Target, handling: Handling): Promise<Answer> => {
+  const { guard, rateLimit, bodies, onError } = handling;
   let held = 0;
   try {
     const method = incoming.method ?? "";
     rateLimit(incoming.socket.remoteAddress);
     guard(incoming.headers, method !== "GET" && method !== "HEAD");
-    const { path, query } = splitTarget(incoming.url ?? "");
-    const match = find(path);
     const operation = findOperation(match, method);
     handling.admit(operation);
     const coding = incoming.headers["content-encoding"];
@@ -237,10 +240,11 @@ export const createApi = (options: ApiOptions): Api => {
 
   server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
     outgoing.on("error", ignore);
-    const { socket } = incoming;
-    const owes = (bytes: number): void => connections.owes(socket, bytes);
-    connections.take(socket, async () => {
-      const answer = await answerTo(incoming, handling);
+    const { path, query } = splitTarget(incoming.url ?? "");
+    const match = handling.find(path);
+    const abreast = incoming.method === "POST" && match?.route.operations.POST?.abreast === true;
+    connections.take({ incoming, outgoing }, abreast, async (owes) => {
+      const answer = await answerTo(incoming, { query, match }, handling);
       if (outgoing.destroyed) return;
       send(outgoing, answer, { closing: connections.closing, withBody: incoming.method !== "HEAD", streams: handling.streams, owes });
       discardRest(incoming);

@@ -34,6 +34,8 @@ export interface Operation {
   readonly answerType?: string;
   /** answered while the node takes no new work, too: what operators ask, and what became of earlier work */
   readonly always?: true;
+  /** sent ahead on one connection, its requests need not wait for each other: none depends on what an earlier one did (RFC 9112 §9.3.2) */
+  readonly abreast?: true;
   /** refusals are thrown as `Refusal`s */
   handle(call: Call): Answer | Promise<Answer>;
 }

@@ -151,6 +151,37 @@ describe("a connection", () => {
     await until(() => [...received().matchAll(/HTTP\/1\.1 404/g)].length === 100);
   });
 
+  it("has signed requests that are sent ahead worked on together, sixteen at a time, and what else is asked one after the other", async () => {
+    const { port, service } = await start();
+    const held = gate();
+    service.gate = held.closed;
+    let submitted = 0;
+    const { submitRequest } = service;
+    service.submitRequest = (bytes) => {
+      submitted += 1;
+      return submitRequest(bytes);
+    };
+    const before = service.barriers;
+    const { socket, received } = await open(port);
+    const signed =
+      "POST /v1/requests HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\ncontent-length: 3\r\n\r\n\u0001\u0002\u0003";
+    const read = "GET /v1/kv/k HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    socket.write(signed.repeat(20) + read + signed + read);
+    await until(() => submitted === 16);
+    // what came with them has been read, and waits
+    expect((await request(port, "GET /livez")).status).toBe(200);
+    expect([submitted, service.barriers - before]).toEqual([16, 0]);
+    held.open();
+    await until(() => received().split("HTTP/1.1 ").length === 24);
+    expect([...received().matchAll(/HTTP\/1\.1 (\d+)/g)].map((match) => match[1])).toEqual([
+      ...Array.from({ length: 20 }, () => "200"),
+      "404",
+      "200",
+      "404",
+    ]);
+    expect([submitted, service.barriers - before]).toEqual([21, 2]);
+  });
+
   it("may expect what nobody knows: the request is answered all the same", async () => {
     const { port } = await start();
     expect((await request(port, "GET /livez", { headers: { expect: "200-ok" } })).status).toBe(200);

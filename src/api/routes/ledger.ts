@@ -69,6 +69,7 @@ export const ledgerRoutes = (service: NodeService, codec: KeyValueCodec | undefi
     operations: {
       POST: {
         summary: "Order a signed request",
+        abreast: true,
         query: schemas.proofQuery,
         body: { [binary]: null, [json]: schemas.requestBody },
         answer: schemas.requestAnswer,

@@ -41,7 +41,7 @@ const keysPerClient = 64;
 const refusedPauseMs = 50;
 /** for the first nodes asked, before the others are asked as well */
 const patienceMs = 1_000;
-/** requests under way on one connection */
+/** signed requests under way on one connection; of plain ones each waits for the one before it */
 const pipelined = 16;
 
 /** Sends a client's n-th request; true once it counts. */
@@ -115,7 +115,7 @@ const sleepUntil = (time: number): Promise<void> | undefined => {
 /** Runs for `order.seconds`; requests under way at the end are waited for. */
 export const generateLoad = async (order: LoadOrder, signal?: AbortSignal): Promise<LoadResult> => {
   const plain = order.operations === 0;
-  const pool = createHttpPool(pipelined);
+  const pool = createHttpPool(plain ? 1 : pipelined);
   const nodes = order.urls.map((url) => new URL(url));
   const latencies: number[] = [];
   let failed = 0;

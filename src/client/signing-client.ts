@@ -1,5 +1,5 @@
 /** Submits a client's own signed requests: executed exactly once, however often they are sent (PROTOCOL §9). */
-import { createClientSequence } from "../protocol/client-sequence.ts";
+import { createClientSequence, highestNumberAt } from "../protocol/client-sequence.ts";
 import type { RequestAnswer } from "./answers.ts";
 import { ClientError } from "./errors.ts";
 import type { HttpClient } from "./http-client.ts";
@@ -52,6 +52,17 @@ const pause = (milliseconds: number, signal: AbortSignal | undefined): Promise<v
     else signal?.addEventListener("abort", stop, { once: true });
   });
 
+/**
+ * The number above which the ledger takes this client's requests for new, where it refused one as old: strangers with numbers that are far ahead may have made it
+ * forget the client (docs/ledger.md, "Sessions"). Who lies about it gains nothing: what is more than a day ahead is not believed.
+ */
+const numberTold = (error: unknown): number | undefined => {
+  if (!(error instanceof ClientError)) return undefined;
+  const { reason, lastNumber } = error.details;
+  const isOld = reason === "session-expired" || reason === "stale";
+  return isOld && typeof lastNumber === "number" && lastNumber <= highestNumberAt(Date.now()) ? lastNumber : undefined;
+};
+
 export const createSigningClient = (options: SigningClientOptions): SigningClient => {
   const numbers = createClientSequence({
     window: options.window ?? 64,
@@ -74,6 +85,8 @@ export const createSigningClient = (options: SigningClientOptions): SigningClien
         if (!(error instanceof ClientError)) throw error;
         failure = error;
       }
+      // under this number it never ran, and never will
+      if (!mayHaveArrived && numberTold(failure) !== undefined) throw failure;
       mayHaveArrived ||= failure.code === "outcome_unknown" || failure.details["sent"] === true;
       const wait = Math.max(pauseMs, (failure.retryAfterSeconds ?? 0) * 1000);
       if (!worthRepeating.has(failure.code) || performance.now() + wait > deadline) {
@@ -90,21 +103,31 @@ export const createSigningClient = (options: SigningClientOptions): SigningClien
     }
   };
 
+  const submitAbove = async (operations: readonly Uint8Array[], above: number): Promise<RequestAnswer> => {
+    const sequence = numbers.next((options.wall ?? Date.now)(), above);
+    if (sequence === undefined) {
+      throw new ClientError({
+        code: "overloaded",
+        message: "too many requests of this client are outstanding",
+        hint: "wait for some of them",
+      });
+    }
+    try {
+      const { id, bytes } = options.sign(sequence, operations);
+      return await sendUntilKnown(id, bytes);
+    } finally {
+      numbers.settle(sequence);
+    }
+  };
+
   return {
     async submit(operations) {
-      const sequence = numbers.next((options.wall ?? Date.now)());
-      if (sequence === undefined) {
-        throw new ClientError({
-          code: "overloaded",
-          message: "too many requests of this client are outstanding",
-          hint: "wait for some of them",
-        });
-      }
       try {
-        const { id, bytes } = options.sign(sequence, operations);
-        return await sendUntilKnown(id, bytes);
-      } finally {
-        numbers.settle(sequence);
+        return await submitAbove(operations, 0);
+      } catch (error) {
+        const told = numberTold(error);
+        if (told === undefined) throw error;
+        return submitAbove(operations, told);
       }
     },
     get lastSequence() {

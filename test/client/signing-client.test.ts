@@ -53,6 +53,26 @@ describe("a signing client", () => {
     expect(numbers).toEqual([5_000_001, 5_000_002, 5_000_003]);
   });
 
+  it("goes on above the number that the ledger tells, where strangers made it forget the client; not for a lie of tomorrow's tomorrow", async () => {
+    const day = 86_400_000 * 1024;
+    const now = Date.now() * 1024;
+    const refusedAt = (lastNumber: number, reason: string) =>
+      new ClientError({ code: "invalid_request", message: "old", details: { reason, lastNumber } });
+    for (const reason of ["session-expired", "stale"]) {
+      const http = scripted([refusedAt(now + day - 10, reason), "committed"]);
+      const client = createSigningClient({ http, sign });
+      await client.submit([operation]);
+      expect(http.received.map((bytes) => decoded(bytes).sequence)[1]).toBe(now + day - 9);
+      expect(client.lastSequence).toBe(now + day - 9);
+    }
+    const lie = scripted([refusedAt(now + 2 * day, "session-expired"), "committed"]);
+    await expect(createSigningClient({ http: lie, sign }).submit([operation])).rejects.toMatchObject({ code: "invalid_request" });
+    // what may have arrived under its first number is not asked for under another
+    const late = scripted(["pending", refusedAt(now + day - 10, "session-expired"), "committed"]);
+    await expect(createSigningClient({ http: late, sign }).submit([operation])).rejects.toMatchObject({ code: "outcome_unknown" });
+    expect(late.received).toHaveLength(2);
+  });
+
   it("reports a missing quorum at once, and what is final", async () => {
     for (const code of ["no_quorum", "invalid_request", "too_large", "unauthorized"] as const) {
       const http = scripted([failure(code)]);

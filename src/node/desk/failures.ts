@@ -64,22 +64,27 @@ export const failureOfRejection = (reason: RejectionReason, requestId: Digest): 
   }
 };
 
-/** An ordered request that the ledger did not execute. */
-export const failureOfVerdict = (verdict: Exclude<RequestVerdict, "executed">, requestId: Digest): Failure => {
+/**
+ * An ordered request that the ledger did not execute.
+ *
+ * @param lastNumber the highest number that the ledger knows of the client, or that one it forgot may have had: the next one is new
+ */
+export const failureOfVerdict = (verdict: Exclude<RequestVerdict, "executed">, requestId: Digest, lastNumber?: number): Failure => {
+  const known = lastNumber === undefined ? {} : { lastNumber };
   switch (verdict) {
     case "duplicate":
     case "stale":
       return {
         ...unknownOutcome(requestId),
         message: "the request's number lies below the client's window: it was executed long ago, or never will be",
-        details: { requestId, reason: verdict },
+        details: { requestId, reason: verdict, ...known },
       };
     case "session-expired":
       return {
         code: "invalid_request",
         message: "the request's number is below those of clients that the network forgot",
-        hint: "number requests by time: Unix milliseconds · 1024",
-        details: { requestId, reason: verdict },
+        hint: "number requests by time, Unix milliseconds · 1024, and above lastNumber",
+        details: { requestId, reason: verdict, ...known },
       };
     case "sequence-too-far":
       return {

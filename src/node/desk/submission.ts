@@ -62,7 +62,7 @@ export const createSubmission = (options: SubmissionOptions): Submission => {
     if (ledger.incomplete) return false;
     const known = ledger.lookup(request.client, request.sequence, options.wall());
     if (known.status === "new") return false;
-    if (known.status === "refused") settle(failed(failureOfVerdict(known.reason, request.id)));
+    if (known.status === "refused") settle(failed(failureOfVerdict(known.reason, request.id, ledger.lastNumber(request.client))));
     else if (isBeingWritten(known.sequence)) waiting.wait(request.id, settle);
     else settle(earlier(request.id, known.sequence, known.index));
     return true;

@@ -51,11 +51,9 @@ const acceptInOrder = (turn: Turn): void => {
   }
 };
 
-/** Asked for once when its turn comes; repetition asks again. */
+/** Asked for once, when its turn comes and there is room; repetition asks again. */
 const wantBatch = (turn: Turn, slot: Slot, digest: Digest): void => {
-  if (turn.state.wantedBatch === digest) return;
-  turn.state.wantedBatch = digest;
-  fetchMissingBatch(turn, slot);
+  if (turn.state.wantedBatch !== digest && fetchMissingBatch(turn, slot)) turn.state.wantedBatch = digest;
 };
 
 /**

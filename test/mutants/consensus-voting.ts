@@ -300,4 +300,12 @@ export const votingMutants: readonly Mutant[] = [
     fault: "what lies below the watermark stays, and is claimed in VIEW-CHANGEs that nobody takes",
     killer: { seeds: 20 },
   },
+  {
+    name: "room-for-what-is-accepted",
+    file: "consensus/fetching.ts",
+    find: "=> sequence === state.committedUpTo + 1;",
+    replace: "=> sequence === state.committedUpTo + 1 || sequence === state.acceptedUpTo + 1;",
+    fault: "a primary whose proposals nobody commits fills memory with a window of its batches",
+    killer: { tests: "test/paper/catching-up.test.ts" },
+  },
 ];

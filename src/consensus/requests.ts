@@ -1,4 +1,5 @@
 /** Requests on their way to a proposal, and the primary's cutting of batches (PROTOCOL §3.1, §3.2). */
+import { highestNumberAt } from "../protocol/client-sequence.ts";
 import { primaryOf } from "../protocol/committee.ts";
 import { nextSequence, type Sequence } from "../protocol/ids.ts";
 import type { Request } from "../protocol/messages.ts";
@@ -153,23 +154,34 @@ export const cutBatch = (turn: Turn): boolean => {
   const due = batchDue(state);
   if (due === undefined || due > time.now) return false;
   const sequence = state.nextSequence;
+  const timestamp = Math.max(Math.floor(time.wall), state.acceptedTimestamp + 1);
+  const requests = takeRequests(turn, sequence, highestNumberAt(timestamp));
+  if (requests.length === 0) return false;
   state.company.cut(time.now, state.pool.clients());
-  const batch = state.config.createBatch(Math.max(Math.floor(time.wall), state.acceptedTimestamp + 1), takeRequests(state, sequence));
+  const batch = state.config.createBatch(timestamp, requests);
   state.nextSequence = nextSequence(sequence);
   state.batches.add(batch, true);
   slotAt(turn, sequence).proposal = { digest: batch.digest, signed: undefined, carried: false, accepted: false };
   return true;
 };
 
-/** Oldest first, up to the genesis' bounds; at least one. */
-const takeRequests = (state: State, sequence: Sequence): Request[] => {
+/**
+ * Oldest first, up to the genesis' bounds; none only where all were too far ahead. Those can have come from clocks that were ahead, and are right by now: no backup
+ * would accept a batch with one.
+ */
+const takeRequests = ({ state, effects }: Turn, sequence: Sequence, highest: number): Request[] => {
   const { maxBatchBytes, maxBatchRequests } = state.config.parameters;
   const taken: Request[] = [];
+  const tooFar: Request[] = [];
   let bytes = 0;
   for (const { request } of state.pool.unproposedValues()) {
     if (taken.length >= maxBatchRequests || (taken.length > 0 && bytes + request.bytes.length > maxBatchBytes)) break;
-    taken.push(request);
-    bytes += request.bytes.length;
+    (request.sequence > highest ? tooFar : taken).push(request);
+    if (request.sequence <= highest) bytes += request.bytes.length;
+  }
+  for (const { id } of tooFar) {
+    state.pool.remove(id);
+    effects.push({ type: "refuse-request", id, reason: "request-too-far-ahead" });
   }
   for (const request of taken) state.pool.markProposed(request.id, sequence);
   return taken;

@@ -158,6 +158,14 @@ export const votingMutants: readonly Mutant[] = [
     killer: normalCase,
   },
   {
+    name: "primary-proposes-too-far",
+    file: "consensus/requests.ts",
+    find: "request.sequence > highest ? tooFar : taken",
+    replace: "request.sequence < 0 ? tooFar : taken",
+    fault: "a request that is too far ahead is proposed again and again, and every batch that has it is refused",
+    killer: normalCase,
+  },
+  {
     name: "executed-request-accepted",
     file: "consensus/progress.ts",
     find: '    if (state.recent.has(request.id)) return "already-executed";\n',

@@ -94,6 +94,17 @@ describe("the primary", () => {
     expect([give(), give(), give()]).toEqual([1, 0, 0]);
   });
 
+  it("gives up what is too far ahead of its clock, which may have been ahead itself, and proposes the rest", () => {
+    const primary = createLone({ self: 0 });
+    const far = primary.request(Number.MAX_SAFE_INTEGER, "bob");
+    const alone = primary.give({ type: "request", request: far, local: true });
+    expect([said(alone), reasonsOf(alone)]).toEqual([[], ["request-too-far-ahead"]]);
+    expect(primary.replica.deadline()).not.toBe(Number.NEGATIVE_INFINITY);
+    expect(primary.replica.describe().pool.requests).toBe(0);
+    const [proposal] = effectsOf(primary.give({ type: "request", request: primary.request(1), local: true }), "propose");
+    expect(proposal?.batch.requests.map(({ sequence }) => sequence)).toEqual([1]);
+  });
+
   it("proposes nothing beyond the high watermark", () => {
     const primary = createLone({ self: 0, parameters: { checkpointInterval: 1 }, settings: { maxBatchDelayMs: 0 } });
     const proposed = [1, 2, 3].flatMap((n) =>

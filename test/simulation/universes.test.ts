@@ -64,6 +64,7 @@ describe("seeds that once broke something", () => {
 
   it.each([
     ["clocks", 29n, "clocks that were ahead together and are put right do not stop the ledger"],
+    ["clocks", 100_016n, "requests that nodes numbered while their clocks were ahead are given up, not proposed again and again"],
     ["rogues", 8n, "strangers with numbers a day ahead make the ledger forget all others, and nobody's plain users feel it"],
   ] as const)("%s %i: %s", async (scenario, seed, _what) => {
     const found = await simulate({ seed, runs: 1, scenario });

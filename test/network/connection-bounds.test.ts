@@ -66,6 +66,23 @@ test("a validator that floods is read more slowly, and so are strangers; the oth
   expect(connection.status).toBe("open");
 });
 
+test("who opens and resets streams without end is not read until it has paid for what came", async () => {
+  const node = await startNode(cleanup, 0, { validators: [], limits: { gossipGraceMs: 600_000 } });
+  const connection = await connect(await startBare(cleanup, 50), node);
+  await until(() => node.network.peers().length === 1, limitMs, "connected");
+  const { maConn } = below(connection);
+  for (let id = 5_001; id < 65_000; id += 200) {
+    const pairs = Array.from({ length: 100 }, (_, index) => [header(1, 1, id + 2 * index, 0), header(1, 8, id + 2 * index, 0)]);
+    maConn.send(Buffer.concat(pairs.flat()));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  // a short rest, and one that lasts: while something were read meanwhile, there would be ever more of them
+  const { restedConnections } = node.network.counters();
+  expect(restedConnections).toBeGreaterThan(0);
+  expect(restedConnections).toBeLessThanOrEqual(3);
+  expect(connection.status).toBe("open");
+});
+
 test.each([
   ["for a while", { slowPeerMs: 300 }],
   ["that wait in great number", { slowPeerMs: 600_000, maxUnsentBytes: 512 * 1024 }],

@@ -100,6 +100,7 @@ export const createConnectionBounds = (init: ConnectionBoundsInit): ConnectionBo
     const asValidator = createAllowance(limits.validatorReadBytesPerSecond, now);
     const asStranger = createAllowance(limits.strangerReadBytesPerSecond, now);
     let cost = 0;
+    let debtMs = 0;
     muxer.handleFrame = (frame) => {
       const { flag, type } = frame.header;
       cost += type !== pingType && (flag & synFlag) === synFlag ? openCost : frameCost;
@@ -115,8 +116,15 @@ export const createConnectionBounds = (init: ConnectionBoundsInit): ConnectionBo
       const trusted = isValidator(held.peer);
       const ms = trusted ? asValidator(cost) : Math.max(asStranger(cost + data.byteLength), strangersTogether(cost + data.byteLength));
       if (ms === 0) return;
-      counters.restedConnections += 1;
-      rest(held, ms);
+      if (debtMs === 0) {
+        counters.restedConnections += 1;
+        // not at once: who is reading on after a rest would pass the pause by
+        queueMicrotask(() => {
+          rest(held, debtMs);
+          debtMs = 0;
+        });
+      }
+      debtMs = ms;
     };
   };
 

@@ -71,15 +71,17 @@ test("who opens and resets streams without end is not read until it has paid for
   const connection = await connect(await startBare(cleanup, 50), node);
   await until(() => node.network.peers().length === 1, limitMs, "connected");
   const { maConn } = below(connection);
+  const began = performance.now();
   for (let id = 5_001; id < 65_000; id += 200) {
     const pairs = Array.from({ length: 100 }, (_, index) => [header(1, 1, id + 2 * index, 0), header(1, 8, id + 2 * index, 0)]);
     maConn.send(Buffer.concat(pairs.flat()));
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  // a short rest, and one that lasts: while something were read meanwhile, there would be ever more of them
+  const seconds = (performance.now() - began) / 1000;
+  // short rests at first, then long ones: were something read meanwhile, there would be two or three in each second
   const { restedConnections } = node.network.counters();
   expect(restedConnections).toBeGreaterThan(0);
-  expect(restedConnections).toBeLessThanOrEqual(3);
+  expect(restedConnections).toBeLessThanOrEqual(3 + seconds / 2);
   expect(connection.status).toBe("open");
 });
 

@@ -59,9 +59,9 @@ export interface Peer {
   helpedAt: number;
   /** when it last left a fetch without an answer that helps: those who failed longest ago are asked first */
   failedAt: number;
-  /** since when its VIEW-CHANGE has stood and was not followed, and when it last was for its sake (`stragglers.ts`) */
+  /** since when its VIEW-CHANGE has stood and was not followed, and until when it has had its share of view changes for its sake (`stragglers.ts`) */
   strandedSince: number | undefined;
-  fetchedAt: number;
+  fetchedUntil: number;
 }
 
 /** A validator that must not vote until a stable checkpoint passes everything that it may have voted on (PROTOCOL §6). */
@@ -200,7 +200,7 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
         helpedAt: Number.NEGATIVE_INFINITY,
         failedAt: Number.NEGATIVE_INFINITY,
         strandedSince: undefined,
-        fetchedAt: Number.NEGATIVE_INFINITY,
+        fetchedUntil: Number.NEGATIVE_INFINITY,
       });
   }
   return {

@@ -50,7 +50,7 @@ export const livenessMutants: readonly Mutant[] = [
   {
     name: "straggler-left-behind",
     file: "consensus/stragglers.ts",
-    find: "  return Math.max(strandedSince + STRANDED_MS, fetchedAt + RARELY_MS);\n",
+    find: "  return Math.max(strandedSince + STRANDED_MS, fetchedUntil - SOON_AGAIN * RARELY_MS);\n",
     replace: "  return undefined;\n",
     fault: "one that left its view and was not followed has no vote until the next crash",
     killer: viewChanges,
@@ -58,8 +58,8 @@ export const livenessMutants: readonly Mutant[] = [
   {
     name: "straggler-without-end",
     file: "consensus/stragglers.ts",
-    find: "fetchedAt + RARELY_MS",
-    replace: "fetchedAt",
+    find: "fetchedUntil - SOON_AGAIN * RARELY_MS",
+    replace: "0",
     fault: "a liar that stays between views keeps the others changing theirs",
     killer: viewChanges,
   },

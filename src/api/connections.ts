@@ -1,8 +1,9 @@
 /** The server's connections and what each still owes an answer, so that a stop breaks none of them off. */
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { Server } from "node:net";
+import type { ServerResponse } from "node:http";
+import { Server, type Socket } from "node:net";
 import type { Server as HttpServer } from "node:http";
 import type { Duplex } from "node:stream";
+import type { ApiLimits } from "./limits.ts";
 
 export interface Connections {
   /** True when something can be written on this connection without being taken for the answer to another request. */
@@ -11,7 +12,7 @@ export interface Connections {
    * Calls `handle`, which never rejects, when the answers to the connection's earlier requests are gone: one answer at a time is made for, and waits for, whoever
    * sends ahead. Those of `abreast` requests are made together, up to 16. Cuts the connection where `maxWaiting` of its requests wait already.
    */
-  take(exchange: Exchange, abreast: boolean, handle: Handle): void;
+  take(outgoing: ServerResponse, abreast: boolean, handle: Handle): void;
   readonly closing: boolean;
   /**
    * Takes no more connections, and after a moment no more questions on idle ones; waits at most `drainMs` for handlers and then `flushMs` for
@@ -20,20 +21,8 @@ export interface Connections {
   close(drainMs: number, flushMs: number): Promise<void>;
 }
 
-export interface Exchange {
-  readonly incoming: IncomingMessage;
-  readonly outgoing: ServerResponse;
-}
-
 /** @param owes told how many bytes were handed to the connection, where they wait for as long as the client does not take them */
 export type Handle = (owes: (bytes: number) => void) => Promise<void>;
-
-export interface ConnectionLimits {
-  /** beyond it the one that has been without a request for longest makes room; where there is none, the new one goes */
-  readonly maxConnections: number;
-  /** of all answers that wait to be taken; beyond it the connection whose answer has waited for longest is cut */
-  readonly maxAnswersBytes: number;
-}
 
 /** Resolves when `milliseconds` have passed or `stop` was called. */
 const pause = (milliseconds: number): { readonly over: Promise<void>; stop(): void } => {
@@ -99,7 +88,10 @@ const createAnswers = (maxBytes: number) => {
   };
 };
 
-export const trackConnections = (server: HttpServer, { maxConnections, maxAnswersBytes }: ConnectionLimits): Connections => {
+export const trackConnections = (
+  server: HttpServer,
+  { maxConnections, maxAnswersBytes }: Pick<ApiLimits, "maxConnections" | "maxAnswersBytes">,
+): Connections => {
   /** bounded by `maxConnections` */
   const owed = new Map<Duplex, Tracked>();
   /** those of them without a request, the longest first */
@@ -148,14 +140,13 @@ export const trackConnections = (server: HttpServer, { maxConnections, maxAnswer
     }
   };
 
-  server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const { socket } = incoming;
-    const tracked = owed.get(socket);
-    if (tracked === undefined) return;
+  /** An answer is owed until its last byte was handed to the system. */
+  const owe = (socket: Socket, tracked: Tracked, outgoing: ServerResponse): void => {
     const { answers } = tracked;
     answers.set(outgoing, 0);
     idle.delete(socket);
-    const settle = () => {
+    // after its last byte as well as when it is cut
+    outgoing.once("close", () => {
       const bytes = answers.get(outgoing);
       answers.delete(outgoing);
       if (!owed.has(socket)) return;
@@ -164,18 +155,18 @@ export const trackConnections = (server: HttpServer, { maxConnections, maxAnswer
       if (closing && answers.size === 0) socket.destroySoon();
       tracked.begun -= 1;
       if (!socket.destroyed) beginNext(tracked);
-    };
-    // after its last byte as well as when it is cut
-    outgoing.once("close", settle);
-  });
+    });
+  };
 
   return {
     mayInterrupt(socket) {
       // an answer to a request that is still coming in has not begun; any other must not be talked over
       return [...(owed.get(socket)?.answers.keys() ?? [])].every((answer) => !answer.headersSent && !answer.req.complete);
     },
-    take({ incoming: { socket }, outgoing }, abreast, handle) {
+    take(outgoing, abreast, handle) {
+      const { socket } = outgoing.req;
       const tracked = owed.get(socket);
+      if (tracked !== undefined) owe(socket, tracked, outgoing);
       // what was read together with the last straw comes after the cut
       if (tracked === undefined || socket.destroyed || tracked.answers.size > maxWaiting) {
         socket.destroy();

@@ -243,7 +243,7 @@ export const createApi = (options: ApiOptions): Api => {
     const { path, query } = splitTarget(incoming.url ?? "");
     const match = handling.find(path);
     const abreast = incoming.method === "POST" && match?.route.operations.POST?.abreast === true;
-    connections.take({ incoming, outgoing }, abreast, async (owes) => {
+    connections.take(outgoing, abreast, async (owes) => {
       const answer = await answerTo(incoming, { query, match }, handling);
       if (outgoing.destroyed) return;
       send(outgoing, answer, { closing: connections.closing, withBody: incoming.method !== "HEAD", streams: handling.streams, owes });

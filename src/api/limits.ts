@@ -8,7 +8,7 @@ export interface ApiLimits extends StreamLimits {
   readonly maxConnections: number;
   /** of all bodies being received or worked on; beyond it `overloaded` */
   readonly maxBodiesBytes: number;
-  /** of all answers that wait to be taken by their clients; beyond it the connection whose answer has waited for longest is cut */
+  /** of all answers that wait to be taken by their clients; beyond it the connection that has taken nothing for longest is cut */
   readonly maxAnswersBytes: number;
   /** from a connection's first byte to the end of the headers */
   readonly headersTimeoutMs: number;

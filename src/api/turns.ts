@@ -8,7 +8,7 @@ const sliceMs = 5;
 
 /**
  * One piece of work in each turn of the event loop, and after every few milliseconds of it as long for everything else, votes and heartbeats above all, as it took
- * itself. Who waits is bounded by the number of connections, each of which makes one request at a time, and of questions over libp2p.
+ * itself. Who waits is bounded by the number of connections, each of which makes one such request at a time, and of questions over libp2p.
  *
  * @param now monotonic milliseconds
  */

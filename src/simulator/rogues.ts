@@ -7,6 +7,7 @@
 import { encodeOperation } from "../ledger/kv/encoding.ts";
 import { createRequest } from "../wire/requests.ts";
 import { encodeFrame } from "../wire/frames.ts";
+import { sequencesPerMillisecond } from "../protocol/client-sequence.ts";
 import type { PeerName } from "../protocol/ids.ts";
 import type { Request } from "../protocol/messages.ts";
 import { signRequest } from "../signing/signer.ts";
@@ -18,8 +19,7 @@ import type { World } from "./world.ts";
 const ROGUES = 2;
 /** more than the sessions of the smallest ledger that is drawn */
 const CROWD = 20;
-/** client numbers in a millisecond of ledger time, and how far ahead of it they may be (docs/ledger.md, "Sessions") */
-const NUMBERS_PER_MS = 1024;
+/** how far ahead of ledger time numbers may be (docs/ledger.md, "Sessions") */
 const DAY_MS = 86_400_000;
 
 /** Requests that belong together, in the order in which they are handed in. */
@@ -30,7 +30,7 @@ const createPranks = (world: World): readonly Prank[] => {
   const random = streams("rogues");
   const keys = Array.from({ length: ROGUES }, (_, index) => key(`rogue ${index}`));
   let made = 0;
-  const present = (): number => Math.floor(EPOCH_MS + schedule.now / 1000) * NUMBERS_PER_MS;
+  const present = (): number => Math.floor(EPOCH_MS + schedule.now / 1000) * sequencesPerMillisecond;
   const put = (): Uint8Array =>
     encodeOperation({ type: "put", key: Buffer.from(`key ${random.int(plan.keys)}`), value: Buffer.from(`rogue ${(made += 1)}`) });
   const sign = (number: number, operations: readonly Uint8Array[] = [put()]): Request =>
@@ -44,7 +44,7 @@ const createPranks = (world: World): readonly Prank[] => {
       return [sign(number), sign(number), sign(number)];
     },
     // as far ahead as may be, and farther
-    () => [sign(present() + random.int(2 * DAY_MS) * NUMBERS_PER_MS)],
+    () => [sign(present() + random.int(2 * DAY_MS) * sequencesPerMillisecond)],
     () => [sign(Number.MAX_SAFE_INTEGER)],
     // backwards, as far as a session remembers and farther
     () => many(plan.parameters.sessionWindow + 2, (index) => present() - index * random.int(3)),
@@ -56,7 +56,7 @@ const createPranks = (world: World): readonly Prank[] => {
       Array.from({ length: CROWD }, () => {
         const operations = [put()];
         return signRequest(key(`stranger ${(made += 1)}`), signBytes, {
-          sequence: present() + (DAY_MS - 100) * NUMBERS_PER_MS,
+          sequence: present() + (DAY_MS - 100) * sequencesPerMillisecond,
           operations,
         });
       }),

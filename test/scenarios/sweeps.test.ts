@@ -70,8 +70,9 @@ const kinds = [
   "batch",
   "fetch-blocks",
   "blocks",
+  "stable",
+  "status",
 ];
-kinds.push("stable", "status");
 
 describe("messages of one kind that are lost for half a minute", () => {
   it.each(kinds)("%s: nothing that is stored grows, and all is well within seconds of their return", (kind) => {

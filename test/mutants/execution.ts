@@ -156,9 +156,9 @@ export const executionMutants: readonly Mutant[] = [
   },
   {
     name: "executed-batch-not-kept",
-    file: "node/pipeline/execution.ts",
-    find: "if (batch.requests.length > 0 && !keeping.hasBatch(sequence, digest))",
-    replace: "if (batch.requests.length < 0 && !keeping.hasBatch(sequence, digest))",
+    file: "node/data/keeping.ts",
+    find: "return requests.length === 0 || accepted.get(sequence)?.has(digest) === true ?",
+    replace: "return requests.length >= 0 || accepted.get(sequence)?.has(digest) === true ?",
     fault: "a batch that was only fetched is gone after it ran: nobody can catch up from here",
     killer: execution,
   },

@@ -82,7 +82,7 @@ export const createRig = async (options: { readonly retain?: number; readonly ch
     history,
     past,
     stats,
-    keeping: createKeeping({ history, past, accepted: [], prepared: [] }),
+    keeping: createKeeping({ past, checkpointInterval: options.checkpointInterval ?? 8, accepted: [], prepared: [], ran: [] }),
     pruning: createPruning({ store: disk.store, history, retain: options.retain ?? 0, pruned: toSequence(0), gap: toSequence(0) }),
     journal: createJournal(
       disk.store,

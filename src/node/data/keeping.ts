@@ -1,10 +1,9 @@
 /** What consensus must not forget, as store operations; and what a stable checkpoint lets go (PROTOCOL §4, §6). */
 import type { DurableRecord } from "../../consensus/effect.ts";
-import type { CheckpointCertificate, Signed, SignedNewView, ViewChange } from "../../protocol/messages.ts";
+import type { Batch, CheckpointCertificate, Signed, SignedNewView, ViewChange } from "../../protocol/messages.ts";
 import type { Digest, Sequence } from "../../protocol/ids.ts";
 import type { StoreOperation } from "../../storage/port.ts";
 import { encodeCheckpointCertificate, encodePreparedCertificate } from "../../wire/certificates.ts";
-import type { History } from "./history.ts";
 import type { PastCheckpoints } from "./past-checkpoints.ts";
 import { del, encodeAccepted, encodeViewRecord, keys, put } from "./records.ts";
 
@@ -12,25 +11,31 @@ export interface Keeping {
   record(record: DurableRecord): StoreOperation[];
   viewChange(signed: Signed<ViewChange>): StoreOperation[];
   newView(signed: SignedNewView): StoreOperation[];
-  /** the batch lies in the store already */
-  hasBatch(sequence: Sequence, digest: Digest): boolean;
+  /** A committed batch is handed over to run, now or in its turn: it stays, and is written unless it was when its slot was accepted. */
+  ordered(sequence: Sequence, batch: Batch): StoreOperation[];
 }
 
 export interface KeepingOptions {
-  readonly history: Pick<History, "header" | "batch" | "place">;
   readonly past: Pick<PastCheckpoints, "keep">;
+  readonly checkpointInterval: number;
   /** what the store holds: accepted digests and prepared sequences above the stable checkpoint */
   readonly accepted: Iterable<readonly [Sequence, Digest]>;
   readonly prepared: Iterable<Sequence>;
+  /** what ran since two checkpoint intervals before the stable checkpoint */
+  readonly ran: Iterable<readonly [Sequence, Digest]>;
 }
 
 const numberText = (value: number): Uint8Array => new TextEncoder().encode(String(value));
 
 export const createKeeping = (options: KeepingOptions): Keeping => {
-  const { history } = options;
   /** bounded by the window and the views of it */
   const accepted = new Map<Sequence, Set<Digest>>();
   const prepared = new Set<Sequence>(options.prepared);
+  /**
+   * What ran or will, as long as a slot may hold the same batch: a primary may propose identical bytes at several sequences of one window. Bounded by
+   * what runs ahead of a stable checkpoint, and two intervals.
+   */
+  const ran = new Map<Sequence, Digest>(options.ran);
 
   const note = (sequence: Sequence, digest: Digest): void => {
     const digests = accepted.get(sequence);
@@ -39,27 +44,20 @@ export const createKeeping = (options: KeepingOptions): Keeping => {
   };
   for (const [sequence, digest] of options.accepted) note(sequence, digest);
 
-  /** Accepted in some view, and neither executed anywhere nor still under way. */
-  const isOrphan = (sequence: Sequence, digest: Digest): boolean => {
-    for (const digests of accepted.values()) if (digests.has(digest)) return false;
-    if (history.header(sequence)?.certificate.digest === digest) return false;
-    // a batch that ran under another number than the one it was first proposed for
-    const first = history.batch(digest)?.requests[0];
-    const place = first === undefined ? undefined : history.place(first.id);
-    return place === undefined || history.header(place.sequence)?.certificate.digest !== digest;
-  };
-
-  /** What was voted on at or below the stable checkpoint, up to which everything ran and is on disk. */
+  /** What was voted on at or below the stable checkpoint, up to which everything ran; and the batches that neither ran nor may do so any more. */
   const forgetSlots = (stable: Sequence): StoreOperation[] => {
     const operations: StoreOperation[] = [];
+    const needed = new Set(ran.values());
+    for (const [sequence, digests] of accepted) if (sequence > stable) for (const digest of digests) needed.add(digest);
     for (const [sequence, digests] of accepted) {
       if (sequence > stable) continue;
       accepted.delete(sequence);
       for (const digest of digests) {
         operations.push(del(keys.accepted(sequence, digest)));
-        if (isOrphan(sequence, digest)) operations.push(del(keys.batch(digest)));
+        if (!needed.has(digest)) operations.push(del(keys.batch(digest)));
       }
     }
+    for (const sequence of ran.keys()) if (sequence <= stable - 2 * options.checkpointInterval) ran.delete(sequence);
     for (const sequence of prepared) {
       if (sequence > stable) continue;
       operations.push(del(keys.prepared(sequence)));
@@ -99,6 +97,9 @@ export const createKeeping = (options: KeepingOptions): Keeping => {
     },
     viewChange: (signed) => [put(keys.view, encodeViewRecord({ active: false, viewChange: signed }))],
     newView: (signed) => [put(keys.view, encodeViewRecord({ active: true, newView: signed }))],
-    hasBatch: (sequence, digest) => accepted.get(sequence)?.has(digest) === true,
+    ordered(sequence, { digest, requests, bytes }) {
+      ran.set(sequence, digest);
+      return requests.length === 0 || accepted.get(sequence)?.has(digest) === true ? [] : [put(keys.batch(digest), bytes)];
+    },
   };
 };

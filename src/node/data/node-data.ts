@@ -111,7 +111,7 @@ export const openDataIn = async (store: Store, options: StoredDataOptions): Prom
     recentRequests: RECENT_REQUESTS,
   });
   const past = await openPastCheckpoints(store, parameters.checkpointInterval);
-  const keeping = createKeeping({ ...recovered, history, past });
+  const keeping = createKeeping({ ...recovered, past, checkpointInterval: parameters.checkpointInterval });
   const evidence = await openEvidence(store, committee);
   const pruning = createPruning({ store, history, retain: options.retain, pruned: recovered.pruned, gap: recovered.gap });
   const restored = { ...recovered.restored, halted: haltOf(evidence) };

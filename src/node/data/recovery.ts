@@ -29,6 +29,7 @@ export interface Recovered {
   /** for `keeping` */
   readonly accepted: readonly (readonly [Sequence, Digest])[];
   readonly prepared: readonly Sequence[];
+  readonly ran: ReadonlyMap<Sequence, Digest>;
   readonly pruned: Sequence;
   readonly gap: Sequence;
 }
@@ -62,6 +63,7 @@ export const recover = async (options: RecoveryOptions): Promise<Recovered> => {
   const viewRecord = viewValue === undefined ? undefined : decodeViewRecord(viewValue);
   const stableValue = store.get(keys.stable);
   const stable = stableValue === undefined ? options.genesis : decoded(decodeCheckpointCertificate(stableValue), "C");
+  const window = 2 * options.checkpointInterval;
   const view = viewOf(viewRecord);
   const active = viewRecord?.active ?? true;
   const restored: Restored = {
@@ -74,7 +76,7 @@ export const recover = async (options: RecoveryOptions): Promise<Recovered> => {
     executed: executed.sequence,
     logHash: executed.logHash,
     timestamp: executed.timestamp,
-    executedDigests: executedDigests(history, executed.sequence, options.checkpointInterval),
+    executedDigests: digestsAfter(history, executed.sequence - window, executed.sequence, executed.sequence),
     executedRequests: executedRequests(history, executed.sequence, options.recentRequests),
     accepted: accepted.filter((record) => record.view === view).map((record) => withBatch(history, executed.sequence, record)),
     prepared: prepared.map((certificate) => preparedWithBatch(history, executed.sequence, certificate)),
@@ -86,6 +88,7 @@ export const recover = async (options: RecoveryOptions): Promise<Recovered> => {
     restored,
     accepted: accepted.map(({ sequence, digest }) => [sequence, digest] as const),
     prepared: prepared.map(({ sequence }) => sequence),
+    ran: digestsAfter(history, stable.sequence - window, stable.sequence, executed.sequence),
     pruned: numberAt(store, "pruned"),
     // what was fetched instead of executed has no batch, also when a crash came before that was noted
     gap: executed.sequence > 0 && history.header(executed.sequence) === undefined ? executed.sequence : numberAt(store, "gap"),
@@ -152,10 +155,13 @@ const preparedWithBatch = (
   return batch === undefined ? { certificate } : { certificate, batch };
 };
 
-const executedDigests = (history: History, executed: Sequence, checkpointInterval: number): Map<Sequence, Digest> => {
+/** Above `base`; what was transferred instead of executed is missing among them, but at most up to `gap`. */
+const digestsAfter = (history: History, base: number, gap: Sequence, executed: Sequence): Map<Sequence, Digest> => {
   const digests = new Map<Sequence, Digest>();
-  for (let sequence = Math.max(1, executed - 2 * checkpointInterval + 1); sequence <= executed; sequence += 1) {
+  for (let sequence = Math.max(0, base) + 1; sequence <= executed; sequence += 1) {
     const header = history.header(sequence as Sequence);
+    // what ran above the stable checkpoint is there without gaps: a number from a bad record must not be counted up to
+    if (header === undefined && sequence > gap) break;
     if (header !== undefined) digests.set(sequence as Sequence, header.certificate.digest);
   }
   return digests;
@@ -176,7 +182,6 @@ const ownCheckpoints = (history: History, stable: Sequence, executed: Sequence, 
   const checkpoints: OwnCheckpoint[] = [];
   for (let sequence = Math.floor(stable / interval) * interval + interval; sequence <= executed; sequence += interval) {
     const header = history.header(sequence as Sequence);
-    // what ran above the stable checkpoint is there without gaps: a number from a bad record must not be counted up to
     if (header === undefined) break;
     checkpoints.push({ sequence: sequence as Sequence, stateRoot: header.stateRoot, logHash: header.logHash });
   }

@@ -76,9 +76,8 @@ export const createExecution = ({ ledger, keeping, executed, stabilised }: Execu
 
   return {
     run(certificate, batch, done) {
-      const { sequence, digest } = certificate;
       // at once, also when its turn comes later: a slot that is accepted because this batch was handed over brings none of its own
-      if (batch.requests.length > 0 && !keeping.hasBatch(sequence, digest)) journal.save([put(keys.batch(digest), batch.bytes)]);
+      journal.save(keeping.ordered(certificate.sequence, batch));
       waiting.push({ certificate, batch, done });
       pump();
     },

@@ -133,17 +133,36 @@ describe("the batches of a checkpoint that became stable", () => {
     rig.journal.flush();
     rig.disk.finish();
     const { createKeeping } = await import("../../../src/node/data/keeping.ts");
-    const restarted = createKeeping({
-      history: rig.history,
-      past: rig.past,
-      accepted: [[toSequence(1), block.batch.digest]],
-      prepared: [],
-    });
+    const slots = [[toSequence(1), block.batch.digest]] as const;
+    const restarted = createKeeping({ past: rig.past, checkpointInterval: 8, accepted: slots, prepared: [], ran: slots });
     rig.journal.save(restarted.record({ type: "stable", certificate: network.stable(8) }));
     rig.journal.flush();
     rig.disk.finish();
     expect(rig.history.block(toSequence(1))).toBeDefined();
   });
+
+  it.each(["is being written", "is on the disk"])(
+    "stay when they lost there and ran under another number, and that %s",
+    async (written) => {
+      const rig = await createRig({ checkpointInterval: 2 });
+      const { accept, run, stable } = createOn(rig);
+      // identical bytes at two sequences, with a request at their head that ran before: only a primary that cheats proposes them
+      const again = putRequest(1);
+      const twice = blockAt(3, [again, putRequest(3)]);
+      const lost = { ...twice, certificate: { ...twice.certificate, sequence: toSequence(2) } };
+      accept(lost);
+      for (const block of [blockAt(1, [again]), blockAt(2), twice]) run(block);
+      if (written === "is on the disk") {
+        rig.journal.flush();
+        rig.disk.finish();
+      }
+      stable(2);
+      rig.journal.flush();
+      rig.disk.finish();
+      expect(rig.disk.store.get(keys.accepted(toSequence(2), twice.batch.digest))).toBeUndefined();
+      expect(rig.history.block(toSequence(3))?.batch.digest).toBe(twice.batch.digest);
+    },
+  );
 
   it("go when they lost to another in their slot, with what was voted on", async () => {
     const rig = await createRig();

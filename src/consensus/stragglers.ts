@@ -32,26 +32,25 @@ export const forgetStranded = ({ state, time }: Turn): void => {
   }
 };
 
-/** When the next view will be asked for because of it; undefined when it is not between views, or not heard. */
+/** When the next view will be asked for because of it; undefined when it is not between views, or not heard, or when that is not ours to ask. */
 const dueFor = (state: State, { reachable, status, strandedSince, fetchedUntil }: Peer): number | undefined => {
   if (strandedSince === undefined || !reachable || status === undefined || status.view <= state.view || status.active) return undefined;
+  if (!mayVote(state) || !state.active || state.demand > state.view) return undefined;
   return Math.max(strandedSince + STRANDED_MS, fetchedUntil - SOON_AGAIN * RARELY_MS);
 };
 
 export const stragglerDue = (state: State): number | undefined => {
-  if (!mayVote(state) || !state.active || state.demand > state.view) return undefined;
   let first: number | undefined;
-  for (const peer of state.peers.values()) if (peer.strandedSince !== undefined) first = sooner(first, dueFor(state, peer));
+  for (const peer of state.peers.values()) first = sooner(first, dueFor(state, peer));
   return first;
 };
 
 /** It is fetched where it waits, so that it is there once the others are; one that says it is further up than anybody honest can be, from the next view. */
 export const fetchStraggler = (turn: Turn): void => {
   const { state, time } = turn;
-  if ((stragglerDue(state) ?? Number.POSITIVE_INFINITY) > time.now) return;
-  const views: number[] = [];
+  let there = Number.POSITIVE_INFINITY;
   for (const peer of state.peers.values())
-    if ((dueFor(state, peer) ?? Number.POSITIVE_INFINITY) <= time.now) views.push(peer.status?.view ?? 0);
-  const there = Math.min(...views);
+    if ((dueFor(state, peer) ?? Number.POSITIVE_INFINITY) <= time.now) there = Math.min(there, peer.status?.view ?? there);
+  if (there === Number.POSITIVE_INFINITY) return;
   demandNextView(turn, "straggler", (there <= state.view + STRANDED_VIEWS ? there : state.view + 1) as View);
 };

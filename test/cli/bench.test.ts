@@ -1,20 +1,16 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { BenchFigures } from "../../src/cli/bench/figures.ts";
 import { generateLoad } from "../../src/cli/bench/load.ts";
 import { barsText, plotSvg } from "../../src/cli/bench/plot.ts";
 import { pointsOf } from "../../src/cli/bench/sweep.ts";
 import { decodeRequest } from "../../src/wire/requests.ts";
-import { problem, run, startHttpNode, temporaryFolder } from "./harness.ts";
+import { problem, run, useWorkplace } from "./harness.ts";
 import type { Answers } from "./harness.ts";
 
-const stops: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  await Promise.all(stops.splice(0).map((stop) => stop()));
-});
+const { at, startNode } = useWorkplace();
 
 const genesisHash = "ab".repeat(32);
 
@@ -27,7 +23,7 @@ const node = async (
   let operations = 0;
   const seen = new Set<string>();
   const clients = new Set<string>();
-  const { url, stop } = await startHttpNode({
+  const url = await startNode({
     "GET /v1/status": () => ({ json: { peerId, genesisHash, quorum: { n: 4, f: 1, size: 3, reachable: 4 } } }),
     "GET /metrics": () => ({ bytes: Buffer.from("byz_process_cpu_seconds_total 1.5\nbyz_process_resident_memory_bytes 104857600\n") }),
     "POST /v1/requests": (body) => {
@@ -40,7 +36,6 @@ const node = async (
     },
     ...more,
   });
-  stops.push(stop);
   return {
     url,
     seen,
@@ -118,7 +113,7 @@ describe("the load", () => {
       response.end();
     });
     await new Promise<void>((resolve) => odd.listen(0, "127.0.0.1", resolve));
-    stops.push(() => new Promise((resolve) => odd.close(() => resolve())));
+    onTestFinished(() => new Promise((resolve) => odd.close(() => resolve())));
     const text = await node("B", [], { "POST /v1/requests": () => ({ bytes: Buffer.from("welcome") }) });
     const urls = [`http://127.0.0.1:${(odd.address() as AddressInfo).port}`, text.url];
     const { committed, failed } = await generateLoad({ ...order, urls });
@@ -186,9 +181,7 @@ describe("byz bench", () => {
 
   it("sweeps over clients and payloads, and draws what it found", async () => {
     const [one, two] = [await node("A", ["AQ=="]), await node("B", ["AQ=="])];
-    const folder = temporaryFolder();
-    stops.push(async () => folder.remove());
-    const file = join(folder.path, "sweep.svg");
+    const file = at("sweep.svg");
     const args = ["bench", "--api", `${one.url},${two.url}`, "--seconds", "1", "--rate", "20", "--plot", file, "--quiet"];
     const { status, stdout, stderr } = await run([...args, "--sweep", "clients=1,2", "--json"]);
     expect([status, stderr]).toEqual([0, ""]);

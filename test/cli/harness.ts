@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterEach, beforeEach } from "vitest";
 import { runCli } from "../../src/cli/main.ts";
 
 export interface Ran {
@@ -58,6 +59,34 @@ export const temporaryFolder = (): { readonly path: string; remove(): void } => 
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 };
 
+export interface Workplace {
+  /** in the test's folder; the folder itself without a name */
+  at(...names: string[]): string;
+  /** Its URL. */
+  startNode(answers: Answers): Promise<string>;
+}
+
+/** Each test of the file that calls this has a folder of its own, and nodes that are only HTTP; both end with it. */
+export const useWorkplace = (): Workplace => {
+  let folder: ReturnType<typeof temporaryFolder>;
+  const stops: (() => Promise<void>)[] = [];
+  beforeEach(() => {
+    folder = temporaryFolder();
+  });
+  afterEach(async () => {
+    await Promise.all(stops.splice(0).map((stop) => stop()));
+    folder.remove();
+  });
+  return {
+    at: (...names) => join(folder.path, ...names),
+    async startNode(answers) {
+      const { url, stop } = await startHttpNode(answers);
+      stops.push(stop);
+      return url;
+    },
+  };
+};
+
 interface HttpAnswer {
   readonly status?: number;
   readonly json?: unknown;
@@ -67,7 +96,7 @@ interface HttpAnswer {
 /** What an answering node says, by `METHOD /path`; the query is not looked at. */
 export type Answers = Record<string, (body: Buffer, request: IncomingMessage) => HttpAnswer>;
 
-export const startHttpNode = async (answers: Answers): Promise<{ readonly url: string; stop(): Promise<void> }> => {
+const startHttpNode = async (answers: Answers): Promise<{ readonly url: string; stop(): Promise<void> }> => {
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);

@@ -1,26 +1,22 @@
 /** `byz keys`, and who else needs a passphrase. Homes are encrypted by the library, at less cost; what `byz keys encrypt` makes has the whole. */
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { homeAt, initHome, peerIdOf } from "../../src/node/home/home.ts";
 import { renderGenesis } from "../../src/node/home/genesis.ts";
 import { encryptKeys } from "../../src/node/home/key-custody.ts";
 import { signRecord } from "../../src/node/home/record.ts";
 import { createPassphrase } from "../../src/signing/passphrase.ts";
-import { problem, type Ran, run, type RunOptions, startHttpNode, temporaryFolder } from "./harness.ts";
+import { problem, type Ran, run, type RunOptions, useWorkplace } from "./harness.ts";
 
 const passphrase = "correct horse battery";
-let folder: ReturnType<typeof temporaryFolder>;
+const { at, startNode } = useWorkplace();
 let home: string;
 let keys: ReturnType<typeof initHome>;
 beforeEach(() => {
-  folder = temporaryFolder();
   home = at("home");
   keys = initHome(home, { moniker: "alice" });
 });
-afterEach(() => folder.remove());
-
-const at = (name: string): string => join(folder.path, name);
 const file = (name: string, text: string, mode = 0o600): string => {
   writeFileSync(at(name), text);
   chmodSync(at(name), mode);
@@ -30,9 +26,9 @@ const encrypted = () => encryptKeys(homeAt(home), { next: createPassphrase(passp
 /** The folder's own path may have spaces in it. */
 const wordsOf = (line: string): string[] =>
   line
-    .replaceAll(folder.path, "\0")
+    .replaceAll(at(), "\0")
     .split(" ")
-    .map((word) => word.replaceAll("\0", folder.path));
+    .map((word) => word.replaceAll("\0", at()));
 const byz = (line: string, options?: RunOptions): Promise<Ran> => run([...wordsOf(line), "--home", home], options);
 const keyFiles = (): string[] =>
   readdirSync(home)
@@ -96,7 +92,7 @@ describe("a passphrase", () => {
       ["--quiet", {}, 3],
       [`--passphrase-file ${wrong}`, { environment: { BYZ_PASSPHRASE: passphrase } }, 3],
       [`--passphrase-file ${at("none")}`, { environment: { BYZ_PASSPHRASE: passphrase } }, 3],
-      [`--passphrase-file ${folder.path}`, {}, 3],
+      [`--passphrase-file ${at()}`, {}, 3],
       [`--passphrase-file ${file("empty", "\n")}`, {}, 3],
       [`--passphrase-file ${file("long", "x".repeat(1_025))}`, {}, 3],
     ];
@@ -137,21 +133,17 @@ describe("a passphrase", () => {
       parameters: {},
       validators: [signRecord("alice", keys)],
     });
-    const node = await startHttpNode({
+    const node = await startNode({
       "GET /v1/status": () => ({ json: { genesisHash: "00".repeat(32) } }),
       "POST /v1/requests": () => problem(500, "x"),
     });
-    try {
-      const put = `put key value --json --api ${node.url}`;
-      expect(await byz(put)).toMatchObject(refused("passphrase_needed"));
-      expect(await byz(put, { answers: ["wrong"] })).toMatchObject(refused("wrong_passphrase"));
-      expect(readdirSync(home)).not.toContain("client.seq");
-      // signed, and told what this node says to it
-      expect((await byz(put, { answers: [passphrase] })).stdout).not.toContain("passphrase");
-      expect(readdirSync(home)).toContain("client.seq");
-    } finally {
-      await node.stop();
-    }
+    const put = `put key value --json --api ${node}`;
+    expect(await byz(put)).toMatchObject(refused("passphrase_needed"));
+    expect(await byz(put, { answers: ["wrong"] })).toMatchObject(refused("wrong_passphrase"));
+    expect(readdirSync(home)).not.toContain("client.seq");
+    // signed, and told what this node says to it
+    expect((await byz(put, { answers: [passphrase] })).stdout).not.toContain("passphrase");
+    expect(readdirSync(home)).toContain("client.seq");
     writeFileSync(join(home, "genesis.json"), genesis);
     for (const words of [
       "start --json --api 127.0.0.1:0 --listen /ip4/127.0.0.1/tcp/0",

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { decodeOperation } from "../../src/ledger/kv/encoding.ts";
 import { toDigest } from "../../src/protocol/ids.ts";
 import type { Request } from "../../src/protocol/messages.ts";
@@ -8,30 +7,16 @@ import { verifySignature } from "../../src/signing/ed25519.ts";
 import { fromHex } from "../../src/wire/bytes.ts";
 import { decodeRequest } from "../../src/wire/requests.ts";
 import { createSignBytes } from "../../src/wire/sign-bytes.ts";
-import { problem, run, startHttpNode, temporaryFolder } from "./harness.ts";
+import { problem, run, useWorkplace } from "./harness.ts";
 import type { Answers, Ran } from "./harness.ts";
 
 const genesisHash = "ab".repeat(32);
 const status = { genesisHash, sequence: { executed: 7, stable: 0, committed: 7 } };
 
-let folder: ReturnType<typeof temporaryFolder>;
-let stops: (() => Promise<void>)[];
-beforeEach(() => {
-  folder = temporaryFolder();
-  stops = [];
-});
-afterEach(async () => {
-  await Promise.all(stops.map((stop) => stop()));
-  folder.remove();
-});
+const { at, startNode } = useWorkplace();
 
-const node = async (answers: Answers): Promise<string> => {
-  const { url, stop } = await startHttpNode({ "GET /v1/status": () => ({ json: status }), ...answers });
-  stops.push(stop);
-  return url;
-};
+const node = (answers: Answers): Promise<string> => startNode({ "GET /v1/status": () => ({ json: status }), ...answers });
 
-const at = (...names: string[]): string => join(folder.path, ...names);
 const byz = (api: string, ...args: string[]): Promise<Ran> => run([...args, "--api", api, "--home", at("home")]);
 
 /** A node that takes requests and answers each with `result`. */

@@ -1,16 +1,10 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { run, temporaryFolder } from "./harness.ts";
+import { describe, expect, it } from "vitest";
+import { run, useWorkplace } from "./harness.ts";
 import type { Ran } from "./harness.ts";
 
-let folder: ReturnType<typeof temporaryFolder>;
-beforeEach(() => {
-  folder = temporaryFolder();
-});
-afterEach(() => folder.remove());
+const { at } = useWorkplace();
 
-const at = (...names: string[]): string => join(folder.path, ...names);
 const json = <T>(ran: Ran): T => JSON.parse(ran.stdout) as T;
 
 describe("founding a network by hand, as README has it", () => {

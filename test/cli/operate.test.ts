@@ -2,20 +2,14 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { explainReport } from "../api/fake-service.ts";
 import { start, until } from "../api/harness.ts";
 import { toSequence } from "../../src/protocol/ids.ts";
-import { run, temporaryFolder } from "./harness.ts";
+import { run, useWorkplace } from "./harness.ts";
 import type { Ran } from "./harness.ts";
 
-let folder: ReturnType<typeof temporaryFolder>;
-beforeEach(() => {
-  folder = temporaryFolder();
-});
-afterEach(() => folder.remove());
-const at = (...names: string[]): string => join(folder.path, ...names);
+const { at } = useWorkplace();
 
 /** A port that nobody listens on. */
 const closedPort = async (): Promise<number> => {
@@ -223,7 +217,7 @@ describe("byz completion", () => {
     writeFileSync(at("byz.bash"), stdout);
     const complete = (...words: string[]): string[] => {
       const line = `source "$0"; COMP_WORDS=(byz "$@"); COMP_CWORD=$(( \${#COMP_WORDS[@]} - 1 )); _byz; printf '%s\\n' "\${COMPREPLY[@]}"`;
-      return spawnSync("bash", ["-c", line, at("byz.bash"), ...words], { encoding: "utf8", cwd: folder.path })
+      return spawnSync("bash", ["-c", line, at("byz.bash"), ...words], { encoding: "utf8", cwd: at() })
         .stdout.trim()
         .split("\n");
     };

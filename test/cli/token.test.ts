@@ -1,21 +1,19 @@
 /** Nodes that are not on loopback take writes from those who have their token. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { problem, run, startHttpNode, temporaryFolder } from "./harness.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { problem, run, useWorkplace } from "./harness.ts";
 import type { Ran, RunOptions } from "./harness.ts";
 
 const token = "the-token-of-that-node-1";
 
-let folder: ReturnType<typeof temporaryFolder>;
-let node: Awaited<ReturnType<typeof startHttpNode>>;
+const { at, startNode } = useWorkplace();
+let node: string;
 /** what each exchange brought */
 let brought: (string | undefined)[];
 beforeEach(async () => {
-  folder = temporaryFolder();
-  mkdirSync(join(folder.path, "home"));
+  mkdirSync(at("home"));
   brought = [];
-  node = await startHttpNode({
+  node = await startNode({
     "POST /v1/shared/plan": (_body, { headers }) => {
       brought.push(headers.authorization);
       if (headers.authorization !== `Bearer ${token}`) return problem(401, "unauthorized", { hint: "Authorization: Bearer TOKEN" });
@@ -23,41 +21,37 @@ beforeEach(async () => {
     },
   });
 });
-afterEach(async () => {
-  await node.stop();
-  folder.remove();
-});
 
 const edit = (url: string, more: readonly string[] = [], options?: RunOptions): Promise<Ran> =>
-  run(["shared", "edit", "plan", "--set", "a=b", "--api", url, "--home", join(folder.path, "home"), ...more], options);
+  run(["shared", "edit", "plan", "--set", "a=b", "--api", url, "--home", at("home"), ...more], options);
 
 describe("the token", () => {
   it("of the home is given to a node of this machine", async () => {
-    writeFileSync(join(folder.path, "home", "api.token"), `${token}\n`);
-    expect((await edit(node.url)).status).toBe(0);
+    writeFileSync(at("home", "api.token"), `${token}\n`);
+    expect((await edit(node)).status).toBe(0);
   });
 
   it("of the home is nobody else's business", async () => {
-    writeFileSync(join(folder.path, "home", "api.token"), `${token}\n`);
+    writeFileSync(at("home", "api.token"), `${token}\n`);
     // one of several is not of this machine: none is told
-    const { status } = await edit(`${node.url},http://node.example.invalid:1`);
+    const { status } = await edit(`${node},http://node.example.invalid:1`);
     expect({ status, brought }).toEqual({ status: 1, brought: [undefined] });
   });
 
   it("of another node is in the file that is named", async () => {
-    const file = join(folder.path, "token");
+    const file = at("token");
     writeFileSync(file, token);
-    expect((await edit(node.url, ["--token-file", file])).status).toBe(0);
-    expect((await edit(node.url, [], { environment: { BYZ_TOKEN_FILE: file } })).status).toBe(0);
+    expect((await edit(node, ["--token-file", file])).status).toBe(0);
+    expect((await edit(node, [], { environment: { BYZ_TOKEN_FILE: file } })).status).toBe(0);
   });
 
   it("is asked for where it is missing, and a file that holds none is named", async () => {
-    const { status, stderr } = await edit(node.url);
+    const { status, stderr } = await edit(node);
     expect(status).toBe(1);
     expect(stderr).toMatch(/; give the file api\.token of that node's home with --token-file\n$/);
-    const none = join(folder.path, "none");
+    const none = at("none");
     writeFileSync(none, "two words\n");
-    expect(await edit(node.url, ["--token-file", none])).toMatchObject({ status: 3, stderr: expect.stringContaining(none) as unknown });
+    expect(await edit(node, ["--token-file", none])).toMatchObject({ status: 3, stderr: expect.stringContaining(none) as unknown });
     expect(brought).toEqual([undefined]);
   });
 });

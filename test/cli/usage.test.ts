@@ -2,15 +2,11 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { rows } from "./command-table.ts";
-import { run, temporaryFolder } from "./harness.ts";
+import { run, useWorkplace } from "./harness.ts";
 
-let folder: ReturnType<typeof temporaryFolder>;
-beforeEach(() => {
-  folder = temporaryFolder();
-});
-afterEach(() => folder.remove());
+const { at } = useWorkplace();
 
 describe("help", () => {
   it("of byz lists every command, and is what a bare byz shows", async () => {
@@ -76,7 +72,7 @@ describe("wrong usage is exit status 2 and one line", () => {
   });
 
   it("but a file that is not there, or is no record, is named with what to do", async () => {
-    const none = join(folder.path, "none");
+    const none = at("none");
     const [txn, record, help] = [
       await run(["txn", none]),
       await run(["genesis", "create", "--chain-id", "x", "--validator", none]),
@@ -123,10 +119,10 @@ describe("the program", () => {
   });
 
   it.skipIf(oldNode === undefined)("says so, status 69, where there is no other Node.js (skipped where there is no old one)", () => {
-    mkdirSync(join(folder.path, "bin"));
-    copyFileSync(bin, join(folder.path, "bin/byz.js"));
-    copyFileSync(join(bin, "../../package.json"), join(folder.path, "package.json"));
-    const refused = spawnSync(oldNode as string, [join(folder.path, "bin/byz.js"), "--version"], { encoding: "utf8", env: environment });
+    mkdirSync(at("bin"));
+    copyFileSync(bin, at("bin/byz.js"));
+    copyFileSync(join(bin, "../../package.json"), at("package.json"));
+    const refused = spawnSync(oldNode as string, [at("bin/byz.js"), "--version"], { encoding: "utf8", env: environment });
     expect(refused).toMatchObject({
       status: 69,
       stdout: "",
@@ -136,7 +132,7 @@ describe("the program", () => {
 
   it("does not mind that its reader left", () => {
     const line = 'set -o pipefail; "$0" "$1" config show --home "$2" | head -n 1';
-    const { status, stdout } = spawnSync("bash", ["-c", line, process.execPath, bin, folder.path], { encoding: "utf8", env: environment });
+    const { status, stdout } = spawnSync("bash", ["-c", line, process.execPath, bin, at()], { encoding: "utf8", env: environment });
     expect(status).toBe(0);
     expect(stdout).toMatch(/^KEY/);
   });

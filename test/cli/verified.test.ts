@@ -1,36 +1,25 @@
 /** The command line beside a node that lies: what it prints, and how it exits. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { KvResult } from "../../src/ledger/kv/operations.ts";
 import { createPaperNetwork, utf8 } from "../client/world.ts";
-import { run, startHttpNode, temporaryFolder } from "./harness.ts";
+import { run, useWorkplace } from "./harness.ts";
 import type { Answers, Ran } from "./harness.ts";
 
 const net = createPaperNetwork(4);
 const entries = { k: { value: "v", version: 2, sequence: 3 } };
 const listed = { "a/1": { value: "one", version: 1, sequence: 3 }, "a/2": { value: "two", version: 2, sequence: 4 } };
 
-let folder: ReturnType<typeof temporaryFolder>;
-let stops: (() => Promise<void>)[];
+const { at, startNode } = useWorkplace();
 beforeEach(() => {
-  folder = temporaryFolder();
-  stops = [];
-  mkdirSync(join(folder.path, "home"));
-  writeFileSync(join(folder.path, "genesis.json"), net.genesisText);
-  writeFileSync(join(folder.path, "home", "genesis.json"), net.genesisText);
+  mkdirSync(at("home"));
+  writeFileSync(at("genesis.json"), net.genesisText);
+  writeFileSync(at("home", "genesis.json"), net.genesisText);
 });
-afterEach(async () => {
-  await Promise.all(stops.map((stop) => stop()));
-  folder.remove();
-});
-const at = (...names: string[]): string => join(folder.path, ...names);
 
-const node = async (answers: Answers): Promise<string> => {
+const node = (answers: Answers): Promise<string> => {
   const status = { genesisHash: net.genesis.hash, chainId: net.genesis.chainId };
-  const { url, stop } = await startHttpNode({ "GET /v1/status": () => ({ json: status }), ...answers });
-  stops.push(stop);
-  return url;
+  return startNode({ "GET /v1/status": () => ({ json: status }), ...answers });
 };
 /** A node that answers signed requests; `spoil` makes it a liar. */
 const ledger = (results: readonly KvResult[], spoil: (answer: object) => object = (answer) => answer): Promise<string> =>

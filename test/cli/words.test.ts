@@ -1,7 +1,6 @@
 /** Keys and values are anybody's words: what people are shown of them neither commands their terminal nor forges a line. */
-import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { problem, run, startHttpNode, temporaryFolder } from "./harness.ts";
+import { describe, expect, it } from "vitest";
+import { problem, run, useWorkplace } from "./harness.ts";
 import type { Answers, Ran, RunOptions } from "./harness.ts";
 
 const key = "ev\u001b[31mil\n9  put  forged\u202e";
@@ -10,22 +9,10 @@ const value = "two\nlines\u009b2J";
 const entry = { key, value, encoding: "utf8", version: 1, sequence: 3 };
 const binary = { key: "/wD+", keyEncoding: "base64", value: "gA==", encoding: "base64", version: 1, sequence: 4 };
 
-let folder: ReturnType<typeof temporaryFolder>;
-let stops: (() => Promise<void>)[];
-beforeEach(() => {
-  folder = temporaryFolder();
-  stops = [];
-});
-afterEach(async () => {
-  await Promise.all(stops.map((stop) => stop()));
-  folder.remove();
-});
+const { at, startNode } = useWorkplace();
 
-const ask = async (answers: Answers, args: readonly string[], options?: RunOptions): Promise<Ran> => {
-  const node = await startHttpNode(answers);
-  stops.push(node.stop);
-  return run([...args, "--api", node.url, "--home", join(folder.path, "home")], options);
-};
+const ask = async (answers: Answers, args: readonly string[], options?: RunOptions): Promise<Ran> =>
+  run([...args, "--api", await startNode(answers), "--home", at("home")], options);
 
 describe("what a terminal would obey", () => {
   const page = { items: [entry, binary], consistency: "linearizable", asOf: 4 };

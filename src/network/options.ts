@@ -48,6 +48,16 @@ export interface NetworkLimits {
   readonly maxUnsentBytes: number;
   /** bytes in and below the streams of all non-validators together; the one with most is cut off beyond */
   readonly strangersUnsentBytes: number;
+  /** questions of the DHT on one connection, per second and at once; more are reset */
+  readonly dhtQuestionsPerSecond: number;
+  readonly dhtQuestionBurst: number;
+  /** one question of the DHT, and the answer to one of ours */
+  readonly maxDhtQuestionBytes: number;
+  readonly maxDhtAnswerBytes: number;
+  /** all that a peer says of itself when it is asked, or changed; and how often it may have changed, per second and at once */
+  readonly maxIdentifyBytes: number;
+  readonly pushesPerSecond: number;
+  readonly pushBurst: number;
   /** connected peers that are not validators */
   readonly maxStrangers: number;
   /** of these, from one IP address other than loopback */
@@ -126,6 +136,13 @@ export const defaultNetworkLimits: NetworkLimits = {
   maxMuxerStreams: 128,
   maxUnsentBytes: 8 * MiB,
   strangersUnsentBytes: 64 * MiB,
+  dhtQuestionsPerSecond: 5,
+  dhtQuestionBurst: 100,
+  maxDhtQuestionBytes: 256,
+  maxDhtAnswerBytes: 64 * KiB,
+  maxIdentifyBytes: 8 * KiB,
+  pushesPerSecond: 0.2,
+  pushBurst: 5,
   maxStrangers: 64,
   maxStrangersPerIp: 16,
   maxConnectionsPerPeer: 4,

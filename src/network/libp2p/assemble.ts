@@ -120,6 +120,9 @@ export const assemble = async (options: NetworkOptions): Promise<Parts> => {
     kadProtocol: names.kad,
     topic: names.topic,
     refuses: admission.refuses,
+    onRefusedStream: () => {
+      counters.rejectedStreams += 1;
+    },
     libraryLog: options.libraryLog,
     metrics: library.metrics,
   });

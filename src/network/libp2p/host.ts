@@ -1,5 +1,6 @@
 /** The libp2p node: transports, security, services and their limits. What each setting is for stands in docs/network.md. */
 import { identify, identifyPush } from "@libp2p/identify";
+import type { Identify, IdentifyPush } from "@libp2p/identify";
 import type { ConnectionGater, Ed25519PrivateKey, Libp2p, Metrics } from "@libp2p/interface";
 import { kadDHT, passthroughMapper } from "@libp2p/kad-dht";
 import type { KadDHT } from "@libp2p/kad-dht";
@@ -16,9 +17,11 @@ import type { NetworkLimits } from "../options.ts";
 import { gatheringTransport, quietEncrypter, thriftyMuxer } from "./economy.ts";
 import { gossipService } from "./gossip.ts";
 import { createLibraryLog } from "./library-log.ts";
+import { boundPeerStore, createLibraryStore } from "./library-store.ts";
 import { loadNoiseCrypto } from "./noise-crypto.ts";
+import { boundServices } from "./service-bounds.ts";
 
-export type Host = Libp2p<{ dht: KadDHT; pubsub: GossipSub }>;
+export type Host = Libp2p<{ dht: KadDHT; pubsub: GossipSub; identify: Identify; identifyPush: IdentifyPush }>;
 
 export interface HostInit {
   readonly key: Ed25519PrivateKey;
@@ -29,6 +32,8 @@ export interface HostInit {
   readonly kadProtocol: string;
   readonly topic: string;
   readonly refuses: (peer: PeerName) => boolean;
+  /** a service was asked or told more than it takes */
+  readonly onRefusedStream?: () => void;
   readonly libraryLog?: LibraryLog | undefined;
   readonly metrics?: Metrics;
 }
@@ -39,7 +44,7 @@ const noiseCrypto = loadNoiseCrypto();
 const otherEarlyStreams = 8;
 
 /** Creates the node without starting it. */
-export const createHost = ({
+export const createHost = async ({
   key,
   listen,
   announce,
@@ -48,11 +53,14 @@ export const createHost = ({
   kadProtocol,
   topic,
   refuses,
+  onRefusedStream = () => undefined,
   libraryLog,
   metrics,
-}: HostInit): Promise<Host> =>
-  createLibp2p({
+}: HostInit): Promise<Host> => {
+  const store = createLibraryStore();
+  const host = (await createLibp2p({
     start: false,
+    datastore: store.datastore,
     privateKey: key,
     logger: createLibraryLog(libraryLog),
     ...(metrics === undefined ? {} : { metrics: () => metrics }),
@@ -94,7 +102,8 @@ export const createHost = ({
     connectionMonitor: { enabled: true, pingInterval: 10_000, abortConnectionOnPingFailure: false },
     peerStore: { maxPeerAge: 900_000, maxAddressAge: 900_000 },
     services: {
-      identify: identify({ timeout: 5000 }),
+      // `boundServices` does it
+      identify: identify({ timeout: 5000, runOnConnectionOpen: false }),
       identifyPush: identifyPush(),
       ping: ping({ maxInboundStreams: 4, maxOutboundStreams: 4 }),
       dht: kadDHT({
@@ -109,4 +118,11 @@ export const createHost = ({
       }),
       pubsub: gossipService(topic, refuses),
     },
-  }) as unknown as Promise<Host>;
+  })) as unknown as Host;
+  boundPeerStore(host.peerStore);
+  boundServices(host, { kadProtocol, limits, onRefusedStream });
+  store.pin(host.peerId);
+  host.addEventListener("peer:connect", ({ detail: peer }) => store.pin(peer));
+  host.addEventListener("peer:disconnect", ({ detail: peer }) => store.unpin(peer));
+  return host;
+};

@@ -8,7 +8,7 @@
  * 4. `time.now` never goes back.
  */
 import type { Digest, Epoch, Sequence, View } from "../protocol/ids.ts";
-import type { Request, Status } from "../protocol/messages.ts";
+import type { Commit, Prepare, Request, Status } from "../protocol/messages.ts";
 import { voteAgain } from "./amnesia.ts";
 import { handleBlocks } from "./catch-up.ts";
 import { handleReachable, handleStatus } from "./peers.ts";
@@ -57,6 +57,8 @@ export interface Replica {
   isHalted(): boolean;
   /** a message of this slot could still matter: worth verifying its signature */
   isTimely(slot: SlotName): boolean;
+  /** a vote for this could still add to a certificate here */
+  needsVote(message: Prepare | Commit): boolean;
   /** this very proposal is known here */
   knowsProposal(slot: SlotName): boolean;
   /** this very proposal is known here, and its batch at hand or executed: another copy is of no use */
@@ -92,6 +94,7 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
     sizes: () => sizesOf(state),
     isHalted: () => state.halted !== undefined,
     isTimely: ({ epoch, view, sequence }) => epoch === config.committee.epoch && view >= state.view && inWindow(state, sequence),
+    needsVote: (message) => needsVote(state, message),
     knowsProposal: (slot) => knowsProposal(state, slot),
     hasBatch: (slot) =>
       state.executedDigests.get(slot.sequence) === slot.digest || (knowsProposal(state, slot) && state.batches.has(slot.digest)),
@@ -109,6 +112,12 @@ const stepHalted = (state: State, input: Input, time: Time): readonly Effect[] =
   if (input.type === "conflicting-commits") handleConflictingCommits(turn, input);
   else if (input.type === "conflicting-checkpoints") handleConflictingCheckpoints(turn, input);
   return turn.effects;
+};
+
+const needsVote = (state: State, { kind, view, sequence, digest }: Prepare | Commit): boolean => {
+  const slot = state.slots.get(sequence);
+  const certificate = kind === "prepare" ? slot?.prepared : slot?.certificate;
+  return certificate?.view !== view || certificate.digest !== digest;
 };
 
 const knowsProposal = (state: State, { view, sequence, digest }: SlotName): boolean =>

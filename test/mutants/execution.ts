@@ -242,4 +242,12 @@ export const executionMutants: readonly Mutant[] = [
     fault: "suspicion takes more than f validators their say",
     killer: { tests: "test/node/pipeline/suspects.test.ts" },
   },
+  {
+    name: "spare-votes-forgotten",
+    file: "node/pipeline/spare-votes.ts",
+    find: "      const pair = kept.checked ? [vote] : [kept.vote, vote];\n",
+    replace: "      const pair = [vote];\n",
+    fault: "who votes twice once a quorum is there is never proven to",
+    killer: { tests: "test/node/pipeline/inbound.test.ts" },
+  },
 ];

@@ -262,6 +262,7 @@ export const createEngine = (options: EngineOptions): Engine => {
     ...options,
     committee: config.committee,
     replica,
+    openSlots: 2 * config.parameters.checkpointInterval,
     serving: servingOf(options, replica),
     step,
     batchArrived: (digest) => fetcher.arrived(digest),

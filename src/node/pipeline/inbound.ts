@@ -7,7 +7,7 @@ import type { Input } from "../../consensus/input.ts";
 import type { Committee } from "../../protocol/committee.ts";
 import type { Digest, PeerName, PublicKey, ReplicaIndex } from "../../protocol/ids.ts";
 import { limits } from "../../protocol/limits.ts";
-import type { Batch, Blocks, Prepare, Relay, Signed, StateAnswer, Status, Verified } from "../../protocol/messages.ts";
+import type { Batch, Blocks, Commit, Prepare, Relay, Signed, StateAnswer, Status, Verified } from "../../protocol/messages.ts";
 import type { Channel, Network, NetworkHandlers } from "../../network/port.ts";
 import { carriedProposal } from "../../signing/carried-proposal.ts";
 import type { VerificationFailure } from "../../signing/failures.ts";
@@ -22,7 +22,9 @@ import type { Counters } from "../counters.ts";
 import type { Receipts } from "../desk/receipts.ts";
 import type { Serving } from "./serving.ts";
 import { createDemands } from "./demands.ts";
+import { createSpareVotes } from "./spare-votes.ts";
 import { createSuspects, type Suspects } from "./suspects.ts";
+import { createUnderWay } from "./under-way.ts";
 
 type Verdict = Parameters<NetworkHandlers["onGossip"]>[2];
 
@@ -34,6 +36,8 @@ export interface InboundOptions {
   readonly clock: Pick<Clock, "now">;
   readonly serving: Serving;
   readonly counters: Counters;
+  /** sequences between the watermarks */
+  readonly openSlots: number;
   /** gives an input to the replica */
   readonly step: (input: Input) => void;
   /** the request ran already, or can never run: it needs no verification */
@@ -62,16 +66,13 @@ export interface Inbound extends Pick<Suspects, "opinionOf"> {
   refused(from: ReplicaIndex, failure: VerificationFailure): void;
 }
 
-/** Verifications under way for one peer; what comes beyond is dropped and counted: repetition brings back what matters. */
-const MAX_PENDING_PER_PEER = 4_096;
-
 export const createInbound = (options: InboundOptions): Inbound => {
   const { committee, replica, verifier, network, serving, counters, step } = options;
   const indexes = new Map<PeerName, ReplicaIndex>(committee.validators.map(({ peer, index }) => [peer, index]));
-  const pending = new Map<PeerName, number>();
   /** there is a quorum without it */
   const canSpare = (spared: PeerName): boolean =>
     committee.validators.filter(({ peer }) => peer === network.self || (peer !== spared && network.isUp(peer))).length >= committee.quorum;
+  const spares = createSpareVotes({ isNeeded: replica.needsVote, isTimely: replica.isTimely, mostSlots: options.openSlots });
   // of those who sent what is invalid little more is looked at
   const suspects = createSuspects({ now: options.clock.now, most: committee.f, canSpare, isolate: network.isolate });
   const blame = (from: PeerName, reason: string): void => {
@@ -91,20 +92,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
     counters.count(`malformed.${reason}`);
     blame(from, `malformed: ${reason}`);
   };
-  /** Counts a verification as under way for its sender; undefined when it has too many. */
-  const begin = (from: PeerName): (() => void) | undefined => {
-    const count = pending.get(from) ?? 0;
-    if (count >= MAX_PENDING_PER_PEER) {
-      counters.count("dropped.verification-backlog");
-      return undefined;
-    }
-    pending.set(from, count + 1);
-    return () => {
-      const left = (pending.get(from) ?? 1) - 1;
-      if (left === 0) pending.delete(from);
-      else pending.set(from, left);
-    };
-  };
+  const begin = createUnderWay(counters);
   const verified = <T>(from: PeerName, use: (value: Verified<T>) => void): ((outcome: Outcome<T>) => void) | undefined => {
     const end = begin(from);
     if (end === undefined) return undefined;
@@ -156,18 +144,29 @@ export const createInbound = (options: InboundOptions): Inbound => {
     if (done !== undefined) verifier.verifyVote(signed, done);
   };
 
+  const onCommit = (from: PeerName, signed: Signed<Commit>): void => {
+    const done = verified<Signed<Commit>>(from, (value) => step({ type: "commit", signed: value }));
+    if (done !== undefined) verifier.verifyVote(signed, done);
+  };
+
+  const onVote = (from: PeerName, { signed }: Extract<ConsensusFrame, { kind: "prepare" | "commit" }>): void => {
+    const { message } = signed;
+    if (!replica.isTimely(message)) return counters.count("dropped.untimely");
+    const due = indexes.get(from) === message.replica ? spares.admit(signed) : [signed];
+    if (due.length === 0) counters.count("dropped.spare-vote");
+    for (const vote of due) {
+      if (vote.message.kind === "prepare") onPrepare(from, vote as Signed<Prepare>);
+      else onCommit(from, vote as Signed<Commit>);
+    }
+  };
+
   const onConsensus = (from: PeerName, frame: ConsensusFrame): void => {
-    if ((frame.kind === "prepare" || frame.kind === "commit") && !replica.isTimely(frame.signed.message))
-      return counters.count("dropped.untimely");
     switch (frame.kind) {
       case "proposal":
         return onProposal(from, frame);
       case "prepare":
-        return onPrepare(from, frame.signed);
-      case "commit": {
-        const done = verified(from, (signed: Verified<typeof frame.signed>) => step({ type: "commit", signed }));
-        return done === undefined ? undefined : verifier.verifyVote(frame.signed, done);
-      }
+      case "commit":
+        return onVote(from, frame);
       case "checkpoint": {
         const done = verified(from, (signed: Verified<typeof frame.signed>) => step({ type: "checkpoint", signed }));
         return done === undefined ? undefined : verifier.verifyVote(frame.signed, done);

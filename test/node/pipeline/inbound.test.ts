@@ -32,8 +32,10 @@ const createRig = (reach = 1) => {
     };
   const clock = { time: 0, now: () => clock.time };
   const waiting = new Set<Digest>();
+  const settled = new Set<Sequence>();
   const replica = {
     isTimely: () => true,
+    needsVote: ({ sequence }: Commit) => !settled.has(sequence),
     isWithinReach: (view: View) => view <= reach,
     knowsProposal: () => true,
     hasRequest: (id: Digest) => waiting.has(id),
@@ -59,6 +61,7 @@ const createRig = (reach = 1) => {
     clock,
     serving: { batch: nobody, blocks: nobody, checkpoint: nobody, receipt: nobody, state: nobody },
     counters,
+    openSlots: 16,
     step: (input) => void steps.push(input),
     isSettled: () => false,
     batchArrived: () => false,
@@ -79,6 +82,8 @@ const createRig = (reach = 1) => {
     down,
     /** requests that wait in its pool */
     waiting,
+    /** sequences with a certificate, for whatever digest */
+    settled,
     counted: (): Readonly<Record<string, number>> => counters.read(),
     verified: (): number => verified,
     viewChange,
@@ -87,11 +92,11 @@ const createRig = (reach = 1) => {
       steps.flatMap((input) =>
         input.type === "view-change" && input.signed.message.replica === from ? [(input.signed as Signed<ViewChange>).message.view] : [],
       ),
-    commit(from: number, sequence: number, good: boolean): void {
-      const message: Commit = { kind: "commit", ...slotOf(0, sequence), replica: from as ReplicaIndex };
+    commit(from: number, sequence: number, good: boolean, { by = from, digest = slotOf(0, sequence).digest } = {}): void {
+      const message: Commit = { kind: "commit", ...slotOf(0, sequence, digest), replica: from as ReplicaIndex };
       const signed = net.signer(from).sign(message);
       const signature = (good ? signed.signature : signed.signature.map((byte) => byte ^ 1)) as typeof signed.signature;
-      inbound.frame(peerOf(from), "consensus", encodeFrame({ kind: "commit", signed: { message, signature } }));
+      inbound.frame(peerOf(by), "consensus", encodeFrame({ kind: "commit", signed: { message, signature } }));
     },
     heartbeat(from: number, demand: number): Status {
       const status: Status = {
@@ -123,6 +128,43 @@ describe("relayed requests", () => {
     inbound.frame(peerOf(2), "sync", encodeFrame({ kind: "relay", requests: [known] }));
     expect(verified()).toBe(1);
     expect(steps.map((input) => input.type === "request" && input.request.id)).toEqual([fresh.id]);
+  });
+});
+
+describe("a vote that no certificate needs any more", () => {
+  const other = slotOf(0, 99).digest;
+  const rigAfterQuorum = () => {
+    const rig = createRig();
+    rig.settled.add(5 as Sequence);
+    const votes = (): unknown[] =>
+      rig.steps.map((input) => input.type === "commit" && [input.signed.message.replica, input.signed.message.digest]);
+    return { ...rig, votes };
+  };
+
+  it("is not checked, however often it comes; others are", () => {
+    const { commit, verified, counted } = rigAfterQuorum();
+    for (let at = 0; at < 3; at += 1) commit(2, 5, true);
+    commit(2, 6, true);
+    expect([verified(), counted()["dropped.spare-vote"]]).toEqual([1, 3]);
+  });
+
+  it("is checked with the one that contradicts it, before it: together they are proof", () => {
+    const { commit, votes } = rigAfterQuorum();
+    commit(2, 5, true);
+    commit(2, 5, true, { digest: other });
+    expect(votes()).toEqual([
+      [2, slotOf(0, 5).digest],
+      [2, other],
+    ]);
+  });
+
+  it("brought by somebody else can not take the place of what its sender says", () => {
+    const { commit, votes, verified, counted } = rigAfterQuorum();
+    commit(2, 5, false, { by: 3 });
+    expect([verified(), counted()["refused.bad-signature"]]).toEqual([1, 1]);
+    commit(2, 5, true);
+    commit(2, 5, true, { digest: other });
+    expect(votes()).toHaveLength(2);
   });
 });
 

@@ -24,7 +24,7 @@ import type { Identity } from "./home/identity.ts";
 import { createMerging } from "./sharing/merging.ts";
 import type { NodeData } from "./data/node-data.ts";
 import type { Sharing } from "./sharing/sharing.ts";
-import { refuseStrangers } from "./pipeline/strangers.ts";
+import { boundStrangers } from "./pipeline/strangers.ts";
 
 export interface AssemblyOptions {
   readonly identity: Identity;
@@ -91,7 +91,7 @@ const handlersOf = (
   merging: ReturnType<typeof createMerging> | undefined,
 ): NetworkHandlers => ({
   ...handlers,
-  onFrame: refuseStrangers(handlers.onFrame, committee, exhausted, counters),
+  onFrame: boundStrangers(handlers.onFrame, { committee, exhausted, counters }),
   onPeer(peer, up) {
     handlers.onPeer(peer, up);
     merging?.onPeer(peer, up);

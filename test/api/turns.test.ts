@@ -4,7 +4,7 @@ import { until } from "./harness.ts";
 
 it("gives turns one at a time, in order, and the time between them to everything else", async () => {
   let time = 0;
-  const turn = createTurns(() => time);
+  const turn = createTurns({ now: () => time });
   const [done, others]: [number[], number[]] = [[], []];
   const work = async (index: number): Promise<void> => {
     await turn();

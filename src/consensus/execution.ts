@@ -5,6 +5,7 @@ import { adoptReachedTarget, isLetGo, sayCheckpoint } from "./checkpoints.ts";
 import { retractDemand } from "./demand.ts";
 import type { Input } from "./input.ts";
 import { mayVote, RECENT_REQUESTS, type State, type Turn } from "./state.ts";
+import { tellOwn } from "./requests.ts";
 import { commitDue } from "./waiting.ts";
 
 /** The only place that gives a batch to execution; the caller made sure that it is the next one. */
@@ -22,14 +23,13 @@ export const handOver = (turn: Turn, certificate: CommitCertificate, batch: Batc
   state.executedDigests.delete((certificate.sequence - 2 * state.config.parameters.checkpointInterval) as Sequence);
   state.batches.remove(batch.digest);
   state.pace.committed(certificate.sequence, time.now, Math.max(0, state.acceptedUpTo - certificate.sequence));
-  const head = state.pool.oldest();
   for (const request of batch.requests) {
-    const entry = state.pool.remove(request.id);
-    if (entry !== undefined) state.patience.observe(time.now - Math.max(entry.since, state.timersFrom));
+    const entry = state.pool.remove(request.id, time.now);
+    if (entry !== undefined) state.patience.observe(time.now - Math.max(entry.toldAt ?? entry.since, state.timersFrom));
     state.inFlight.delete(request.id);
     state.recent.add(request.id);
   }
-  if (state.pool.oldest() !== head) state.headSince = time.now;
+  tellOwn(turn);
   if (state.nextSequence - 1 === state.committedUpTo) state.company.committed(time.now);
   forgetOldRequests(state);
   noteProgress(turn);

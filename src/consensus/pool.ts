@@ -1,50 +1,74 @@
-/** Requests that wait for execution, oldest first; bounded in number, bytes and per client. */
+/**
+ * Requests that wait for execution, oldest first; bounded in number, bytes, per client and per source.
+ *
+ * A source may hold no more than is still free (Choudhury & Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998): one alone
+ * takes at most half, k greedy ones k/(k+1), and a newcomer always finds room without anything being displaced for it.
+ */
 import type { Digest, PublicKey, Sequence } from "../protocol/ids.ts";
 import type { Request, Verified } from "../protocol/messages.ts";
-
-export interface PendingRequest {
-  readonly request: Verified<Request>;
-  /** monotonic milliseconds when it came */
-  readonly since: number;
-  /** handed in by this node's own client: this node relays it */
-  local: boolean;
-  relayedToAll: boolean;
-  /** brought by others, and told to the primary of this view, who may not have been told by them */
-  toldPrimary: boolean;
-  /** in flight at this sequence in the present view */
-  proposed: Sequence | undefined;
-}
+import type { ReplicaConfig } from "./config.ts";
+import { createLanes, firstOf, type Lane, type Lanes, type PendingRequest, type Source } from "./lanes.ts";
+import { createTelling } from "./telling.ts";
 
 export interface PoolBounds {
   readonly requests: number;
   readonly bytes: number;
   readonly requestsPerClient: number;
+  /** what all sources that there are can have here at once, each */
+  readonly share: { readonly requests: number; readonly bytes: number };
+  /** bytes; what the smallest request counts for when sources take turns */
+  readonly leastCost: number;
 }
 
-export type Admission = "admitted" | "already-pending" | "pool-full" | "client-pool-full";
+/** @returns with a share for each validator, for those who are none, and for what is still free */
+export const poolBounds = ({ committee, settings, parameters }: ReplicaConfig): PoolBounds => ({
+  requests: settings.poolRequests,
+  bytes: settings.poolBytes,
+  requestsPerClient: parameters.sessionWindow,
+  share: { requests: settings.poolRequests / (committee.n + 2), bytes: settings.poolBytes / (committee.n + 2) },
+  leastCost: parameters.maxBatchBytes / parameters.maxBatchRequests,
+});
+
+export type Refusal = "already-pending" | "pool-full" | "client-pool-full" | "source-pool-full";
+export type Admission = "admitted" | Refusal;
 
 export interface Pool {
-  /** At a bound the request is refused; what is inside is never displaced. */
-  add(request: Verified<Request>, now: number, local: boolean): Admission;
+  /**
+   * At a bound the request is refused; what is inside is never displaced. One that is pending goes to the lane of whoever brings it again, if its turn
+   * comes sooner there, or if that is our own client: no source hides another's request among its own.
+   *
+   * @param most requests that this source may hold, besides the bounds
+   */
+  add(request: Verified<Request>, now: number, source: Source, most?: number): Admission;
+  /** Why a request would change nothing. */
+  refusalOf(request: Request, source: Source, most?: number): Refusal | undefined;
+  /** more requests of this source that fit, at least: one that has none always fits where there is room at all */
+  roomFor(source: Source, most?: number): number;
   get(id: Digest): PendingRequest | undefined;
-  remove(id: Digest): PendingRequest | undefined;
+  /** `executedAt`: monotonic milliseconds, absent when it is dropped */
+  remove(id: Digest, executedAt?: number): PendingRequest | undefined;
+  /** Only the first `most` of each source but our own clients' stay. */
+  keepFirst(most: number): void;
+  /** each source that has something here, with its oldest */
+  lanes(): IterableIterator<Lane>;
+  lane(source: Source): Lane | undefined;
   oldest(): PendingRequest | undefined;
   /** oldest first */
   values(): IterableIterator<PendingRequest>;
-  /** those of this node's own clients, oldest first */
-  locals(): IterableIterator<PendingRequest>;
-  readonly hasLocals: boolean;
-  /** the oldest local one that was not relayed to everybody yet */
+  /** the oldest of our own clients' that the primary should be told of now */
+  nextToTell(): PendingRequest | undefined;
+  markTold(entry: PendingRequest, now: number): void;
+  /** the oldest of them that was not relayed to everybody yet */
   unrelayed(): PendingRequest | undefined;
   markRelayed(id: Digest): void;
   /** clients who have a request here */
   clients(): number;
-  /** requests no proposal of this view holds */
-  unproposed(): number;
+  /** what no proposal of this view holds */
+  readonly unproposed: Lanes["unproposed"];
+  /** the one of each source's first that came first */
+  oldestUnproposed(): PendingRequest | undefined;
+  /** the one whose source's turn it is */
   nextUnproposed(): PendingRequest | undefined;
-  /** oldest first */
-  unproposedValues(): IterableIterator<PendingRequest>;
-  unproposedBytes(): number;
   markProposed(id: Digest, sequence: Sequence): void;
   /** a view ended: everything waits again */
   releaseAll(): void;
@@ -52,34 +76,13 @@ export interface Pool {
   readonly bytes: number;
 }
 
-const first = (entries: ReadonlyMap<Digest, PendingRequest>): PendingRequest | undefined =>
-  entries.size === 0 ? undefined : entries.values().next().value;
+interface ClientCounts {
+  of(client: PublicKey): number;
+  change(client: PublicKey, by: number): void;
+  size(): number;
+}
 
-/** Entries by name, oldest first, and their bytes. */
-const createQueue = (): {
-  readonly entries: Map<Digest, PendingRequest>;
-  add(entry: PendingRequest): void;
-  remove(id: Digest): void;
-  bytes: number;
-} => {
-  const queue = {
-    entries: new Map<Digest, PendingRequest>(),
-    bytes: 0,
-    add(entry: PendingRequest): void {
-      queue.entries.set(entry.request.id, entry);
-      queue.bytes += entry.request.bytes.length;
-    },
-    remove(id: Digest): void {
-      const entry = queue.entries.get(id);
-      if (entry === undefined) return;
-      queue.entries.delete(id);
-      queue.bytes -= entry.request.bytes.length;
-    },
-  };
-  return queue;
-};
-
-const createClientCounts = (): { of(client: PublicKey): number; change(client: PublicKey, by: number): void; size(): number } => {
+const createClientCounts = (): ClientCounts => {
   const counts = new Map<PublicKey, number>();
   return {
     of: (client) => counts.get(client) ?? 0,
@@ -92,72 +95,103 @@ const createClientCounts = (): { of(client: PublicKey): number; change(client: P
   };
 };
 
-export const createPool = (bounds: PoolBounds): Pool => {
-  const all = createQueue();
-  // parts of it, so that no question walks past what it does not ask for
-  const unproposed = createQueue();
-  const locals = new Map<Digest, PendingRequest>();
-  const unrelayed = new Map<Digest, PendingRequest>();
-  const clients = createClientCounts();
+/** What still fits, of whom. */
+const createRoom = (
+  bounds: PoolBounds,
+  all: { readonly entries: ReadonlyMap<Digest, PendingRequest>; readonly bytes: number },
+  lanes: Pick<Lanes, "get">,
+  clients: Pick<ClientCounts, "of">,
+): Pick<Pool, "refusalOf" | "roomFor"> => ({
+  refusalOf({ client, bytes: { length } }, source, most = Number.POSITIVE_INFINITY) {
+    if (all.entries.size >= bounds.requests || all.bytes + length > bounds.bytes) return "pool-full";
+    if (clients.of(client) >= bounds.requestsPerClient) return "client-pool-full";
+    const lane = lanes.get(source);
+    if (lane === undefined) return undefined;
+    const { size } = lane.entries;
+    const fits = size < most && size < bounds.requests - all.entries.size && lane.bytes + length <= bounds.bytes - all.bytes;
+    return fits ? undefined : "source-pool-full";
+  },
+  roomFor(source, most = Number.POSITIVE_INFINITY) {
+    const size = lanes.get(source)?.entries.size ?? 0;
+    // each one that comes takes one of the free places, too
+    return Math.max(0, Math.min(most - size, Math.ceil((bounds.requests - all.entries.size - size) / 2)));
+  },
+});
 
-  const markLocal = (entry: PendingRequest): void => {
-    entry.local = true;
-    locals.set(entry.request.id, entry);
-    if (!entry.relayedToAll) unrelayed.set(entry.request.id, entry);
+export const createPool = (bounds: PoolBounds): Pool => {
+  const all = { entries: new Map<Digest, PendingRequest>(), bytes: 0 };
+  // parts of it, so that no question walks past what it does not ask for
+  const lanes = createLanes(bounds.leastCost);
+  const telling = createTelling(bounds.share);
+  const clients = createClientCounts();
+  const room = createRoom(bounds, all, lanes, clients);
+
+  const wouldMove = (entry: PendingRequest, source: Source): boolean => {
+    if (entry.source === "own") return false;
+    return source === "own" || (entry.proposed === undefined && lanes.wouldGain(entry, source));
+  };
+  const remove: Pool["remove"] = (id, executedAt) => {
+    const entry = all.entries.get(id);
+    if (entry === undefined) return undefined;
+    all.entries.delete(id);
+    all.bytes -= entry.request.bytes.length;
+    lanes.remove(entry, executedAt);
+    if (entry.source === "own") telling.remove(entry);
+    clients.change(entry.request.client, -1);
+    return entry;
   };
 
   return {
-    add(request, now, local) {
+    add(request, now, source, most) {
       const known = all.entries.get(request.id);
       if (known !== undefined) {
-        if (local && !known.local) markLocal(known);
+        if (!wouldMove(known, source)) return "already-pending";
+        lanes.move(known, source, now);
+        if (source === "own") telling.add(known);
         return "already-pending";
       }
-      if (all.entries.size >= bounds.requests || all.bytes + request.bytes.length > bounds.bytes) return "pool-full";
-      if (clients.of(request.client) >= bounds.requestsPerClient) return "client-pool-full";
-      const entry: PendingRequest = { request, since: now, local: false, relayedToAll: false, toldPrimary: false, proposed: undefined };
-      for (const queue of [all, unproposed]) queue.add(entry);
+      const refusal = room.refusalOf(request, source, most);
+      if (refusal !== undefined) return refusal;
+      const entry: PendingRequest = { request, since: now, source, place: 0, relayedToAll: false, toldAt: undefined, proposed: undefined };
+      all.entries.set(request.id, entry);
+      all.bytes += request.bytes.length;
+      lanes.add(entry);
       clients.change(request.client, 1);
-      if (local) markLocal(entry);
+      if (source === "own") telling.add(entry);
       return "admitted";
     },
+    roomFor: room.roomFor,
+    refusalOf(request, source, most) {
+      const known = all.entries.get(request.id);
+      if (known === undefined) return room.refusalOf(request, source, most);
+      return wouldMove(known, source) ? undefined : "already-pending";
+    },
     get: (id) => all.entries.get(id),
-    remove(id) {
-      const entry = all.entries.get(id);
-      if (entry === undefined) return undefined;
-      for (const queue of [all, unproposed]) queue.remove(id);
-      for (const part of [locals, unrelayed]) part.delete(id);
-      clients.change(entry.request.client, -1);
-      return entry;
+    remove,
+    keepFirst(most) {
+      for (const { source, entries } of lanes.values()) if (source !== "own") for (const id of [...entries.keys()].slice(most)) remove(id);
     },
-    oldest: () => first(all.entries),
+    lanes: lanes.values,
+    lane: lanes.get,
+    oldest: () => firstOf(all.entries),
     values: () => all.entries.values(),
-    locals: () => locals.values(),
-    get hasLocals() {
-      return locals.size > 0;
-    },
-    unrelayed: () => first(unrelayed),
-    markRelayed(id) {
-      const entry = unrelayed.get(id);
-      if (entry !== undefined) entry.relayedToAll = true;
-      unrelayed.delete(id);
-    },
-    unproposed: () => unproposed.entries.size,
-    unproposedBytes: () => unproposed.bytes,
-    nextUnproposed: () => first(unproposed.entries),
-    unproposedValues: () => unproposed.entries.values(),
+    unrelayed: telling.unrelayed,
+    markRelayed: telling.markRelayed,
+    unproposed: lanes.unproposed,
+    oldestUnproposed: lanes.oldestUnproposed,
+    nextUnproposed: lanes.next,
     markProposed(id, sequence) {
       const entry = all.entries.get(id);
-      if (entry !== undefined) entry.proposed = sequence;
-      unproposed.remove(id);
+      if (entry === undefined) return;
+      entry.proposed = sequence;
+      lanes.proposed(entry);
     },
     releaseAll() {
-      for (const entry of unproposed.entries.values()) unproposed.remove(entry.request.id);
-      for (const entry of all.entries.values()) {
-        Object.assign(entry, { proposed: undefined, toldPrimary: false });
-        unproposed.add(entry);
-      }
+      lanes.releaseAll();
+      telling.restart(lanes.get("own")?.entries.values() ?? []);
     },
+    nextToTell: telling.next,
+    markTold: telling.told,
     clients: () => clients.size(),
     get size() {
       return all.entries.size;

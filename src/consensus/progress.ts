@@ -9,6 +9,7 @@ import type { RejectionReason } from "../protocol/rejections.ts";
 import { demandNextView } from "./demand.ts";
 import { handOver } from "./execution.ts";
 import { fetchMissingBatch } from "./fetching.ts";
+import { knownSince } from "./lanes.ts";
 import { cutBatch } from "./requests.ts";
 import { isTransferring } from "./transfer.ts";
 import { currentPrimary, mayVote, reject, type Proposal, type Slot, type State, type Turn } from "./state.ts";
@@ -148,7 +149,10 @@ const judgePace = (turn: Turn, sequence: Sequence, batch: Batch): void => {
   const { state, time } = turn;
   const { maxBatchBytes, maxBatchRequests } = state.config.parameters;
   let oldest = Number.POSITIVE_INFINITY;
-  for (const { id } of batch.requests) oldest = Math.min(oldest, state.pool.get(id)?.since ?? oldest);
+  for (const { id } of batch.requests) {
+    const entry = state.pool.get(id);
+    oldest = Math.min(oldest, (entry && knownSince(entry)) ?? oldest);
+  }
   state.pace.proposed({
     sequence,
     now: time.now,

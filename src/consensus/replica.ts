@@ -7,7 +7,7 @@
  * 3. the first input is `start`; `tick` is given whenever `deadline()` has come;
  * 4. `time.now` never goes back.
  */
-import type { Digest, Epoch, Sequence, View } from "../protocol/ids.ts";
+import type { Digest, Epoch, ReplicaIndex, Sequence, View } from "../protocol/ids.ts";
 import type { Commit, Prepare, Request, Status } from "../protocol/messages.ts";
 import { voteAgain } from "./amnesia.ts";
 import { handleBlocks } from "./catch-up.ts";
@@ -23,7 +23,9 @@ import type { Input, Time } from "./input.ts";
 import { handleNewView, makeNewView } from "./new-view.ts";
 import { settle } from "./progress.ts";
 import { handleBatch, handleInvalidBatch, handlePrePrepare } from "./proposals.ts";
-import { handleRequest, handleSettled } from "./requests.ts";
+import { oldestOf } from "./lanes.ts";
+import type { Refusal } from "./pool.ts";
+import { handleRequest, handleSettled, mostOf, refusalOf, relayedBy } from "./requests.ts";
 import { handleStart, restoreSlots } from "./restart.ts";
 import { createState, inWindow, type State, type Turn } from "./state.ts";
 import { handleCompared, handleState, handleTransferBegun, handleTransferred } from "./transfer.ts";
@@ -43,8 +45,8 @@ export interface Replica {
   step(input: Input, time: Time): readonly Effect[];
   /** monotonic milliseconds at which the input `tick` is due; undefined when nothing is waited for */
   deadline(): number | undefined;
-  /** what waits the longest, and so decides about our patience */
-  oldestRequest(): Request | undefined;
+  /** what waits the longest of each source, and so decides about our patience */
+  oldestRequests(): readonly Request[];
   /** all that wait, oldest first */
   pooled(): readonly Request[];
   /** our heartbeat */
@@ -63,8 +65,10 @@ export interface Replica {
   knowsProposal(slot: SlotName): boolean;
   /** this very proposal is known here, and its batch at hand or executed: another copy is of no use */
   hasBatch(slot: SlotName): boolean;
-  /** this request waits here for its execution: another copy is of no use */
-  hasRequest(id: Digest): boolean;
+  /** why this request would change nothing when a validator, or somebody else, relays it; undefined where it would */
+  refusalOf(request: Request, from: ReplicaIndex | undefined): Refusal | undefined;
+  /** how many more requests that they relay there is room for */
+  roomFor(from: ReplicaIndex | undefined): number;
   /** some honest validator may have asked for this view, as far as is known here */
   isWithinReach(view: View): boolean;
   /** a NEW-VIEW for this view could be entered */
@@ -87,7 +91,7 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
       return turn.effects;
     },
     deadline: () => nextDeadline(state),
-    oldestRequest: () => state.pool.oldest()?.request,
+    oldestRequests: () => Array.from(state.pool.lanes(), (lane) => oldestOf(lane).request),
     pooled: () => Array.from(state.pool.values(), ({ request }) => request),
     status: () => statusOf(state),
     describe: () => describe(state),
@@ -98,7 +102,8 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
     knowsProposal: (slot) => knowsProposal(state, slot),
     hasBatch: (slot) =>
       state.executedDigests.get(slot.sequence) === slot.digest || (knowsProposal(state, slot) && state.batches.has(slot.digest)),
-    hasRequest: (id) => state.pool.get(id) !== undefined,
+    refusalOf: (request, from) => refusalOf(state, request, from),
+    roomFor: (from) => state.pool.roomFor(relayedBy(from), mostOf(state, relayedBy(from))),
     isWithinReach: (view) => view <= highestViewInReach(state),
     wantsView: (view) => view > state.view || (view === state.view && !state.active),
   };

@@ -22,7 +22,7 @@ import { emptyCatchUp, type CatchUp } from "./catch-up-state.ts";
 import { createBatchStore, type BatchStore } from "./batches.ts";
 import { createCompany, type Company } from "./company.ts";
 import { createPace, type Pace } from "./pace.ts";
-import { createPool, type Pool } from "./pool.ts";
+import { createPool, poolBounds, type Pool } from "./pool.ts";
 import { emptyTransfer, type Transfer } from "./transfer-state.ts";
 import { createPatience, type Patience } from "./timeouts.ts";
 
@@ -150,8 +150,6 @@ export interface State {
   readonly company: Company;
   /** no request's timer started before this */
   timersFrom: number;
-  /** when the oldest request of the pool became the oldest: its timer runs from then (Castro & Liskov, §4.4) */
-  headSince: number;
   /** time of the latest step */
   lastNow: number;
   /** something was waited for after the latest step: repetition is on the clock */
@@ -189,7 +187,7 @@ export const emptySlot = (sequence: Sequence, now: number): Slot => ({
 export const createPassive = (isForgetful: boolean): Passive => ({ isForgetful, until: undefined, view: 0 as View, reports: new Map() });
 
 export const createState = (config: ReplicaConfig, restored: Restored): State => {
-  const { committee, settings, parameters, self } = config;
+  const { committee, settings, self } = config;
   const peers = new Map<ReplicaIndex, Peer>();
   for (const { index } of committee.validators) {
     if (index !== self)
@@ -235,7 +233,7 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
     batches: createBatchStore(settings.heldBatchBytes, config.emptyBatch),
     wantedBatch: undefined,
     wantedCertified: undefined,
-    pool: createPool({ requests: settings.poolRequests, bytes: settings.poolBytes, requestsPerClient: parameters.sessionWindow }),
+    pool: createPool(poolBounds(config)),
     inFlight: new Map(),
     recent: new Set(restored.executedRequests),
     peers,
@@ -246,7 +244,6 @@ export const createState = (config: ReplicaConfig, restored: Restored): State =>
     pace: createPace({ ...settings, f: committee.f }),
     company: createCompany(settings),
     timersFrom: 0,
-    headSince: 0,
     lastNow: 0,
     waiting: false,
     progressAt: 0,

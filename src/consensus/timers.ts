@@ -70,7 +70,7 @@ const repeatDue = (state: State): number | undefined => (state.waiting ? state.r
 export const startRepetition = (turn: Turn): void => {
   const { state, time } = turn;
   // who has no vote still has clients
-  const waiting = mayVote(state) ? waits(state) : state.pool.hasLocals;
+  const waiting = mayVote(state) ? waits(state) : state.pool.lane("own") !== undefined;
   if (waiting && !state.waiting) {
     state.repeatPause = state.config.settings.repeatMs;
     state.repeatAt = time.now + state.repeatPause;

@@ -1,19 +1,24 @@
 /** What this replica waits for, and since when: the ground of every demand for another view (PROTOCOL §5). */
 import { nextSequence } from "../protocol/ids.ts";
+import { oldestOf, type Lane } from "./lanes.ts";
 import type { State } from "./state.ts";
 
 /**
- * When the oldest known work began to wait: a request in the pool, or the primary's proposal for the next sequence. Votes alone do not
- * count: a single liar could keep every replica waiting for a slot that no primary proposed. A request's timer starts when it became the
- * oldest, so that a long queue that moves is no offence (Castro & Liskov, §4.4), a request that is passed over is one.
+ * Since when a source's oldest request waits to be ordered: since it is the oldest, so that a long queue that moves is no offence (Castro & Liskov, §4.4), a
+ * request that is passed over is one. Each source has a timer of its own: no primary starves one while it serves another.
+ */
+export const headWaitsSince = (state: State, lane: Lane): number => Math.max(oldestOf(lane).since, lane.headSince, state.timersFrom);
+
+/**
+ * When the oldest known work began to wait: a source's oldest request, or the primary's proposal for the next sequence. Votes alone do not
+ * count: a single liar could keep every replica waiting for a slot that no primary proposed.
  */
 export const waitingSince = (state: State): number | undefined => {
-  const request = state.pool.oldest();
+  let since = Number.POSITIVE_INFINITY;
+  for (const lane of state.pool.lanes()) since = Math.min(since, headWaitsSince(state, lane));
   const next = state.slots.get(nextSequence(state.committedUpTo));
-  if (request === undefined && next?.proposal === undefined) return undefined;
-  const requestSince = request === undefined ? Number.POSITIVE_INFINITY : Math.max(request.since, state.headSince);
-  const proposalSince = next?.proposal === undefined ? Number.POSITIVE_INFINITY : Math.max(next.seenAt, state.progressAt);
-  return Math.max(Math.min(requestSince, proposalSince), state.timersFrom);
+  if (next?.proposal !== undefined) since = Math.min(since, Math.max(next.seenAt, state.progressAt, state.timersFrom));
+  return since === Number.POSITIVE_INFINITY ? undefined : since;
 };
 
 /** When what waits is overdue; however well a queue moves, no request waits longer than the ceiling. */

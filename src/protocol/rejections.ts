@@ -29,6 +29,7 @@ export type RejectionReason =
   // requests
   | "pool-full"
   | "client-pool-full"
+  | "source-pool-full"
   | "already-pending"
   // catching up
   | "unrequested";

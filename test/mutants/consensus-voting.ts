@@ -160,8 +160,8 @@ export const votingMutants: readonly Mutant[] = [
   {
     name: "primary-proposes-too-far",
     file: "consensus/requests.ts",
-    find: "request.sequence > highest ? tooFar : taken",
-    replace: "request.sequence < 0 ? tooFar : taken",
+    find: "request.sequence > highest) {\n      state.pool",
+    replace: "request.sequence < 0) {\n      state.pool",
     fault: "a request that is too far ahead is proposed again and again, and every batch that has it is refused",
     killer: normalCase,
   },

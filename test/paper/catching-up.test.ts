@@ -335,12 +335,21 @@ describe("everything from outside is bounded", () => {
   });
 
   it("the pool refuses beyond its requests, its bytes, and a client's share, and displaces nothing", () => {
-    const give = (lone: Lone, sequence: number, client?: string, bytes?: number) =>
-      reasonsOf(lone.give({ type: "request", request: lone.request(sequence, client, bytes), local: false }));
+    const give = (lone: Lone, sequence: number, client?: string, bytes?: number, from = 0) =>
+      reasonsOf(lone.give({ type: "request", request: lone.request(sequence, client, bytes), local: false, from: from as never }));
     const few = createLone({ settings: { poolRequests: 2 } });
-    expect([give(few, 1), give(few, 1), give(few, 2), give(few, 3)]).toEqual([[], ["already-pending"], [], ["pool-full", "pool-full"]]);
+    expect([give(few, 1), give(few, 1), give(few, 2, "a", 1, 2), give(few, 3, "a", 1, 3)]).toEqual([
+      [],
+      ["already-pending"],
+      [],
+      ["pool-full", "pool-full"],
+    ]);
     const small = createLone({ settings: { poolBytes: 1_000 } });
-    expect([give(small, 1, "a", 900), give(small, 2, "b", 101), give(small, 3, "b", 100)]).toEqual([[], ["pool-full", "pool-full"], []]);
+    expect([give(small, 1, "a", 900), give(small, 2, "b", 101, 2), give(small, 3, "b", 100, 2)]).toEqual([
+      [],
+      ["pool-full", "pool-full"],
+      [],
+    ]);
     const fair = createLone({ parameters: { sessionWindow: 2 } });
     expect([give(fair, 1), give(fair, 2), give(fair, 3), give(fair, 3, "bob")]).toEqual([
       [],

@@ -134,6 +134,11 @@ const refusals: Record<RejectionReason, Refusal> = {
     const lone = createLone({ parameters: { sessionWindow: 0 } });
     return lone.give({ type: "request", request: lone.request(1), local: true });
   }),
+  "source-pool-full": ignore(() => {
+    const lone = createLone({ settings: { poolRequests: 2 } });
+    lone.give({ type: "request", request: lone.request(1), local: true });
+    return lone.give({ type: "request", request: lone.request(2), local: true });
+  }),
   "already-pending": ignore(() => {
     const lone = createLone();
     lone.give({ type: "request", request: lone.request(1), local: true });

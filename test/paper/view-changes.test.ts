@@ -35,10 +35,10 @@ describe("asking for another view", () => {
     const request = backup.request(1);
     backup.give({ type: "request", request, local: true });
     backup.wait(1_100);
-    expect(backup.replica.oldestRequest()).toBe(request);
+    expect(backup.replica.oldestRequests()).toEqual([request]);
     const effects = backup.give({ type: "settled", request: request.id });
     expect(effectsOf(effects, "refuse-request")).toEqual([{ type: "refuse-request", id: request.id, reason: "already-executed" }]);
-    expect([backup.replica.status().demand, backup.replica.oldestRequest()]).toEqual([0, undefined]);
+    expect([backup.replica.status().demand, backup.replica.oldestRequests()]).toEqual([0, []]);
     expect(backup.give({ type: "settled", request: request.id })).toEqual([]);
   });
 

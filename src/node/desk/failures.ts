@@ -50,6 +50,14 @@ export const failureOfRejection = (reason: RejectionReason, requestId: Digest): 
       return { code: "overloaded", message: "this node's request pool is full", retryAfterSeconds: 1, details: { reason } };
     case "client-pool-full":
       return { code: "overloaded", message: "this client has too many requests outstanding", retryAfterSeconds: 1, details: { reason } };
+    case "source-pool-full":
+      return {
+        code: "overloaded",
+        message: "this node's clients have as many requests outstanding as it has room for beside others'",
+        hint: "send less at once, or through another node",
+        retryAfterSeconds: 1,
+        details: { reason },
+      };
     case "passive":
       return {
         code: "syncing",

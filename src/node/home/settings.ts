@@ -150,7 +150,12 @@ export const settings = {
     ),
     requestTimeoutCeilingMs: integer(1000, 600_000, 30_000, "Upper end of that adaptation and of the doubling after failed view changes."),
     retransmitIntervalMs: integer(50, 10_000, 400, "How often to repeat to peers what they still lack."),
-    poolMaxRequests: integer(16, 1_048_576, 8192, "Requests waiting to be ordered; more are refused as overloaded."),
+    poolMaxRequests: integer(
+      16,
+      1_048_576,
+      8192,
+      "Requests waiting to be ordered; more are refused as overloaded. Nobody who brings them has more than are still free: alone half of it.",
+    ),
     poolMaxBytes: integer(2 * MiB, 4096 * MiB, 64 * MiB, "Bytes of requests waiting to be ordered."),
   },
   storage: {

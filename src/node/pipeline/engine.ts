@@ -129,9 +129,9 @@ const auditOf = (
 /** What waits longest is looked up before anybody's patience ends: nobody relays, and no primary orders, what the ledger would refuse. */
 const dropSettled = (replica: Replica, isSettled: EngineOptions["isSettled"], step: (input: Input) => void): void => {
   for (let dropped = 0; dropped < SETTLED_AT_ONCE; dropped += 1) {
-    const oldest = replica.oldestRequest();
-    if (oldest === undefined || !isSettled(oldest.client, oldest.sequence)) return;
-    step({ type: "settled", request: oldest.id });
+    const settled = replica.oldestRequests().find(({ client, sequence }) => isSettled(client, sequence));
+    if (settled === undefined) return;
+    step({ type: "settled", request: settled.id });
   }
 };
 

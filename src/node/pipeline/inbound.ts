@@ -7,14 +7,14 @@ import type { Input } from "../../consensus/input.ts";
 import type { Committee } from "../../protocol/committee.ts";
 import type { Digest, PeerName, PublicKey, ReplicaIndex } from "../../protocol/ids.ts";
 import { limits } from "../../protocol/limits.ts";
-import type { Batch, Blocks, Commit, Prepare, Relay, Signed, StateAnswer, Status, Verified } from "../../protocol/messages.ts";
+import type { Batch, Blocks, Commit, Prepare, Signed, StateAnswer, Status, Verified } from "../../protocol/messages.ts";
 import type { Channel, Network, NetworkHandlers } from "../../network/port.ts";
 import { carriedProposal } from "../../signing/carried-proposal.ts";
 import type { VerificationFailure } from "../../signing/failures.ts";
 import type { Outcome, Verifier } from "../../signing/verifier.ts";
 import type { ConsensusFrame, ProposalFrame } from "../../wire/frames.ts";
 import { decodeConsensusFrame, decodeGossip, decodeSyncFrame, tags } from "../../wire/frames.ts";
-import { detachBatch, detachRequest } from "../../wire/requests.ts";
+import { detachBatch } from "../../wire/requests.ts";
 import type { Audit } from "./audit.ts";
 import type { Clock } from "../clock.ts";
 import type { Comparison } from "./comparison.ts";
@@ -22,6 +22,7 @@ import type { Counters } from "../counters.ts";
 import type { Receipts } from "../desk/receipts.ts";
 import type { Serving } from "./serving.ts";
 import { createDemands } from "./demands.ts";
+import { createRelayed } from "./relayed.ts";
 import { createSpareVotes } from "./spare-votes.ts";
 import { createSuspects, type Suspects } from "./suspects.ts";
 import { createUnderWay } from "./under-way.ts";
@@ -84,6 +85,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
     counters.count(`refused.${failure.reason}`);
     if (failure.action === "blame") blame(from, failure.reason);
   };
+  const relayed = createRelayed({ ...options, badSignature: (from) => blame(from, "relayed a request with a bad signature") });
   const demands = createDemands(options.clock.now, (from) => {
     counters.count("dropped.view-change-rate");
     if (indexes.has(from)) suspects.exceeded(from, "VIEW-CHANGEs more often than anybody has reason to");
@@ -188,24 +190,6 @@ export const createInbound = (options: InboundOptions): Inbound => {
 
   /* ---------------------------------------------------------------- sync */
 
-  const onRelay = (from: PeerName, { requests }: Relay): void => {
-    // clients hand a request to several nodes, and each of them relays it
-    const fresh = requests.filter(({ id, client, sequence }) => !replica.hasRequest(id) && !options.isSettled(client, sequence));
-    const end = fresh.length === 0 ? undefined : begin(from);
-    if (end === undefined) return;
-    const index = indexes.get(from);
-    verifier.verifyRequests(fresh.map(detachRequest), (verdicts) => {
-      end();
-      for (const request of verdicts) {
-        if (request !== undefined) step({ type: "request", request, local: false, ...(index === undefined ? {} : { from: index }) });
-        else {
-          counters.count("refused.bad-request-signature");
-          blame(from, "relayed a request with a bad signature");
-        }
-      }
-    });
-  };
-
   const onBatch = (from: PeerName, batch: Batch): void => {
     if (!options.batchArrived(batch.digest)) return counters.count("dropped.unrequested");
     verifier.verifyBatch(detachBatch(batch), (outcome) => {
@@ -238,7 +222,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
       case "status":
         return index === undefined ? undefined : onStatus(from, index, frame);
       case "relay":
-        return onRelay(from, frame);
+        return relayed.arrived(from, index, frame.requests);
       case "fetch-batch":
         return serving.batch(from, frame.digest);
       case "fetch-blocks":

@@ -234,6 +234,7 @@ describe("refusals", () => {
     for (const [reason, code] of [
       ["pool-full", "overloaded"],
       ["client-pool-full", "overloaded"],
+      ["source-pool-full", "overloaded"],
       ["passive", "syncing"],
       ["halted", "internal"],
     ] as const) {

@@ -4,7 +4,7 @@ import type { Input } from "../../../src/consensus/input.ts";
 import type { Replica } from "../../../src/consensus/replica.ts";
 import { createCounters } from "../../../src/node/counters.ts";
 import { createInbound, type InboundOptions } from "../../../src/node/pipeline/inbound.ts";
-import type { Commit, Signed, Status, ViewChange } from "../../../src/protocol/messages.ts";
+import type { Commit, Request, Signed, Status, ViewChange } from "../../../src/protocol/messages.ts";
 import type { Digest, PeerName, ReplicaIndex, Sequence, View } from "../../../src/protocol/ids.ts";
 import type { Outcome } from "../../../src/signing/verifier.ts";
 import { encodeFrame } from "../../../src/wire/frames.ts";
@@ -33,12 +33,14 @@ const createRig = (reach = 1) => {
   const clock = { time: 0, now: () => clock.time };
   const waiting = new Set<Digest>();
   const settled = new Set<Sequence>();
+  const room = { requests: 4_096 };
   const replica = {
     isTimely: () => true,
     needsVote: ({ sequence }: Commit) => !settled.has(sequence),
     isWithinReach: (view: View) => view <= reach,
     knowsProposal: () => true,
-    hasRequest: (id: Digest) => waiting.has(id),
+    refusalOf: ({ id }: Request) => (waiting.has(id) ? "already-pending" : undefined),
+    roomFor: () => room.requests,
   };
   const inbound = createInbound({
     committee: net.committee,
@@ -84,6 +86,8 @@ const createRig = (reach = 1) => {
     waiting,
     /** sequences with a certificate, for whatever digest */
     settled,
+    /** further ones that it would take of each source */
+    room,
     counted: (): Readonly<Record<string, number>> => counters.read(),
     verified: (): number => verified,
     viewChange,
@@ -128,6 +132,20 @@ describe("relayed requests", () => {
     inbound.frame(peerOf(2), "sync", encodeFrame({ kind: "relay", requests: [known] }));
     expect(verified()).toBe(1);
     expect(steps.map((input) => input.type === "request" && input.request.id)).toEqual([fresh.id]);
+  });
+
+  it("are verified as far as the pool has room for their source: a flood costs the others no turn", () => {
+    const { inbound, room, verified, counted } = createRig();
+    const requests = Array.from({ length: 12 }, (_, index) => net.request(index + 1));
+    room.requests = 5;
+    inbound.frame(peerOf(1), "sync", encodeFrame({ kind: "relay", requests }));
+    expect([verified(), counted()["dropped.source-pool-full"]]).toEqual([5, 7]);
+    room.requests = 0;
+    inbound.frame(peerOf(1), "sync", encodeFrame({ kind: "relay", requests }));
+    expect(verified()).toBe(5);
+    room.requests = 12;
+    inbound.frame(peerOf(2), "sync", encodeFrame({ kind: "relay", requests }));
+    expect(verified()).toBe(17);
   });
 });
 

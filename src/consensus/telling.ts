@@ -1,0 +1,61 @@
+/**
+ * What of our own clients' requests the primary is told of: the oldest, and no more at once than it has room for beside as many of every other source. What
+ * it has to refuse would come to it again behind what came later, and wait there while we hold it against the primary.
+ */
+import type { Digest } from "../protocol/ids.ts";
+import { firstOf, type PendingRequest } from "./lanes.ts";
+
+export interface Telling {
+  add(entry: PendingRequest): void;
+  remove(entry: PendingRequest): void;
+  /** The next to tell; undefined while enough is told. */
+  next(): PendingRequest | undefined;
+  told(entry: PendingRequest, now: number): void;
+  /** the oldest that was not relayed to everybody yet */
+  unrelayed(): PendingRequest | undefined;
+  markRelayed(id: Digest): void;
+  /** another primary, who knows of nothing */
+  restart(entries: Iterable<PendingRequest>): void;
+}
+
+/** @param window what may be told and not executed; one request always may */
+export const createTelling = (window: { readonly requests: number; readonly bytes: number }): Telling => {
+  const untold = new Map<Digest, PendingRequest>();
+  const unrelayed = new Map<Digest, PendingRequest>();
+  let [requests, bytes] = [0, 0];
+  return {
+    add(entry) {
+      untold.set(entry.request.id, entry);
+      unrelayed.set(entry.request.id, entry);
+    },
+    remove(entry) {
+      unrelayed.delete(entry.request.id);
+      if (untold.delete(entry.request.id)) return;
+      requests -= 1;
+      bytes -= entry.request.bytes.length;
+    },
+    next() {
+      if (untold.size === 0) return undefined;
+      const next = firstOf(untold) as PendingRequest;
+      const fits = requests < window.requests && bytes + next.request.bytes.length <= window.bytes;
+      return requests === 0 || fits ? next : undefined;
+    },
+    told(entry, now) {
+      if (!untold.delete(entry.request.id)) return;
+      entry.toldAt = now;
+      requests += 1;
+      bytes += entry.request.bytes.length;
+    },
+    unrelayed: () => firstOf(unrelayed),
+    markRelayed(id) {
+      const entry = unrelayed.get(id);
+      if (entry !== undefined) entry.relayedToAll = true;
+      unrelayed.delete(id);
+    },
+    restart(entries) {
+      untold.clear();
+      [requests, bytes] = [0, 0];
+      for (const entry of entries) untold.set(entry.request.id, entry);
+    },
+  };
+};

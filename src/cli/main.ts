@@ -91,21 +91,21 @@ export const runCli = async (args: readonly string[], io: Io): Promise<number> =
 /** a Ctrl-C may arrive twice, from the terminal and from a parent that forwards it */
 const echoMs = 500;
 
-/** Aborts at the first SIGINT or SIGTERM; a later SIGINT, meant as such, ends the process at once. */
+/** Aborts at the first SIGINT or SIGTERM, which its reason names; a later SIGINT, meant as such, ends the process at once. */
 const listenForInterrupts = (): AbortSignal => {
   const interrupted = new AbortController();
   let first = 0;
-  const stop = (): void => {
+  const stop = (why: string): void => {
     if (interrupted.signal.aborted && performance.now() - first > echoMs) process.exit(exitCodes.interrupted);
     if (!interrupted.signal.aborted) first = performance.now();
-    interrupted.abort();
+    interrupted.abort(new DOMException(why, "AbortError"));
   };
   process.on("SIGINT", stop).on("SIGTERM", stop);
   // Started by bin/byz.js under an older Node.js: when that one is killed, this one must not live on.
   if (process.env["BYZ_RERUN"] !== undefined) {
     delete process.env["BYZ_RERUN"];
     const parent = process.ppid;
-    setInterval(() => process.ppid !== parent && stop(), echoMs).unref();
+    setInterval(() => process.ppid !== parent && stop("its parent process ended"), echoMs).unref();
   }
   return interrupted.signal;
 };

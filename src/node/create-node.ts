@@ -44,8 +44,8 @@ export interface RunningNode {
   addresses(): readonly string[];
   /** resolves only when the node stops by itself */
   readonly stopped: Promise<StopReason>;
-  /** Answers what it promised, then lets go of everything; idempotent. */
-  stop(): Promise<void>;
+  /** Answers what it promised, then lets go of everything; idempotent. @param reason what the log says of it, like `SIGTERM` */
+  stop(reason?: string): Promise<void>;
 }
 
 /** How often what waits is looked at. */
@@ -131,7 +131,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     const apiUrl = await bringUp(parts, await openApi(options, logSwitch.of("api"), disguise?.service(service) ?? service, admission));
     const role = self === undefined ? "observer" : "validator";
     logger.info({ peerId: network.self, role, application: genesis.application, api: apiUrl, addresses: network.addresses() }, "running");
-    return { peerId: network.self, apiUrl, service, addresses: () => network.addresses(), stopped, stop: once(() => shutDown(parts)) };
+    return { peerId: network.self, apiUrl, service, addresses: () => network.addresses(), stopped, stop: once(stopFor(parts)) };
   } catch (error) {
     await shutDown(parts);
     throw error;
@@ -287,7 +287,15 @@ const shutDown = async (parts: Parts): Promise<void> => {
   await data.store.close();
 };
 
-const once = (work: () => Promise<void>): (() => Promise<void>) => {
+const once = (work: (reason?: string) => Promise<void>): ((reason?: string) => Promise<void>) => {
   let running: Promise<void> | undefined;
-  return () => (running ??= work());
+  return (reason) => (running ??= work(reason));
 };
+
+const stopFor =
+  (parts: Parts) =>
+  async (reason = "asked by its program"): Promise<void> => {
+    parts.logger.info({ reason }, "stopping");
+    await shutDown(parts);
+    parts.logger.info("stopped");
+  };

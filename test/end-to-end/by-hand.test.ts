@@ -83,7 +83,12 @@ describe("four nodes started by hand", () => {
   it("stand up without any bootstrap once they know each other", async () => {
     const [, , , dave] = running;
     dave?.node.child.kill("SIGTERM");
-    expect((await dave?.node.ended)?.status).toBe(0);
+    const { status, stderr } = (await dave?.node.ended) as Ran;
+    expect(status).toBe(0);
+    expect(stderr.trim().split("\n").slice(-2).map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { part: "node", reason: "SIGTERM", msg: "stopping" },
+      { part: "node", msg: "stopped" },
+    ]);
     const again = await startNode("dave");
     running[3] = again;
     const read = await eventually("dave is back", 60_000, async () => {

@@ -46,6 +46,7 @@ beforeAll(async () => {
   expect(up).toMatchObject({ status: 0, stderr: "" });
   const { nodes } = JSON.parse(up.stdout) as { nodes: readonly { api: string; home: string }[] };
   testnet = Testnet.open(world.testnet);
+  for (const { index } of testnet.state().nodes) expect(await testnet.client(index).status()).toMatchObject({ connectivity: "whole" });
   world = { ...world, apis: nodes.map(({ api }) => api) };
   mkdirSync(world.home);
   expect((await run(["init", "--home", world.home])).status).toBe(0);

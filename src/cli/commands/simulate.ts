@@ -70,7 +70,7 @@ const describeSmallest = ({
 
 const describe = (found: Answer): string =>
   [
-    `${found.runs} runs, ${found.steps} steps (${found.stepsPerSecond} a second), ${found.deliveries} deliveries, ${found.ordered} sequences agreed on`,
+    `${found.runs} ${found.runs === 1 ? "run" : "runs"}, ${found.steps} steps (${found.stepsPerSecond} a second), ${found.deliveries} deliveries, ${found.ordered} sequences agreed on`,
     `trace ${found.traceHash}`,
     ...(found.violations.length === 0 ? ["no violation"] : []),
     ...found.violations.map(({ seed, invariant, detail, replay }) => `seed ${seed} breaks ${invariant}: ${detail}\n  again: ${replay}`),

@@ -52,15 +52,17 @@ const flagsOf = (options: StartOptions): PartialConfig => ({
   log: options.logLevel === undefined ? {} : { level: options.logLevel },
 });
 
-/** A promise of the moment at which this process is asked to stop. */
-const askedToStop = (session: Session, stopWith: number | undefined): { readonly asked: Promise<void>; forget(): void } => {
-  const { promise, resolve } = Promise.withResolvers<void>();
+/** A promise of the moment at which this process is asked to stop, and by what. */
+const askedToStop = (session: Session, stopWith: number | undefined): { readonly asked: Promise<string>; forget(): void } => {
+  const { promise, resolve } = Promise.withResolvers<string>();
   const { signal } = session.io;
-  if (signal.aborted) resolve();
-  signal.addEventListener("abort", () => resolve(), { once: true });
+  const aborted = (): void => resolve((signal.reason as Error).message);
+  if (signal.aborted) aborted();
+  signal.addEventListener("abort", aborted, { once: true });
+  const ownerGone = (): void => resolve(`process ${stopWith} ended`);
   const owner = stopWith === undefined ? undefined : identify(stopWith);
-  if (stopWith !== undefined && owner === undefined) resolve();
-  return { asked: promise, forget: owner === undefined ? () => undefined : watchProcess(owner, resolve) };
+  if (stopWith !== undefined && owner === undefined) ownerGone();
+  return { asked: promise, forget: owner === undefined ? () => undefined : watchProcess(owner, ownerGone) };
 };
 
 const loadAll = (session: Session, options: StartOptions): { readonly home: Home; readonly config: Config } => {
@@ -153,12 +155,9 @@ export const runNode = async (session: Session, options: StartOptions): Promise<
     ]),
     { peerId: node.peerId, chainId: genesis.chainId, genesisHash: genesis.hash, api: node.apiUrl, addresses },
   );
-  const ended = await Promise.race([asked.then(() => undefined), node.stopped, damageMet()]);
+  const ended = await Promise.race([asked, node.stopped, damageMet()]);
   forget();
-  if (ended === undefined) {
-    await node.stop();
-    return;
-  }
+  if (typeof ended === "string") return node.stop(ended);
   const { reason, detail } = ended;
   if (reason === "data_damaged") noteDamage(home, new Error(detail));
   const exitCode = reason === "data_damaged" ? exitCodes.invalid : exitCodes.failed;

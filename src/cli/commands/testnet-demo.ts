@@ -7,7 +7,7 @@ import { defineCommand } from "../command.ts";
 import { CliError, exitCodes } from "../errors.ts";
 import { preferredBasePort } from "../ports.ts";
 import type { Session } from "../session.ts";
-import { describeTestnet, superviseTestnet } from "./testnet-view.ts";
+import { awaitAcquainted, describeTestnet, superviseTestnet } from "./testnet-view.ts";
 
 const key = "greeting";
 const value = "hello from node 0";
@@ -52,6 +52,7 @@ const show = async (session: Session, dir: string): Promise<Testnet> => {
     signal: session.io.signal,
   });
   const { sequence, read } = await exchange(testnet);
+  await awaitAcquainted(testnet);
   const story = `${key} = "${value}" was put through node 0, agreed on in block ${sequence}, and read linearizably through node 3: "${read}"`;
   session.answer(`${await describeTestnet(session, testnet)}\n\n${story}\n\n${nextSteps(testnet)}`, {
     ...testnet.state(),

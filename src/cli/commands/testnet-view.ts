@@ -26,6 +26,21 @@ export const describeTestnet = async (session: Session, testnet: Testnet): Promi
 };
 
 const pollMs = 500;
+/** for nodes that can commit to hear from the last of the others, too */
+const acquaintedMs = 5_000;
+const acquaintedPollMs = 50;
+
+/** Until every node of a network without cheats reaches all validators: it can commit a moment earlier, and would be shown as degraded. */
+export const awaitAcquainted = async (testnet: Testnet): Promise<void> => {
+  const { nodes } = testnet.state();
+  if (nodes.some(({ behaviour }) => behaviour !== "honest")) return;
+  const deadline = performance.now() + acquaintedMs;
+  while (performance.now() < deadline) {
+    const asked = await Promise.all(nodes.map(({ index }) => testnet.client(index).status())).catch(() => []);
+    if (asked.length > 0 && asked.every(({ connectivity }) => connectivity === "whole")) return;
+    await delay(acquaintedPollMs);
+  }
+};
 
 /** Stays until the user interrupts, then stops all nodes; or until the testnet was stopped from elsewhere. Says which nodes end meanwhile. */
 export const superviseTestnet = async (session: Session, testnet: Testnet, options: { readonly purge?: boolean } = {}): Promise<void> => {

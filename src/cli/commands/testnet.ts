@@ -12,7 +12,7 @@ import { dirOption, indexOf } from "./testnet-options.ts";
 import { type Cheating, cheatingOption, testnetByzantineCommand } from "./testnet-byzantine.ts";
 import { testnetDemoCommand } from "./testnet-demo.ts";
 import { testnetHealCommand, testnetPartitionCommand } from "./testnet-partition.ts";
-import { describeTestnet, superviseTestnet, testnetUpExamples } from "./testnet-view.ts";
+import { awaitAcquainted, describeTestnet, superviseTestnet, testnetUpExamples } from "./testnet-view.ts";
 
 interface UpOptions {
   readonly nodes?: number;
@@ -62,6 +62,7 @@ const upCommand = defineCommand<UpOptions>({
       ...(options.application === undefined ? {} : { application: options.application }),
       ...(options.basePort === undefined ? {} : { basePort: options.basePort }),
     });
+    await awaitAcquainted(testnet);
     session.answer(await describeTestnet(session, testnet), testnet.state());
     const { api } = testnet.node(0);
     if (api !== defaultApi) session.note(`other commands ask ${defaultApi} unless told otherwise: export BYZ_API=${api}`);

@@ -7,8 +7,11 @@ const maxWorkers = availableParallelism();
 /** Networks that need the machine for themselves: of seven nodes, or with promises in seconds under load. The others run two at a time. */
 const alone = ["cheats", "crashes", "namespaces", "partitions", "seven"].map((name) => `test/end-to-end/${name}.test.ts`);
 
+/** For the processes and threads of every project. */
+const compiled = "test/compiled.setup.ts";
+
 /** The limit ends what hangs: what a test waits for has limits of its own. */
-const endToEnd = { globalSetup: "test/end-to-end.setup.ts", testTimeout: 300_000, hookTimeout: 300_000 };
+const endToEnd = { globalSetup: [compiled, "test/end-to-end.setup.ts"], testTimeout: 300_000, hookTimeout: 300_000 };
 
 /** Projects run one group after the other. */
 export default defineConfig({
@@ -19,6 +22,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          globalSetup: compiled,
           include: ["test/**/*.test.ts"],
           exclude: ["test/simulation/**", "test/end-to-end/**", "test/soak/**"],
           // ends what hangs; says nothing about how long a test may take on a busy machine
@@ -34,6 +38,7 @@ export default defineConfig({
       {
         test: {
           name: "simulation",
+          globalSetup: compiled,
           include: ["test/simulation/**/*.test.ts"],
           testTimeout: 400_000,
           maxWorkers,

@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/soak/**/*.test.ts"],
-    globalSetup: "test/end-to-end.setup.ts",
+    globalSetup: ["test/compiled.setup.ts", "test/end-to-end.setup.ts"],
     testTimeout: 1_200_000,
     hookTimeout: 120_000,
     fileParallelism: false,

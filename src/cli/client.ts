@@ -5,7 +5,7 @@ import { createHttpClient } from "../client/http-client.ts";
 import type { HttpClient } from "../client/http-client.ts";
 import { ClientError } from "../client/errors.ts";
 import { CliError, exitCodes, usageError } from "./errors.ts";
-import { homeAt } from "../node/home/home.ts";
+import { homeAt } from "../node/home/layout.ts";
 import type { Session } from "./session.ts";
 
 /** longer than a node waits before it answers `outcome_unknown` */

@@ -69,8 +69,9 @@ const namedIn = (args: readonly string[]): Entry | undefined => {
   return before.includes("--help") || before.includes("-h") ? undefined : entries.find(({ name }) => name === args[at]);
 };
 
-/** The commands that this line can speak of: the one that it names, or all of them. `completion` speaks of all. */
+/** The commands that this line can speak of: the one that it names, or all of them. `completion` speaks of all, `--version` of none. */
 export const commandsFor = async (args: readonly string[], host: Host): Promise<Command[]> => {
+  if (args.length === 1 && args[0] === "--version") return [];
   const named = namedIn(args);
   const wanted = named === undefined || named.name === "completion" ? entries : [named];
   return Promise.all(wanted.map(async ({ heading, load }) => (await load())(host).helpGroup(heading)));

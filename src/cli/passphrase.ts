@@ -1,6 +1,7 @@
 /** Where a command gets passphrases from: a file, the environment, or a person at the terminal; in this order. */
 import { closeSync, existsSync, fstatSync, openSync, readSync } from "node:fs";
-import { homeAt, keyPath, loadOrCreateClientKey } from "../node/home/home.ts";
+import { loadOrCreateClientKey } from "../node/home/home-keys.ts";
+import { homeAt, keyPath } from "../node/home/layout.ts";
 import { inspectKeyFile } from "../signing/key-file.ts";
 import type { KeyUse } from "../signing/key-format.ts";
 import type { KeyPair } from "../signing/keys.ts";

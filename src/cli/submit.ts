@@ -4,7 +4,7 @@ import { createSigningClient } from "../client/signing-client.ts";
 import { encodeOperation } from "../ledger/kv/encoding.ts";
 import type { KvOperation, KvResult } from "../ledger/kv/operations.ts";
 import { takeClientNumber } from "../node/home/client-number.ts";
-import { homeAt } from "../node/home/home.ts";
+import { homeAt } from "../node/home/layout.ts";
 import { toDigest } from "../protocol/ids.ts";
 import { limits } from "../protocol/limits.ts";
 import { signRequest } from "../signing/signer.ts";
@@ -95,7 +95,7 @@ const submitUnverified = async (session: Session, operation: KvOperation): Promi
  * @throws CliError, ClientError
  */
 export const submit = async (session: Session, operation: KvOperation, flag: GenesisFlag): Promise<Submitted> => {
-  const genesis = genesisAtHand(session, flag);
+  const genesis = await genesisAtHand(session, flag);
   if (genesis === undefined) {
     const submitted = await submitUnverified(session, operation);
     refuseConflicts(submitted.result);

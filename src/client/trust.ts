@@ -1,6 +1,6 @@
 /** What a client takes for granted: the genesis, and what follows from it. */
 import type { Genesis } from "../node/home/genesis.ts";
-import { genesisCommittee } from "../node/home/genesis.ts";
+import { genesisCommittee } from "../node/home/genesis-committee.ts";
 import type { Committee } from "../protocol/committee.ts";
 import type { Digest } from "../protocol/ids.ts";
 import type { Trust } from "../signing/plans.ts";

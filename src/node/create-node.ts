@@ -297,5 +297,5 @@ const stopFor =
   async (reason = "asked by its program"): Promise<void> => {
     parts.logger.info({ reason }, "stopping");
     await shutDown(parts);
-    parts.logger.info("stopped");
+    parts.logger.info({}, "stopped");
   };

@@ -4,7 +4,7 @@ import { closeSync, openSync, renameSync, statSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { loadConfig } from "../node/home/config.ts";
-import { homeAt } from "../node/home/home.ts";
+import { homeAt } from "../node/home/layout.ts";
 import { allocatorEnvironment, heapArgument } from "../node/memory/memory-budget.ts";
 import { logPath } from "./homes.ts";
 import { identify, signalProcess, stateOf } from "./process-identity.ts";

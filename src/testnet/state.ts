@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { withFileLock } from "../node/home/file-lock.ts";
-import { writeFileDurably } from "../node/home/home.ts";
+import { writeFileDurably } from "../node/home/layout.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 
 export interface TestnetNode {

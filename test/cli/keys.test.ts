@@ -2,7 +2,8 @@
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { homeAt, initHome, peerIdOf } from "../../src/node/home/home.ts";
+import { initHome, peerIdOf } from "../../src/node/home/home.ts";
+import { homeAt } from "../../src/node/home/layout.ts";
 import { renderGenesis } from "../../src/node/home/genesis.ts";
 import { encryptKeys } from "../../src/node/home/key-custody.ts";
 import { signRecord } from "../../src/node/home/record.ts";

@@ -82,10 +82,17 @@ describe("four nodes started by hand", () => {
 
   it("stand up without any bootstrap once they know each other", async () => {
     const [, , , dave] = running;
-    dave?.node.child.kill("SIGTERM");
-    const { status, stderr } = (await dave?.node.ended) as Ran;
+    const { child, ended } = (dave as Running).node;
+    child.kill("SIGTERM");
+    const { status, stderr } = await ended;
     expect(status).toBe(0);
-    expect(stderr.trim().split("\n").slice(-2).map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    expect(
+      stderr
+        .trim()
+        .split("\n")
+        .slice(-2)
+        .map((line) => JSON.parse(line) as unknown),
+    ).toMatchObject([
       { part: "node", reason: "SIGTERM", msg: "stopping" },
       { part: "node", msg: "stopped" },
     ]);

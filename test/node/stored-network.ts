@@ -2,7 +2,8 @@
 import { encodeOperation } from "../../src/ledger/kv/encoding.ts";
 import { createKeyValueStore } from "../../src/ledger/kv/application.ts";
 import { createExecution } from "../../src/node/pipeline/execution.ts";
-import { genesisCommittee, parseGenesis, renderGenesis, type Genesis } from "../../src/node/home/genesis.ts";
+import { parseGenesis, renderGenesis, type Genesis } from "../../src/node/home/genesis.ts";
+import { genesisCommittee } from "../../src/node/home/genesis-committee.ts";
 import { createJournal } from "../../src/node/pipeline/journal.ts";
 import { openDataIn, type NodeData } from "../../src/node/data/node-data.ts";
 import { found } from "../../src/node/data/recovery.ts";

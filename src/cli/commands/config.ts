@@ -2,7 +2,7 @@
 import { Option } from "commander";
 import { loadConfig } from "../../node/home/config.ts";
 import type { ConfigEntry, LoadedConfig } from "../../node/home/config.ts";
-import { homeAt } from "../../node/home/home.ts";
+import { homeAt } from "../../node/home/layout.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import type { Session } from "../session.ts";
 import { table } from "../table.ts";

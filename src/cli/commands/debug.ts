@@ -6,7 +6,7 @@ import { createHttpClient } from "../../client/http-client.ts";
 import { ClientError } from "../../client/errors.ts";
 import { loadConfig } from "../../node/home/config.ts";
 import { loadGenesis } from "../../node/home/genesis.ts";
-import { homeAt } from "../../node/home/home.ts";
+import { homeAt } from "../../node/home/layout.ts";
 import { packageVersion } from "../../node/home/version.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import { diagnose } from "./doctor.ts";

@@ -90,8 +90,8 @@ const verifyCommand = defineCommand<GenesisFlag>({
   options: [genesisOption()],
   examples: ["byz evidence show 0f3a5c71b2d4 --json > evidence.json", "byz evidence verify evidence.json --genesis genesis.json"],
   exits: [3, 6],
-  run(session, [file = ""], options) {
-    const genesis = genesisAtHand(session, options);
+  async run(session, [file = ""], options) {
+    const genesis = await genesisAtHand(session, options);
     if (genesis === undefined) throw usageError("there is no genesis to verify by", "name one with --genesis FILE");
     const verdict = verifyEvidence(genesis, readDocument(file, maxFileBytes));
     if (!verdict.ok) throw provesNothing(file, verdict.message);

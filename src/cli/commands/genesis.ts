@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Option } from "commander";
 import { GenesisError, loadGenesis, loadRecord, parameterRanges, parseGenesis, renderGenesis } from "../../node/home/genesis.ts";
-import { homeAt, writeFileDurably } from "../../node/home/home.ts";
+import { homeAt, writeFileDurably } from "../../node/home/layout.ts";
 import type { Parameters } from "../../protocol/limits.ts";
 import { defineCommand, defineGroup, several } from "../command.ts";
 import { CliError, exitCodes, usageError } from "../errors.ts";

@@ -1,6 +1,7 @@
 /** `byz init` */
 import { Option } from "commander";
-import { homeAt, initHome, peerIdOf } from "../../node/home/home.ts";
+import { initHome, peerIdOf } from "../../node/home/home.ts";
+import { homeAt } from "../../node/home/layout.ts";
 import type { HomeKeys, InitOptions } from "../../node/home/home.ts";
 import { defineCommand } from "../command.ts";
 import { newPassphrase, noNewPassphrase } from "../passphrase.ts";

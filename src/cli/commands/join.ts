@@ -2,7 +2,8 @@
 import { existsSync } from "node:fs";
 import { Option } from "commander";
 import { loadGenesis } from "../../node/home/genesis.ts";
-import { homeAt, initHome, writeFileDurably } from "../../node/home/home.ts";
+import { initHome } from "../../node/home/home.ts";
+import { homeAt, writeFileDurably } from "../../node/home/layout.ts";
 import { toDigest } from "../../protocol/ids.ts";
 import type { Digest } from "../../protocol/ids.ts";
 import { defineCommand, several } from "../command.ts";

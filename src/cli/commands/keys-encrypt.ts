@@ -1,7 +1,7 @@
 /** `byz keys encrypt` and `byz keys decrypt` */
 import { relative } from "node:path";
 import { Option } from "commander";
-import { homeAt } from "../../node/home/home.ts";
+import { homeAt } from "../../node/home/layout.ts";
 import { decryptKeys, encryptKeys, heldKeys, type KeptKey, keyUses, namedKeys } from "../../node/home/key-custody.ts";
 import type { KeyUse } from "../../signing/key-format.ts";
 import { defineCommand } from "../command.ts";

@@ -1,5 +1,5 @@
 /** `byz keys rotate` */
-import { homeAt } from "../../node/home/home.ts";
+import { homeAt } from "../../node/home/layout.ts";
 import { rotateClientKey } from "../../node/home/key-custody.ts";
 import { defineCommand } from "../command.ts";
 import { usageError } from "../errors.ts";

@@ -1,7 +1,8 @@
 /** `byz keys` */
 import { writeFileSync } from "node:fs";
 import { Option } from "commander";
-import { exportRecord, homeAt, peerIdOf, uninitialised } from "../../node/home/home.ts";
+import { exportRecord, peerIdOf } from "../../node/home/home.ts";
+import { homeAt, uninitialised } from "../../node/home/layout.ts";
 import { heldKeys } from "../../node/home/key-custody.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import { decryptCommand, encryptCommand } from "./keys-encrypt.ts";

@@ -70,8 +70,8 @@ const verifyCommand = defineCommand<GenesisFlag>({
   options: [genesisOption()],
   examples: ["byz get greeting --prove proof.json", "byz prove verify proof.json --genesis genesis.json"],
   exits: [3, 6],
-  run(session, [file = ""], options) {
-    const genesis = genesisAtHand(session, options);
+  async run(session, [file = ""], options) {
+    const genesis = await genesisAtHand(session, options);
     if (genesis === undefined) throw usageError("there is no genesis to verify by", "name one with --genesis FILE");
     const document = readDocument(file, maxFileBytes);
     const { text, json } = isAnchorDocument(document) ? judgeAnchor(genesis, file, document) : judgeValue(genesis, file, document);

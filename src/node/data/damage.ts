@@ -6,8 +6,10 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs
 import { join } from "node:path";
 import { LedgerError } from "../../ledger/errors.ts";
 import { StoreError, type Store } from "../../storage/port.ts";
-import { type Genesis, genesisCommittee } from "../home/genesis.ts";
-import { attempt, type Home, HomeError, publicKeyOf, syncFolder, writeFileDurably } from "../home/home.ts";
+import type { Genesis } from "../home/genesis.ts";
+import { genesisCommittee } from "../home/genesis-committee.ts";
+import { publicKeyOf } from "../home/home-keys.ts";
+import { attempt, type Home, HomeError, syncFolder, writeFileDurably } from "../home/layout.ts";
 import { RecordError } from "./records.ts";
 
 /** Whether an error tells of damaged data, and not of another network's, a full disk or a fault of the program. */

@@ -6,7 +6,8 @@ import type { Store, StoreEntry, StoreOperation } from "../../storage/port.ts";
 import { isBackedUp } from "./backup.ts";
 import { BackupError, type BackupHeader, readBackup } from "./backup-format.ts";
 import { type Genesis, parseGenesis } from "../home/genesis.ts";
-import { consumeBirth, type Home, HomeError, writeFileDurably } from "../home/home.ts";
+import { consumeBirth } from "../home/home-keys.ts";
+import { type Home, HomeError, writeFileDurably } from "../home/layout.ts";
 import { found } from "./recovery.ts";
 import { type DataReport, verifyData } from "./verify-data.ts";
 

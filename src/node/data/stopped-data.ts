@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { openLevelStore } from "../../storage/level.ts";
 import type { Store } from "../../storage/port.ts";
-import { type Home, HomeError } from "../home/home.ts";
+import { type Home, HomeError } from "../home/layout.ts";
 
 /**
  * Opens it, and verifies every file of it first.

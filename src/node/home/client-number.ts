@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { sequencesPerMillisecond } from "../../protocol/client-sequence.ts";
 import { withFileLock } from "./file-lock.ts";
-import { HomeError, writeFileDurably } from "./home.ts";
-import type { Home } from "./home.ts";
+import { HomeError, writeFileDurably } from "./layout.ts";
+import type { Home } from "./layout.ts";
 
 const lastNumber = (path: string): number => {
   try {

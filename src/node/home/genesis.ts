@@ -2,10 +2,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { keyValueStoreName } from "../../ledger/kv/application.ts";
-import { createCommittee } from "../../protocol/committee.ts";
-import type { Committee } from "../../protocol/committee.ts";
-import { toEpoch, toReplicaIndex } from "../../protocol/ids.ts";
-import type { Digest, PeerName, PublicKey } from "../../protocol/ids.ts";
+import type { Digest } from "../../protocol/ids.ts";
 import { defaultParameters, limits } from "../../protocol/limits.ts";
 import type { Parameters } from "../../protocol/limits.ts";
 import { sha256 } from "../../wire/digests.ts";
@@ -260,15 +257,3 @@ export const renderGenesis = (founding: Founding): string => {
   parseGenesis(json, "genesis");
   return `${json}\n`;
 };
-
-/** The committee of epoch 0. */
-export const genesisCommittee = (genesis: Genesis): Committee =>
-  createCommittee(
-    toEpoch(0),
-    genesis.validators.map(({ moniker, validatorKey, peerId }, position) => ({
-      index: toReplicaIndex(position),
-      publicKey: validatorKey satisfies PublicKey,
-      peer: peerId satisfies PeerName,
-      moniker,
-    })),
-  );

@@ -8,8 +8,11 @@ import { createSignBytes, type SignBytes } from "../../wire/sign-bytes.ts";
 import type { Config } from "./config.ts";
 import type { CreateDisguise } from "../disguise.ts";
 import { gatewayKeyOf } from "./gateway-key.ts";
-import { type Genesis, genesisCommittee } from "./genesis.ts";
-import { type Home, loadNodeKey, loadOrCreateClientKey, loadValidatorKey, peerIdOf } from "./home.ts";
+import type { Genesis } from "./genesis.ts";
+import { genesisCommittee } from "./genesis-committee.ts";
+import { peerIdOf } from "./home.ts";
+import { loadNodeKey, loadOrCreateClientKey, loadValidatorKey } from "./home-keys.ts";
+import { type Home } from "./layout.ts";
 import type { Logger } from "../observe/observe.ts";
 
 export interface NodeOptions {

@@ -8,7 +8,7 @@ import { createKey, type KeyPair } from "../../signing/keys.ts";
 import { createSealing, type Passphrase, type ScryptCost, type Sealing } from "../../signing/passphrase.ts";
 import { errnoOf, isLeftOver, placeFile } from "../../signing/place-file.ts";
 import { withFileLock } from "./file-lock.ts";
-import { type Home, HomeError, keyPath, uninitialised } from "./home.ts";
+import { type Home, HomeError, keyPath, uninitialised } from "./layout.ts";
 
 /** A key file of a home. */
 export interface HeldKey {

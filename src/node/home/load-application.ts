@@ -5,7 +5,7 @@ import type { Application } from "../../ledger/application.ts";
 import { createKeyValueStore } from "../../ledger/kv/application.ts";
 import type { Config } from "./config.ts";
 import { applicationNameRule } from "./genesis.ts";
-import type { Home } from "./home.ts";
+import type { Home } from "./layout.ts";
 import { NodeError } from "./identity.ts";
 
 const bad = (path: string, what: string, cause?: unknown): NodeError => new NodeError("bad-application", `${path} ${what}`, { cause });

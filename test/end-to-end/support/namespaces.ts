@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createHttpClient, type HttpClient } from "../../../src/client/http-client.ts";
 import { renderGenesis } from "../../../src/node/home/genesis.ts";
-import { homeAt, initHome, peerIdOf } from "../../../src/node/home/home.ts";
+import { initHome, peerIdOf } from "../../../src/node/home/home.ts";
+import { homeAt } from "../../../src/node/home/layout.ts";
 import { signRecord } from "../../../src/node/home/record.ts";
 import type { Parameters } from "../../../src/protocol/limits.ts";
 

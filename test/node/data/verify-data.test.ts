@@ -4,7 +4,7 @@ import { verifyData, type DataReport } from "../../../src/node/data/verify-data.
 import { put, keys as recordKeys } from "../../../src/node/data/records.ts";
 import { openEvidence } from "../../../src/node/data/evidence.ts";
 import { conflictingCommits } from "../../../src/protocol/evidence.ts";
-import { genesisCommittee } from "../../../src/node/home/genesis.ts";
+import { genesisCommittee } from "../../../src/node/home/genesis-committee.ts";
 import { toSequence } from "../../../src/protocol/ids.ts";
 import { tables } from "../../../src/storage/keys.ts";
 import { createMemoryStore, type MemoryStore } from "../../../src/storage/memory.ts";

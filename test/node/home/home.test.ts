@@ -5,17 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadConfig } from "../../../src/node/home/config.ts";
 import { parseRecord } from "../../../src/node/home/genesis.ts";
 import { gatewayKeyOf } from "../../../src/node/home/gateway-key.ts";
-import {
-  consumeBirth,
-  exportRecord,
-  HomeError,
-  homeAt,
-  initHome,
-  loadOrCreateClientKey,
-  peerIdOf,
-  readBirth,
-} from "../../../src/node/home/home.ts";
-import type { Home } from "../../../src/node/home/home.ts";
+import { exportRecord, initHome, peerIdOf } from "../../../src/node/home/home.ts";
+import { consumeBirth, loadOrCreateClientKey, readBirth } from "../../../src/node/home/home-keys.ts";
+import { HomeError, homeAt } from "../../../src/node/home/layout.ts";
+import type { Home } from "../../../src/node/home/layout.ts";
 import { KeyFileError } from "../../../src/signing/key-format.ts";
 import { createKey } from "../../../src/signing/keys.ts";
 

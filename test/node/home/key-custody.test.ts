@@ -3,16 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openClientKey } from "../../../src/client/client-key.ts";
-import {
-  exportRecord,
-  type Home,
-  homeAt,
-  HomeError,
-  initHome,
-  loadNodeKey,
-  loadOrCreateClientKey,
-  publicKeyOf,
-} from "../../../src/node/home/home.ts";
+import { exportRecord, initHome } from "../../../src/node/home/home.ts";
+import { loadNodeKey, loadOrCreateClientKey, publicKeyOf } from "../../../src/node/home/home-keys.ts";
+import { type Home, homeAt, HomeError } from "../../../src/node/home/layout.ts";
 import { decryptKeys, encryptKeys, heldKeys, rotateClientKey } from "../../../src/node/home/key-custody.ts";
 import { loadKeyFile, saveKeyFile } from "../../../src/signing/key-file.ts";
 import { KeyFileError, type KeyUse } from "../../../src/signing/key-format.ts";

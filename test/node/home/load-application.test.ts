@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { createConfig } from "../../../src/node/home/config.ts";
-import { homeAt } from "../../../src/node/home/home.ts";
+import { homeAt } from "../../../src/node/home/layout.ts";
 import { NodeError } from "../../../src/node/home/identity.ts";
 import { configuredApplication, loadApplication } from "../../../src/node/home/load-application.ts";
 

@@ -31,7 +31,16 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   api: { imports: ["protocol", "wire", "signing", "ledger", "documents", "node/service.ts", "node/feeds.ts"], packages: ["node:", "zod"] },
   client: {
-    imports: ["protocol", "wire", "signing", "ledger", "documents", "node/home/genesis.ts", "network/libp2p/visitor.ts"],
+    imports: [
+      "protocol",
+      "wire",
+      "signing",
+      "ledger",
+      "documents",
+      "node/home/genesis.ts",
+      "node/home/genesis-committee.ts",
+      "network/libp2p/visitor.ts",
+    ],
     packages: ["node:"],
   },
   adversaries: {

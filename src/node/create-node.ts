@@ -131,7 +131,7 @@ export const createNode = async (options: NodeOptions): Promise<RunningNode> => 
     const apiUrl = await bringUp(parts, await openApi(options, logSwitch.of("api"), disguise?.service(service) ?? service, admission));
     const role = self === undefined ? "observer" : "validator";
     logger.info({ peerId: network.self, role, application: genesis.application, api: apiUrl, addresses: network.addresses() }, "running");
-    return { peerId: network.self, apiUrl, service, addresses: () => network.addresses(), stopped, stop: once(stopFor(parts)) };
+    return { peerId: network.self, apiUrl, service, addresses: () => network.addresses(), stopped, stop: createStop(parts) };
   } catch (error) {
     await shutDown(parts);
     throw error;
@@ -287,15 +287,12 @@ const shutDown = async (parts: Parts): Promise<void> => {
   await data.store.close();
 };
 
-const once = (work: (reason?: string) => Promise<void>): ((reason?: string) => Promise<void>) => {
-  let running: Promise<void> | undefined;
-  return (reason) => (running ??= work(reason));
-};
-
-const stopFor =
-  (parts: Parts) =>
-  async (reason = "asked by its program"): Promise<void> => {
+const createStop = (parts: Parts): RunningNode["stop"] => {
+  const stop = async (reason: string): Promise<void> => {
     parts.logger.info({ reason }, "stopping");
     await shutDown(parts);
     parts.logger.info({}, "stopped");
   };
+  let running: Promise<void> | undefined;
+  return (reason = "asked by its program") => (running ??= stop(reason));
+};

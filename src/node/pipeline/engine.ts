@@ -265,7 +265,7 @@ export const createEngine = (options: EngineOptions): Engine => {
     openSlots: 2 * config.parameters.checkpointInterval,
     serving: servingOf(options, replica),
     step,
-    batchArrived: (digest) => fetcher.arrived(digest),
+    fetcher,
     blocksArrived: (from) => asked.delete(from),
     audit,
     comparison,

@@ -7,6 +7,12 @@ export interface Fetcher {
   want(digest: Digest, from: readonly ReplicaIndex[]): void;
   /** true if it was wanted; it no longer is */
   arrived(digest: Digest): boolean;
+  /**
+   * It is here, whoever brought it, and being checked: while it is, but no longer than `timeoutMs`, nobody is asked who was not asked before.
+   *
+   * @returns to be called once when the check is over. `known`: nobody needs it any more; otherwise those who want it ask at once
+   */
+  checking(digest: Digest): (known: boolean) => void;
   tick(): void;
   deadline(): number | undefined;
 }
@@ -30,6 +36,8 @@ const MAX_FETCHES = 512;
 
 export const createFetcher = ({ local, found, ask, now, timeoutMs }: FetcherOptions): Fetcher => {
   const fetches = new Map<Digest, Fetch>();
+  /** copies of a batch that are being checked; as many as there are proposals and answers under verification */
+  const checks = new Map<Digest, number>();
 
   const askNext = (digest: Digest, fetch: Fetch): void => {
     for (const peer of fetch.untried) {
@@ -50,13 +58,24 @@ export const createFetcher = ({ local, found, ask, now, timeoutMs }: FetcherOpti
       }
       const own = local(digest);
       if (own !== undefined) return found(own);
-      const fetch: Fetch = { untried: new Set(from), deadline: now() };
+      const fetch: Fetch = { untried: new Set(from), deadline: now() + timeoutMs };
       fetches.set(digest, fetch);
       for (const oldest of fetches.keys()) {
         if (fetches.size <= MAX_FETCHES) break;
         fetches.delete(oldest);
       }
-      askNext(digest, fetch);
+      if (!checks.has(digest)) askNext(digest, fetch);
+    },
+    checking(digest) {
+      checks.set(digest, (checks.get(digest) ?? 0) + 1);
+      return (known) => {
+        const others = (checks.get(digest) ?? 1) - 1;
+        if (others > 0) checks.set(digest, others);
+        else checks.delete(digest);
+        const fetch = fetches.get(digest);
+        if (known) fetches.delete(digest);
+        else if (others === 0 && fetch !== undefined) askNext(digest, fetch);
+      };
     },
     arrived: (digest) => fetches.delete(digest),
     tick() {

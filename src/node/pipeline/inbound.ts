@@ -5,7 +5,7 @@
 import type { Replica } from "../../consensus/replica.ts";
 import type { Input } from "../../consensus/input.ts";
 import type { Committee } from "../../protocol/committee.ts";
-import type { Digest, PeerName, PublicKey, ReplicaIndex } from "../../protocol/ids.ts";
+import type { PeerName, PublicKey, ReplicaIndex } from "../../protocol/ids.ts";
 import { limits } from "../../protocol/limits.ts";
 import type { Batch, Blocks, Commit, Prepare, Signed, StateAnswer, Status, Verified } from "../../protocol/messages.ts";
 import type { Channel, Network, NetworkHandlers } from "../../network/port.ts";
@@ -23,6 +23,7 @@ import type { Receipts } from "../desk/receipts.ts";
 import type { Serving } from "./serving.ts";
 import { createDemands } from "./demands.ts";
 import { createRelayed } from "./relayed.ts";
+import type { Fetcher } from "./fetcher.ts";
 import { createSpareVotes } from "./spare-votes.ts";
 import { createSuspects, type Suspects } from "./suspects.ts";
 import { createUnderWay } from "./under-way.ts";
@@ -43,8 +44,8 @@ export interface InboundOptions {
   readonly step: (input: Input) => void;
   /** the request ran already, or can never run: it needs no verification */
   readonly isSettled: (client: PublicKey, sequence: number) => boolean;
-  /** whether this batch was asked for; the answer ends the fetch */
-  readonly batchArrived: (digest: Digest) => boolean;
+  /** batches that were asked for, and that need not be */
+  readonly fetcher: Pick<Fetcher, "arrived" | "checking">;
   readonly receipts: Pick<Receipts, "arrived">;
   /** a peer's message about shared documents; absent where nobody keeps any */
   readonly documents?: ((from: PeerName, bytes: Uint8Array) => void) | undefined;
@@ -120,9 +121,11 @@ export const createInbound = (options: InboundOptions): Inbound => {
       verdict?.("ignore");
       return;
     }
+    const checked = options.fetcher.checking(batch.digest);
     verifier.verifyVote(signed, (header) => {
       if (header.status === "refused") {
         end();
+        checked(false);
         verdict?.(header.failure.action === "blame" ? "reject" : "ignore");
         return refused(from, header.failure);
       }
@@ -130,6 +133,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
       verdict?.("accept", options.reachedBy(message.replica));
       verifier.verifyProposal(signed, detachBatch(batch), (outcome) => {
         end();
+        checked(outcome.status !== "refused");
         if (outcome.status === "verified") step({ type: "pre-prepare", signed: outcome.signed, batch: outcome.batch });
         else if (outcome.status === "invalid-batch") step({ ...outcome, type: "invalid-batch" });
         else refused(from, outcome.failure);
@@ -191,8 +195,10 @@ export const createInbound = (options: InboundOptions): Inbound => {
   /* ---------------------------------------------------------------- sync */
 
   const onBatch = (from: PeerName, batch: Batch): void => {
-    if (!options.batchArrived(batch.digest)) return counters.count("dropped.unrequested");
+    if (!options.fetcher.arrived(batch.digest)) return counters.count("dropped.unrequested");
+    const checked = options.fetcher.checking(batch.digest);
     verifier.verifyBatch(detachBatch(batch), (outcome) => {
+      checked(true);
       // a digest that honest replicas prepared has a valid batch; one that only the primary signed may not
       if (outcome.status === "verified") step({ type: "batch", batch: outcome.batch });
       else counters.count(`refused.fetched-${outcome.reason}`);

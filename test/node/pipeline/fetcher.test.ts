@@ -60,6 +60,34 @@ describe("a batch that is wanted", () => {
     expect(asked.at(-1)).toBe(`2 ${short}`);
   });
 
+  it("is not asked for while a copy of it is being checked, and never once that is good", () => {
+    const { fetcher, asked, clock } = createOn();
+    const checked = fetcher.checking(digest);
+    fetcher.want(digest, peers(1, 2));
+    clock.now = 99;
+    fetcher.tick();
+    checked(true);
+    clock.now = 1_000;
+    fetcher.tick();
+    expect(asked).toEqual([]);
+    expect(fetcher.deadline()).toBeUndefined();
+    fetcher.want(digest, peers(1));
+    expect(asked).toHaveLength(1);
+  });
+
+  it("is asked for at once when the last copy was refused, and when the check takes too long", () => {
+    const { fetcher, asked, clock } = createOn();
+    const [one, other] = [fetcher.checking(digest), fetcher.checking(digest)];
+    fetcher.want(digest, peers(1, 2));
+    one(false);
+    expect(asked).toEqual([]);
+    clock.now = 100;
+    fetcher.tick();
+    expect(asked).toEqual([`1 ${short}`]);
+    other(false);
+    expect(asked).toEqual([`1 ${short}`, `2 ${short}`]);
+  });
+
   it("is one of a bounded number", () => {
     const { fetcher } = createOn();
     const digests = Array.from({ length: 600 }, (_, index) => index.toString(16).padStart(64, "0") as Digest);

@@ -3,11 +3,13 @@ import { describe, expect, it } from "vitest";
 import type { Input } from "../../../src/consensus/input.ts";
 import type { Replica } from "../../../src/consensus/replica.ts";
 import { createCounters } from "../../../src/node/counters.ts";
+import { createFetcher } from "../../../src/node/pipeline/fetcher.ts";
 import { createInbound, type InboundOptions } from "../../../src/node/pipeline/inbound.ts";
 import type { Commit, Request, Signed, Status, ViewChange } from "../../../src/protocol/messages.ts";
 import type { Digest, PeerName, ReplicaIndex, Sequence, View } from "../../../src/protocol/ids.ts";
 import type { Outcome } from "../../../src/signing/verifier.ts";
 import { encodeFrame } from "../../../src/wire/frames.ts";
+import { createBatch } from "../../../src/wire/requests.ts";
 import { createTestNetwork, slotOf } from "../../signing/network.ts";
 
 const net = createTestNetwork(4);
@@ -34,6 +36,16 @@ const createRig = (reach = 1) => {
   const waiting = new Set<Digest>();
   const settled = new Set<Sequence>();
   const room = { requests: 4_096 };
+  const asked: Digest[] = [];
+  const fetcher = createFetcher({
+    local: () => undefined,
+    found: nobody,
+    ask: (_peer, digest) => void asked.push(digest),
+    now: clock.now,
+    timeoutMs: 1_000,
+  });
+  /** checks of proposals that are not over */
+  const held: (() => void)[] = [];
   const replica = {
     isTimely: () => true,
     needsVote: ({ sequence }: Commit) => !settled.has(sequence),
@@ -41,6 +53,7 @@ const createRig = (reach = 1) => {
     knowsProposal: () => true,
     refusalOf: ({ id }: Request) => (waiting.has(id) ? "already-pending" : undefined),
     roomFor: () => room.requests,
+    hasBatch: () => false,
   };
   const inbound = createInbound({
     committee: net.committee,
@@ -48,6 +61,7 @@ const createRig = (reach = 1) => {
     verifier: {
       ...real,
       verifyVote: counted(real.verifyVote) as typeof real.verifyVote,
+      verifyProposal: (signed, batch, done) => void held.push(() => real.verifyProposal(signed, batch, done)),
       verifyViewChange: counted(real.verifyViewChange),
       verifyRequests(requests, done) {
         verified += requests.length;
@@ -66,7 +80,7 @@ const createRig = (reach = 1) => {
     openSlots: 16,
     step: (input) => void steps.push(input),
     isSettled: () => false,
-    batchArrived: () => false,
+    fetcher,
     receipts: { arrived: nobody },
     blocksArrived: () => false,
     audit: { status: () => undefined, take: () => false } as unknown as InboundOptions["audit"],
@@ -84,6 +98,10 @@ const createRig = (reach = 1) => {
     down,
     /** requests that wait in its pool */
     waiting,
+    held,
+    fetcher,
+    /** batches that were fetched */
+    fetched: asked,
     /** sequences with a certificate, for whatever digest */
     settled,
     /** further ones that it would take of each source */
@@ -146,6 +164,21 @@ describe("relayed requests", () => {
     room.requests = 12;
     inbound.frame(peerOf(2), "sync", encodeFrame({ kind: "relay", requests }));
     expect(verified()).toBe(17);
+  });
+});
+
+describe("a batch whose proposal is being checked", () => {
+  const batch = createBatch(1_000, [net.request(1)]);
+  const proposal = net.proposal(slotOf(0, 1, batch.digest));
+  const frame = encodeFrame({ kind: "proposal", signed: proposal, batch });
+
+  it("is not fetched from those whose votes name it", () => {
+    const { inbound, fetcher, held, fetched, steps } = createRig();
+    inbound.gossip(peerOf(0), frame, () => undefined);
+    fetcher.want(batch.digest, [2 as ReplicaIndex]);
+    for (const go of held) go();
+    expect(steps.map((input) => input.type === "pre-prepare" && input.batch?.digest)).toEqual([batch.digest]);
+    expect([fetched, fetcher.deadline()]).toEqual([[], undefined]);
   });
 });
 

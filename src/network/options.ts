@@ -28,7 +28,7 @@ export interface NetworkLimits {
   readonly strangerPartialBytes: number;
   /** a non-validator's frame must be complete this long after its first byte, or its stream is reset */
   readonly partialFrameMs: number;
-  /** token bucket of each non-validator on `sync`: per second, and what may come at once */
+  /** token bucket of each non-validator on `sync` and in gossip together: per second, and what may come at once */
   readonly strangerFramesPerSecond: number;
   readonly strangerFrameBurst: number;
   readonly strangerBytesPerSecond: number;
@@ -106,7 +106,10 @@ export interface NetworkLimits {
   readonly clientAnswerMs: number;
   /** a client may stay connected this long after its last question */
   readonly clientIdleMs: number;
-  /** gossip messages waiting for a verdict, and how long one may take */
+  /** gossipsub's messages from one validator, per second and at once; more are dropped */
+  readonly validatorGossipPerSecond: number;
+  readonly validatorGossipBurst: number;
+  /** gossip waiting for a verdict, of validators and of everybody else, and how long one may take */
   readonly maxUndecidedGossip: number;
   readonly gossipVerdictMs: number;
   /** a connection whose gossip streams have been gone this long is cut off and dialled again */
@@ -169,6 +172,8 @@ export const defaultNetworkLimits: NetworkLimits = {
   maxClientStreamsPerPeer: 16,
   clientAnswerMs: 10_000,
   clientIdleMs: 10_000,
+  validatorGossipPerSecond: 1000,
+  validatorGossipBurst: 4000,
   maxUndecidedGossip: 64,
   gossipVerdictMs: 2000,
   gossipGraceMs: 2000,

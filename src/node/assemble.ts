@@ -91,7 +91,7 @@ const handlersOf = (
   merging: ReturnType<typeof createMerging> | undefined,
 ): NetworkHandlers => ({
   ...handlers,
-  onFrame: boundStrangers(handlers.onFrame, { committee, exhausted, counters }),
+  ...boundStrangers(handlers, { committee, exhausted, counters }),
   onPeer(peer, up) {
     handlers.onPeer(peer, up);
     merging?.onPeer(peer, up);

@@ -1,4 +1,5 @@
 /** Gossip: whose verdict counts, and that it survives a broken stream. */
+import type { Connection } from "@libp2p/interface";
 import { afterEach, describe, expect, test } from "vitest";
 import { limits } from "../../src/protocol/limits.ts";
 import { connect, startBare, topic } from "./bare-peer.ts";
@@ -135,5 +136,39 @@ describe("when a gossip stream breaks", () => {
       await publishUntil(node, () => received > before + 2);
     }
     expect(node.network.counters().disconnectedGossip).toBeGreaterThan(0);
+  });
+});
+
+describe("who floods gossip with control messages", () => {
+  const gossipsub = "/meshsub/1.1.0";
+  /** a message of gossipsub with a control message that asks for nothing */
+  const idle = Uint8Array.of(2, 0x1a, 0);
+  const limits = {
+    strangerFramesPerSecond: 0.001,
+    strangerFrameBurst: 50,
+    strangerDropsBeforeBan: 500,
+    validatorGossipPerSecond: 0.001,
+    validatorGossipBurst: 50,
+    gossipGraceMs: 600_000,
+  };
+  const flood = async (node: TestNode, count: number): Promise<Connection> => {
+    const connection = await connect(await startBare(cleanup, 1), node);
+    const stream = await connection.newStream(gossipsub);
+    for (let sent = 0; sent < count; sent += 100) stream.send(Buffer.concat(Array.from({ length: 100 }, () => idle)));
+    return connection;
+  };
+
+  test("is not looked at beyond a rate, and refused for a while", async () => {
+    const node = await startNode(cleanup, 0, { validators: [], limits });
+    const connection = await flood(node, 1_000);
+    await until(() => connection.status !== "open", limitMs, "cut off");
+    expect(node.network.counters()).toMatchObject({ droppedRate: 500, disconnectedFlood: 1, bans: 1 });
+  });
+
+  test("and is a validator is not looked at beyond a rate", async () => {
+    const node = await startNode(cleanup, 0, { validators: await names(2), limits });
+    const connection = await flood(node, 1_000);
+    await until(() => node.network.counters().droppedRate >= 950, limitMs, "dropped");
+    expect([connection.status, node.network.counters().bans]).toEqual(["open", 0]);
   });
 });

@@ -9,7 +9,7 @@ import type { ClientHandler, Network, NetworkHandlers, PeerInfo } from "../port.
 import { assemble } from "./assemble.ts";
 import type { Parts } from "./assemble.ts";
 import { genesisProtocol, genesisStreams, giveGenesis } from "./founding.ts";
-import { createGossip } from "./gossip.ts";
+import { boundGossip, createGossip } from "./gossip.ts";
 import type { Gossip } from "./gossip.ts";
 import { channels } from "./peer-link.ts";
 
@@ -142,6 +142,7 @@ export const createLibp2pNetwork = async (options: NetworkOptions): Promise<Libp
   const start = async (handlers: NetworkHandlers): Promise<void> => {
     state.handlers = handlers;
     follow(parts);
+    boundGossip({ ...parts, pubsub: host.services.pubsub, mayBring: links.mayBring });
     for (const channel of channels) {
       await host.handle(names.channel[channel], (stream, connection) => links.accept(stream, connection, channel), {
         // a new one may come before the old one is known to be gone

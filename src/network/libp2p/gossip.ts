@@ -11,6 +11,8 @@ import type { PeerName } from "../../protocol/ids.ts";
 import { limits as protocolLimits } from "../../protocol/limits.ts";
 import type { GossipVerdict, NetworkHandlers } from "../port.ts";
 import type { Shared } from "./shared.ts";
+import { createTokenBucket } from "./token-bucket.ts";
+import type { TokenBucket } from "./token-bucket.ts";
 
 const MiB = 1024 * 1024;
 
@@ -43,13 +45,14 @@ export const gossipService = (topic: string, refuses: (peer: PeerName) => boolea
     maxOutboundBufferSize: 16 * MiB,
     maxInboundStreams: 4,
     maxOutboundStreams: 4,
+    // there is one topic, so one of each is what a peer of ours says at a time
     decodeRpcLimits: {
-      maxSubscriptions: 16,
-      maxMessages: 256,
+      maxSubscriptions: 4,
+      maxMessages: 32,
       maxIhaveMessageIDs: 1024,
       maxIwantMessageIDs: 1024,
       maxIdontwantMessageIDs: 1024,
-      maxControlMessages: 256,
+      maxControlMessages: 4,
       maxPeerInfos: 16,
     },
     scoreParams: {
@@ -75,6 +78,7 @@ export interface GossipInit extends Shared {
   readonly isVisiting: (peer: PeerName) => boolean;
   readonly connections: () => readonly Connection[];
   readonly onGossip: NetworkHandlers["onGossip"];
+  readonly isValidator: (peer: PeerName) => boolean;
   readonly onRejected: (from: PeerName) => void;
 }
 
@@ -116,6 +120,41 @@ const forwardLess = (pubsub: GossipSub): ((data: Uint8Array, held: readonly Peer
   return (data, held) => void holders.set(data, new Set<string>(held));
 };
 
+/** What gossipsub reads from. */
+interface Reading {
+  pipePeerReadStream(peer: PeerId, messages: AsyncIterable<{ readonly byteLength: number }>): Promise<void>;
+}
+
+export interface GossipRates extends Shared {
+  readonly pubsub: GossipSub;
+  readonly isValidator: (peer: PeerName) => boolean;
+  /** whether the rate of one that is no validator lets one more message through */
+  readonly mayBring: (from: PeerName, bytes: number) => boolean;
+}
+
+/**
+ * Bounds how many of gossipsub's messages, control and data, are looked at, before it is started: it decodes and does whatever comes, and 30 bytes may cost as
+ * much as 1 KiB. What a peer's rate does not let through is dropped and counted.
+ */
+export const boundGossip = ({ pubsub, isValidator, mayBring, limits, counters, now }: GossipRates): void => {
+  const inside = pubsub as unknown as Reading;
+  const { pipePeerReadStream } = inside;
+  /** one for each that is, or was, a validator */
+  const rates = new Map<PeerName, TokenBucket>();
+  const mayValidatorBring = (from: PeerName): boolean => {
+    const rate = rates.get(from) ?? createTokenBucket(limits.validatorGossipPerSecond, limits.validatorGossipBurst, now);
+    rates.set(from, rate);
+    if (rate.take(1)) return true;
+    counters.droppedRate += 1;
+    return false;
+  };
+  const few = async function* (from: PeerName, messages: AsyncIterable<{ readonly byteLength: number }>) {
+    for await (const message of messages)
+      if (isValidator(from) ? mayValidatorBring(from) : mayBring(from, message.byteLength)) yield message;
+  };
+  inside.pipePeerReadStream = (peer, messages) => pipePeerReadStream.call(pubsub, peer, few(toPeerName(peer.toString()), messages));
+};
+
 const results: Record<GossipVerdict, TopicValidatorResult> = {
   accept: TopicValidatorResult.Accept,
   ignore: TopicValidatorResult.Ignore,
@@ -128,7 +167,8 @@ export const createGossip = (init: GossipInit): Gossip => {
   const tables = pubsub as GossipSub & StreamTables;
   const brokenSince = new Map<string, number>();
   const hold = forwardLess(pubsub);
-  let undecided = 0;
+  /** of validators, and of everybody else, so that these do not keep those from being heard */
+  const undecided = { trusted: 0, strangers: 0 };
 
   const ask = (from: PeerName, data: Uint8Array): Promise<GossipVerdict | "late"> =>
     new Promise((resolve) => {
@@ -151,13 +191,14 @@ export const createGossip = (init: GossipInit): Gossip => {
       init.onRejected(from);
       return TopicValidatorResult.Reject;
     }
-    if (undecided >= limits.maxUndecidedGossip) {
+    const kind = init.isValidator(from) ? "trusted" : "strangers";
+    if (undecided[kind] >= limits.maxUndecidedGossip) {
       counters.gossipUndecided += 1;
       return TopicValidatorResult.Ignore;
     }
-    undecided += 1;
+    undecided[kind] += 1;
     const verdict = await ask(from, data);
-    undecided -= 1;
+    undecided[kind] -= 1;
     if (verdict === "late") {
       counters.gossipUndecided += 1;
       return TopicValidatorResult.Ignore;

@@ -3,7 +3,6 @@ import type { Stream } from "@libp2p/interface";
 import type { Channel } from "../port.ts";
 import { FrameError, createFrameDecoder } from "./frame-decoder.ts";
 import type { Shared } from "./shared.ts";
-import type { TokenBucket } from "./token-bucket.ts";
 
 /** Unfinished frames of all non-validators together. */
 export interface SharedBudget {
@@ -22,13 +21,10 @@ export interface InboundInit extends Shared {
   readonly channel: Channel;
   readonly trusted: () => boolean;
   readonly partials: SharedBudget;
-  /** the peer's rate on this channel; asked only while it is not a validator */
-  readonly frames: TokenBucket;
-  readonly bytes: TokenBucket;
+  /** whether the peer's rate lets one more frame through */
+  readonly mayBring: (bytes: number) => boolean;
   readonly onBytes: () => void;
   readonly onFrame: (frame: Uint8Array) => void;
-  /** a frame over the rate was dropped */
-  readonly onFlood: () => void;
   /** the peer sent what no correct node sends */
   readonly onMalformed: (reason: string) => void;
   readonly onClose: () => void;
@@ -62,11 +58,7 @@ export const readInbound = (init: InboundInit): InboundStream => {
   const onFrame = (frame: Uint8Array): boolean => {
     // a frame was completed: what follows it is younger
     partialSince = now();
-    if (!init.trusted() && !(init.frames.take(1) && init.bytes.take(frame.byteLength))) {
-      counters.droppedRate += 1;
-      init.onFlood();
-      return alive;
-    }
+    if (!init.mayBring(frame.byteLength)) return alive;
     counters.framesIn += 1;
     counters.bytesIn += frame.byteLength;
     init.onFrame(frame);

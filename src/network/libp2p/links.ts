@@ -11,6 +11,8 @@ export interface Links {
   disconnected(peer: PeerName): void;
   /** Takes a stream that a peer opened on a channel. */
   accept(stream: Stream, connection: Connection, channel: Channel): void;
+  /** Whether a peer's rate lets one more message of gossip through, beside its frames. */
+  mayBring(from: PeerName, bytes: number): boolean;
   /** As the port's `send`. */
   send(to: PeerName, channel: Channel, frame: Uint8Array): boolean;
   isUp(peer: PeerName): boolean;
@@ -52,6 +54,7 @@ export const createLinks = (init: PeerLinkInit): Links => {
       if (connection.status === "open") linkTo(connection.remotePeer).accept(stream, channel);
       else stream.abort(new Error("its connection is closing"));
     },
+    mayBring: (from, bytes) => links.get(from)?.mayBring(bytes) ?? true,
     send(to, channel, frame) {
       const link = links.get(to);
       if (link === undefined) counters.droppedNoChannel += 1;

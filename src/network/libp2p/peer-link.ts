@@ -44,6 +44,8 @@ export interface PeerLink {
   send(channel: Channel, frame: Uint8Array): boolean;
   queuedBytes(): number;
   accept(stream: Stream, channel: Channel): void;
+  /** Whether the rate of a peer that is no validator lets one more frame, or message of gossip, through; what it does not is counted, and closes the door when it adds up. */
+  mayBring(bytes: number): boolean;
   /** Opens what should be open and is due, and says so when the peer is up or down. */
   refresh(): void;
   /** Closes what the peer is no longer entitled to, opens what it now is. */
@@ -112,6 +114,12 @@ export const createPeerLink = (init: PeerLinkInit, id: PeerId, budget: StrangerB
   let up = false;
   let seen = since;
 
+  const mayBring = (count: number): boolean => {
+    if (init.isValidator(name) || (frames.take(1) && bytes.take(count))) return true;
+    counters.droppedRate += 1;
+    flooded();
+    return false;
+  };
   const mayUse = (channel: Channel): boolean => channel === "sync" || (init.selfIsValidator() && init.isValidator(name));
   const settle = (): void => {
     const ready = !closed && channels.every((channel) => !mayUse(channel) || outbounds[channel].isSettled());
@@ -140,8 +148,7 @@ export const createPeerLink = (init: PeerLinkInit, id: PeerId, budget: StrangerB
       stream,
       channel,
       partials: budget.partials,
-      frames,
-      bytes,
+      mayBring,
       trusted: () => init.isValidator(name),
       onBytes: () => {
         seen = now();
@@ -150,7 +157,6 @@ export const createPeerLink = (init: PeerLinkInit, id: PeerId, budget: StrangerB
         if (init.isCut.from(name)) counters.droppedCut += 1;
         else init.onFrame(name, channel, frame);
       },
-      onFlood: flooded,
       onMalformed: (reason) => init.onMalformed(name, reason),
       onClose: () => {
         if (inbound[channel] === opened) delete inbound[channel];
@@ -172,6 +178,7 @@ export const createPeerLink = (init: PeerLinkInit, id: PeerId, budget: StrangerB
     },
     queuedBytes: () => outbounds.consensus.queuedBytes() + outbounds.sync.queuedBytes(),
     accept,
+    mayBring,
     refresh,
     validatorsChanged() {
       if (!mayUse("consensus")) {

@@ -1,29 +1,29 @@
 /**
- * What is done for those who are no validators: what the network lets through, one frame after the other of each in turn, and for all of them together a quarter of
+ * What is done for those who are no validators: what the network lets through, one message of each after the other, and for all of them together a quarter of
  * the time at most, since a short question can be long to answer. Nothing while memory is short: they can ask another node.
  */
 import { createTurns, type Turns } from "../../api/turns.ts";
-import type { Channel, NetworkHandlers } from "../../network/port.ts";
+import type { NetworkHandlers } from "../../network/port.ts";
 import type { Committee } from "../../protocol/committee.ts";
 import type { PeerName } from "../../protocol/ids.ts";
 import type { Counters } from "../counters.ts";
 
-type OnFrame = NetworkHandlers["onFrame"];
+type Handlers = Pick<NetworkHandlers, "onFrame" | "onGossip">;
 
-/** frames of one of them that wait for their turn, and their bytes, of which the first may have more; and the bytes of all. What comes beyond is dropped and counted */
-const maxFrames = 64;
+/** messages of one of them that wait for their turn, and their bytes, of which the first may have more; and the bytes of all. What comes beyond is dropped and counted */
+const maxMessages = 64;
 const maxBytes = 2 * 1024 * 1024;
 const maxBytesOfAll = 32 * 1024 * 1024;
 /** for each millisecond that goes into them three for everything else */
 const rest = 3;
 
-interface Frame {
-  readonly channel: Channel;
-  readonly bytes: Uint8Array;
+interface Message {
+  readonly bytes: number;
+  readonly handle: () => void;
 }
 
 interface Queue {
-  readonly frames: Frame[];
+  readonly messages: Message[];
   bytes: number;
 }
 
@@ -42,34 +42,34 @@ const createQueues = () => {
   return {
     isEmpty: () => queues.size === 0,
     /** @returns false when there is no room */
-    add(from: PeerName, frame: Frame): boolean {
-      const queue = queues.get(from) ?? { frames: [], bytes: 0 };
-      const bytes = queue.bytes + frame.bytes.byteLength;
-      const isOver = queue.frames.length >= maxFrames || (queue.frames.length > 0 && bytes > maxBytes);
-      if (isOver || bytesOfAll + frame.bytes.byteLength > maxBytesOfAll) return false;
-      queue.frames.push(frame);
+    add(from: PeerName, message: Message): boolean {
+      const queue = queues.get(from) ?? { messages: [], bytes: 0 };
+      const bytes = queue.bytes + message.bytes;
+      const isOver = queue.messages.length >= maxMessages || (queue.messages.length > 0 && bytes > maxBytes);
+      if (isOver || bytesOfAll + message.bytes > maxBytesOfAll) return false;
+      queue.messages.push(message);
       queue.bytes = bytes;
-      bytesOfAll += frame.bytes.byteLength;
+      bytesOfAll += message.bytes;
       queues.set(from, queue);
       return true;
     },
-    take(): readonly [PeerName, Frame] | undefined {
+    take(): Message | undefined {
       for (const [from, queue] of queues) {
         queues.delete(from);
-        const frame = queue.frames.shift();
-        if (frame === undefined) continue;
-        queue.bytes -= frame.bytes.byteLength;
-        bytesOfAll -= frame.bytes.byteLength;
-        if (queue.frames.length > 0) queues.set(from, queue);
-        return [from, frame];
+        const message = queue.messages.shift();
+        if (message === undefined) continue;
+        queue.bytes -= message.bytes;
+        bytesOfAll -= message.bytes;
+        if (queue.messages.length > 0) queues.set(from, queue);
+        return message;
       }
       return undefined;
     },
   };
 };
 
-/** @returns `onFrame` at once for validators, and in turns for everybody else; what is dropped is counted */
-export const boundStrangers = (onFrame: OnFrame, options: StrangersOptions): OnFrame => {
+/** @returns `handlers` at once for validators, and in turns for everybody else; what is dropped is counted */
+export const boundStrangers = (handlers: Handlers, options: StrangersOptions): Handlers => {
   const { committee, exhausted, counters, turn = createTurns({ rest }) } = options;
   const known = new Set<PeerName>(committee.validators.map(({ peer }) => peer));
   const queues = createQueues();
@@ -79,16 +79,28 @@ export const boundStrangers = (onFrame: OnFrame, options: StrangersOptions): OnF
     isServing = true;
     while (!queues.isEmpty()) {
       await turn();
-      const next = queues.take();
-      if (next !== undefined) onFrame(next[0], next[1].channel, next[1].bytes);
+      queues.take()?.handle();
     }
     isServing = false;
   };
+  const queue = (from: PeerName, message: Message): boolean => {
+    const isShort = exhausted();
+    const isTaken = !isShort && queues.add(from, message);
+    if (!isTaken) counters.count(isShort ? "dropped.short-of-memory" : "dropped.strangers-backlog");
+    else if (!isServing) void serve();
+    return isTaken;
+  };
 
-  return (from, channel, bytes) => {
-    if (known.has(from)) return onFrame(from, channel, bytes);
-    if (exhausted()) return counters.count("dropped.short-of-memory");
-    if (!queues.add(from, { channel, bytes })) return counters.count("dropped.strangers-backlog");
-    if (!isServing) void serve();
+  return {
+    onFrame(from, channel, frame) {
+      const handle = (): void => handlers.onFrame(from, channel, frame);
+      if (known.has(from)) handle();
+      else queue(from, { bytes: frame.byteLength, handle });
+    },
+    onGossip(from, data, verdict) {
+      const handle = (): void => handlers.onGossip(from, data, verdict);
+      if (known.has(from)) handle();
+      else if (!queue(from, { bytes: data.byteLength, handle })) verdict("ignore");
+    },
   };
 };

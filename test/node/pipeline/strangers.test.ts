@@ -13,12 +13,16 @@ const create = () => {
   const heard: PeerName[] = [];
   const memory = { short: false };
   const waiting: (() => void)[] = [];
-  const onFrame = boundStrangers((from) => heard.push(from), {
-    committee: network.committee,
-    exhausted: () => memory.short,
-    counters,
-    turn: () => new Promise((resolve) => waiting.push(resolve)),
-  });
+  const hear = (from: PeerName): void => void heard.push(from);
+  const { onFrame, onGossip } = boundStrangers(
+    { onFrame: hear, onGossip: hear },
+    {
+      committee: network.committee,
+      exhausted: () => memory.short,
+      counters,
+      turn: () => new Promise((resolve) => waiting.push(resolve)),
+    },
+  );
   const say = (from: PeerName, bytes = 1): void => onFrame(from, "sync", new Uint8Array(bytes));
   const giveTurns = async (count: number): Promise<readonly PeerName[]> => {
     for (let turn = 0; turn < count; turn += 1) {
@@ -27,7 +31,7 @@ const create = () => {
     }
     return heard.splice(0);
   };
-  return { counters, heard, memory, say, giveTurns };
+  return { counters, heard, memory, say, onGossip, giveTurns };
 };
 
 it("while memory is short validators alone are heard, and what others sent is counted", async () => {
@@ -67,4 +71,14 @@ it("what waits is bounded in bytes, of each and of all together", async () => {
   expect(await giveTurns(100)).toHaveLength(28);
   say(flooder, 5 * MiB);
   expect(await giveTurns(1)).toEqual([flooder]);
+});
+
+it("gossip waits with frames, and is ignored where there is no room", async () => {
+  const { say, onGossip, giveTurns } = create();
+  const verdicts: string[] = [];
+  const gossip = (from: PeerName): void => onGossip(from, Uint8Array.of(1), (verdict) => verdicts.push(verdict));
+  for (let count = 0; count < 63; count += 1) say(flooder);
+  for (const from of [flooder, flooder, observer, validator]) gossip(from);
+  expect([await giveTurns(0), verdicts]).toEqual([[validator], ["ignore"]]);
+  expect(await giveTurns(2)).toEqual([flooder, observer]);
 });

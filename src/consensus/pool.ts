@@ -58,9 +58,8 @@ export interface Pool {
   /** the oldest of our own clients' that the primary should be told of now */
   nextToTell(): PendingRequest | undefined;
   markTold(entry: PendingRequest, now: number): void;
-  /** the oldest of them that was not relayed to everybody yet */
-  unrelayed(): PendingRequest | undefined;
-  markRelayed(id: Digest): void;
+  /** the primary may know of nothing */
+  tellAgain(): void;
   /** clients who have a request here */
   clients(): number;
   /** what no proposal of this view holds */
@@ -130,6 +129,7 @@ export const createPool = (bounds: PoolBounds): Pool => {
     if (entry.source === "own") return false;
     return source === "own" || (entry.proposed === undefined && lanes.wouldGain(entry, source));
   };
+  const tellAgain = (): void => telling.restart(lanes.get("own")?.entries.values() ?? []);
   const remove: Pool["remove"] = (id, executedAt) => {
     const entry = all.entries.get(id);
     if (entry === undefined) return undefined;
@@ -175,8 +175,6 @@ export const createPool = (bounds: PoolBounds): Pool => {
     lane: lanes.get,
     oldest: () => firstOf(all.entries),
     values: () => all.entries.values(),
-    unrelayed: telling.unrelayed,
-    markRelayed: telling.markRelayed,
     unproposed: lanes.unproposed,
     oldestUnproposed: lanes.oldestUnproposed,
     nextUnproposed: lanes.next,
@@ -188,8 +186,9 @@ export const createPool = (bounds: PoolBounds): Pool => {
     },
     releaseAll() {
       lanes.releaseAll();
-      telling.restart(lanes.get("own")?.entries.values() ?? []);
+      tellAgain();
     },
+    tellAgain,
     nextToTell: telling.next,
     markTold: telling.told,
     clients: () => clients.size(),

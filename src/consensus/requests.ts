@@ -11,9 +11,6 @@ import type { Admission, Refusal } from "./pool.ts";
 import { isPrimary, others, reject, slotAt, windowTop, type State, type Turn } from "./state.ts";
 import { commitDue, headWaitsSince } from "./waiting.ts";
 
-/** Requests that are told once more at a time. */
-const RELAYED_AGAIN = 32;
-
 /** Who relayed a request: names that are no validator's are as free to make as clients' keys, and count as one. */
 export const relayedBy = (from: ReplicaIndex | undefined): Source => from ?? "observers";
 
@@ -99,24 +96,42 @@ export const tellOwn = (turn: Turn): void => {
  * When a request that waits since `since` is told to every validator: half its timeout (PROTOCOL §3.1); not while the queue moves. At once where the
  * primary is slow, so that those who have no clients of their own see it, too.
  */
-export const relayDue = (state: State, since: number): number =>
+const relayDue = (state: State, since: number): number =>
   state.pace.isSlow
     ? since
     : Math.max(since, state.pool.lane("own")?.headSince ?? 0, state.timersFrom) + state.patience.requestTimeout() / 2;
 
-/** Tells every validator about the requests that waited too long; each starts its own timer, so a primary can not silently censor. */
+/** The oldest of our own clients' requests that were not told to every validator yet: no more than the others hold of us. */
+const unrelayed = (state: State): PendingRequest[] => {
+  const oldest: PendingRequest[] = [];
+  let seen = 0;
+  for (const entry of ownOf(state)) {
+    if ((seen += 1) > WITNESSED) break;
+    if (!entry.relayedToAll) oldest.push(entry);
+  }
+  return oldest;
+};
+
+/** When the first of them has waited long enough. */
+export const nextRelayDue = (state: State): number | undefined => {
+  const [first] = unrelayed(state);
+  return first && relayDue(state, first.since);
+};
+
+/**
+ * Tells every validator about the oldest requests that waited too long; each starts its own timer, so a primary can not silently censor. The primary, which
+ * may have lost them, is told of all again that it was told of.
+ */
 export const relayOverdueToAll = (turn: Turn): void => {
   const { state, time } = turn;
-  const overdue: Request[] = [];
-  for (
-    let entry = state.pool.unrelayed();
-    entry !== undefined && relayDue(state, entry.since) <= time.now;
-    entry = state.pool.unrelayed()
-  ) {
-    state.pool.markRelayed(entry.request.id);
-    overdue.push(entry.request);
-  }
-  if (overdue.length > 0) turn.effects.push({ type: "relay", to: others(state), requests: overdue });
+  const overdue = unrelayed(state).filter(({ since }) => relayDue(state, since) <= time.now);
+  if (overdue.length === 0) return;
+  for (const entry of overdue) entry.relayedToAll = true;
+  turn.effects.push({ type: "relay", to: others(state), requests: overdue.map(({ request }) => request) });
+  if (state.pace.isSlow) return;
+  state.pool.tellAgain();
+  for (const entry of overdue) state.pool.markTold(entry, time.now);
+  tellOwn(turn);
 };
 
 const tellDue = (state: State, lane: Lane): number => {
@@ -161,7 +176,7 @@ export const relayAgain = (turn: Turn): void => {
   const { state } = turn;
   const again: Request[] = [];
   for (const entry of ownOf(state)) {
-    if (!entry.relayedToAll || again.length >= RELAYED_AGAIN) break;
+    if (!entry.relayedToAll || again.length >= WITNESSED) break;
     again.push(entry.request);
   }
   // what we demand another view for, or left one for, the others must know too: whoever brought it here may be gone

@@ -11,25 +11,17 @@ export interface Telling {
   /** The next to tell; undefined while enough is told. */
   next(): PendingRequest | undefined;
   told(entry: PendingRequest, now: number): void;
-  /** the oldest that was not relayed to everybody yet */
-  unrelayed(): PendingRequest | undefined;
-  markRelayed(id: Digest): void;
-  /** another primary, who knows of nothing */
+  /** another primary, who knows of nothing, or one that may have lost what it was told */
   restart(entries: Iterable<PendingRequest>): void;
 }
 
 /** @param window what may be told and not executed; one request always may */
 export const createTelling = (window: { readonly requests: number; readonly bytes: number }): Telling => {
   const untold = new Map<Digest, PendingRequest>();
-  const unrelayed = new Map<Digest, PendingRequest>();
   let [requests, bytes] = [0, 0];
   return {
-    add(entry) {
-      untold.set(entry.request.id, entry);
-      unrelayed.set(entry.request.id, entry);
-    },
+    add: (entry) => void untold.set(entry.request.id, entry),
     remove(entry) {
-      unrelayed.delete(entry.request.id);
       if (untold.delete(entry.request.id)) return;
       requests -= 1;
       bytes -= entry.request.bytes.length;
@@ -42,15 +34,9 @@ export const createTelling = (window: { readonly requests: number; readonly byte
     },
     told(entry, now) {
       if (!untold.delete(entry.request.id)) return;
-      entry.toldAt = now;
+      entry.toldAt ??= now;
       requests += 1;
       bytes += entry.request.bytes.length;
-    },
-    unrelayed: () => firstOf(unrelayed),
-    markRelayed(id) {
-      const entry = unrelayed.get(id);
-      if (entry !== undefined) entry.relayedToAll = true;
-      unrelayed.delete(id);
     },
     restart(entries) {
       untold.clear();

@@ -6,7 +6,7 @@ import { sayCheckpoint } from "./checkpoints.ts";
 import { demandNextView } from "./demand.ts";
 import { fetchMissingBatch } from "./fetching.ts";
 import { sooner } from "./moments.ts";
-import { batchDue, primaryTellDue, relayAgain, relayDue, relayOverdueToAll, tellPrimary } from "./requests.ts";
+import { batchDue, primaryTellDue, nextRelayDue, relayAgain, relayOverdueToAll, tellPrimary } from "./requests.ts";
 import { transferDue } from "./transfer.ts";
 import { fetchStraggler, stragglerDue } from "./stragglers.ts";
 import { currentPrimary, inWindow, mayVote, others, type Slot, type State, type Turn } from "./state.ts";
@@ -50,10 +50,7 @@ const overdueAt = (state: State): number | undefined => {
   return Math.min(patience, Math.max(primary.unreachableSince, since) + state.config.settings.unreachableGraceMs);
 };
 
-const nextRelay = (state: State): number | undefined => {
-  const first = state.pool.unrelayed();
-  return sooner(first && relayDue(state, first.since), primaryTellDue(state));
-};
+const nextRelay = (state: State): number | undefined => sooner(nextRelayDue(state), primaryTellDue(state));
 
 /* ------------------------------------------------------------------ repetition: a lost message costs a delay, never a stall */
 

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** one process a core; vitest itself would leave a core to its main process, which has little to do */
 const maxWorkers = availableParallelism();
@@ -13,10 +14,24 @@ const compiled = "test/compiled.setup.ts";
 /** The limit ends what hangs: what a test waits for has limits of its own. */
 const endToEnd = { globalSetup: [compiled, "test/end-to-end.setup.ts"], testTimeout: 300_000, hookTimeout: 300_000 };
 
+/** What takes long for its size. Vitest goes by the size of files, in a clone at least, and would begin with these when there is nothing to do beside them. */
+const long = ["validate", "documentation"].map((name) => `/test/end-to-end/${name}.test.ts`);
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const projects = [...new Set(sorted.map(({ project }) => project.name))];
+    const place = ({ project, moduleId }: TestSpecification): number =>
+      2 * projects.indexOf(project.name) + (long.some((name) => moduleId.endsWith(name)) ? 0 : 1);
+    return sorted.toSorted((a, b) => place(a) - place(b));
+  }
+}
+
 /** Projects run one group after the other. */
 export default defineConfig({
   test: {
     passWithNoTests: true,
+    sequence: { sequencer: LongFirst },
     coverage: { provider: "v8", include: ["src/**"], reporter: ["text-summary", "html"] },
     projects: [
       {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { createTurns } from "../../src/api/turns.ts";
-import { until } from "./harness.ts";
+import { start, until } from "./harness.ts";
 
 it("gives turns one at a time, in order, and the time between them to everything else", async () => {
   let time = 0;
@@ -21,4 +21,19 @@ it("gives turns one at a time, in order, and the time between them to everything
   expect(done).toEqual([0, 1, 2, 3, 4]);
   // others ran after each of them
   expect(others).toEqual(expect.arrayContaining([1, 2, 3, 4]));
+});
+
+it("are taken for metrics: who asks without pause gets half of the time", async () => {
+  const { url, service } = await start();
+  const text = "byz_view 3\n";
+  service.metrics = async () => {
+    const began = performance.now();
+    while (performance.now() - began < 20);
+    return { type: "text/plain", text };
+  };
+  const began = performance.now();
+  const texts = await Promise.all(Array.from({ length: 10 }, async () => (await fetch(`${url}/metrics`)).text()));
+  expect(texts).toEqual(Array.from({ length: 10 }, () => text));
+  // ten times 20 ms, and as long in between
+  expect(performance.now() - began).toBeGreaterThan(340);
 });

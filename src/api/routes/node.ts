@@ -66,6 +66,8 @@ const operatorRoutes = (service: NodeService): readonly Route[] => [
         answerType: "text/plain",
         async handle(call) {
           parseQuery(schemas.noQuery, call.query);
+          // some milliseconds: who asks without pause is not to have all of them
+          await call.turn();
           const { type, text } = await service.metrics();
           return { status: 200, headers: { "content-type": type }, body: text };
         },

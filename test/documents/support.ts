@@ -5,7 +5,8 @@ import { createDocument } from "../../src/documents/document.ts";
 import type { Document } from "../../src/documents/document.ts";
 import type { DocumentName, GenuineOperation } from "../../src/documents/operation.ts";
 import { signOperation } from "../../src/documents/operation.ts";
-import type { Digest, PublicKey } from "../../src/protocol/ids.ts";
+import { createCommittee } from "../../src/protocol/committee.ts";
+import { type Digest, type PublicKey, toEpoch, toPeerName, toReplicaIndex } from "../../src/protocol/ids.ts";
 import { keyFromSeed } from "../../src/signing/keys.ts";
 import type { KeyPair } from "../../src/signing/keys.ts";
 import { createSignBytes } from "../../src/wire/sign-bytes.ts";
@@ -169,3 +170,14 @@ export const delivery = <T>(items: readonly T[]): fc.Arbitrary<T[]> =>
       const shuffled = items.map((item, index) => ({ item, at: order[index] ?? 0 })).sort((a, b) => a.at - b.at);
       return [...shuffled.map(({ item }) => item), ...repeated.map((index) => items[index] as T)];
     });
+
+/** Four validators who write documents, too. */
+export const committee = createCommittee(
+  toEpoch(0),
+  [0, 1, 2, 3].map((index) => ({
+    index: toReplicaIndex(index),
+    publicKey: author(index).publicKey,
+    peer: toPeerName(`${index}`),
+    moniker: "",
+  })),
+);

@@ -4,22 +4,12 @@ import type { DocumentName } from "../../../src/documents/operation.ts";
 import type { Ledger } from "../../../src/ledger/ledger.ts";
 import { type Anchoring, createAnchoring } from "../../../src/node/sharing/anchoring.ts";
 import { done, failed } from "../../../src/node/service.ts";
-import { createCommittee } from "../../../src/protocol/committee.ts";
-import { type Digest, toDigest, toEpoch, toPeerName, toReplicaIndex } from "../../../src/protocol/ids.ts";
+import { type Digest, toDigest, toReplicaIndex } from "../../../src/protocol/ids.ts";
 import { createMemoryStore } from "../../../src/storage/memory.ts";
 import { decodeRequest } from "../../../src/wire/requests.ts";
-import { author, signBytes } from "../../documents/support.ts";
+import { author, committee, signBytes } from "../../documents/support.ts";
 import { baseTime, hex, open, run, sha, bytes } from "../../ledger/support.ts";
 
-const committee = createCommittee(
-  toEpoch(0),
-  [0, 1, 2, 3].map((index) => ({
-    index: toReplicaIndex(index),
-    publicKey: author(index).publicKey,
-    peer: toPeerName(`${index}`),
-    moniker: "",
-  })),
-);
 const plan = "plan" as DocumentName;
 const digest = (text: string): Digest => toDigest(hex(sha(bytes(text))));
 

@@ -4,19 +4,9 @@ import { createDocument } from "../../../src/documents/document.ts";
 import type { Document } from "../../../src/documents/document.ts";
 import type { DocumentName, GenuineOperation } from "../../../src/documents/operation.ts";
 import { createReconciliation, type Reconciliation } from "../../../src/node/sharing/reconciliation.ts";
-import { createCommittee } from "../../../src/protocol/committee.ts";
-import { toEpoch, toPeerName, toReplicaIndex } from "../../../src/protocol/ids.ts";
-import { add, author, edit, mergeAll, name, put, sign, take, write } from "../../documents/support.ts";
+import { toReplicaIndex } from "../../../src/protocol/ids.ts";
+import { add, committee, edit, mergeAll, name, put, sign, take, write } from "../../documents/support.ts";
 
-const committee = createCommittee(
-  toEpoch(0),
-  [0, 1, 2, 3].map((index) => ({
-    index: toReplicaIndex(index),
-    publicKey: author(index).publicKey,
-    peer: toPeerName(`${index}`),
-    moniker: "",
-  })),
-);
 const side = [0, 1].map(toReplicaIndex);
 
 let reconciliation: Reconciliation;

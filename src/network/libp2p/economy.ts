@@ -6,6 +6,7 @@
 import { Socket } from "node:net";
 import type { ConnectionEncrypter, MultiaddrConnection, StreamMuxer, StreamMuxerFactory, Transport, Upgrader } from "@libp2p/interface";
 import type { FrameHeader } from "@libp2p/yamux";
+import { boundNegotiations, expectHello, requireEarlyMuxer } from "./negotiation.ts";
 
 /* ------------------------------------------------------------------ sockets */
 
@@ -37,7 +38,10 @@ const gatheringUpgrader = (upgrader: Upgrader): Upgrader =>
       const member: unknown = Reflect.get(target, name, target);
       if (typeof member !== "function") return member;
       return (...args: unknown[]): unknown => {
-        if (name === "upgradeInbound" || name === "upgradeOutbound") gatherWrites(args[0] as MultiaddrConnection);
+        if (name === "upgradeInbound" || name === "upgradeOutbound") {
+          gatherWrites(args[0] as MultiaddrConnection);
+          expectHello(args[0] as MultiaddrConnection);
+        }
         return Reflect.apply(member, target, args);
       };
     },
@@ -98,6 +102,7 @@ export const thriftyMuxer = (create: () => StreamMuxerFactory) => (): StreamMuxe
   factory.createStreamMuxer = (connection) => {
     const muxer = createStreamMuxer(connection);
     holdWindowUpdates(muxer);
+    boundNegotiations(muxer);
     return muxer;
   };
   return factory;
@@ -129,7 +134,7 @@ export const quietEncrypter =
     const encrypter = create(components);
     const secureInbound = encrypter.secureInbound.bind(encrypter);
     const secureOutbound = encrypter.secureOutbound.bind(encrypter);
-    encrypter.secureInbound = async (connection, options) => readQuietly(await secureInbound(connection, options));
-    encrypter.secureOutbound = async (connection, options) => readQuietly(await secureOutbound(connection, options));
+    encrypter.secureInbound = async (connection, options) => requireEarlyMuxer(readQuietly(await secureInbound(connection, options)));
+    encrypter.secureOutbound = async (connection, options) => requireEarlyMuxer(readQuietly(await secureOutbound(connection, options)));
     return encrypter;
   };

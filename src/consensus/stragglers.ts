@@ -41,7 +41,8 @@ const dueFor = (state: State, { reachable, status, strandedSince, fetchedUntil }
 
 export const stragglerDue = (state: State): number | undefined => {
   let first: number | undefined;
-  for (const peer of state.peers.values()) first = sooner(first, dueFor(state, peer));
+  // asked after every step, and nearly always in vain
+  for (const peer of state.peers.values()) if (peer.strandedSince !== undefined) first = sooner(first, dueFor(state, peer));
   return first;
 };
 

@@ -11,14 +11,25 @@ export interface TurnsOptions {
   readonly rest?: number;
   /** monotonic milliseconds */
   readonly now?: () => number;
+  /** runs a callback after what this turn of the event loop still brings */
+  readonly defer?: (callback: () => void) => void;
+  /** runs a callback once, after so many milliseconds */
+  readonly after?: (delayMs: number, callback: () => void) => void;
 }
+
+const system: Required<Omit<TurnsOptions, "rest">> = {
+  now: () => performance.now(),
+  defer: (callback) => void setImmediate(callback),
+  after: (delayMs, callback) => void setTimeout(callback, delayMs),
+};
 
 /**
  * One piece of work in each turn of the event loop, and after every few milliseconds of it as long for everything else, votes and heartbeats above all, as it took
  * itself, or longer. Who waits for a turn of the interface is bounded by the number of connections, each of which makes one such request at a time, and of
  * questions over libp2p.
  */
-export const createTurns = ({ rest = 1, now = () => performance.now() }: TurnsOptions = {}): Turns => {
+export const createTurns = (options: TurnsOptions = {}): Turns => {
+  const { rest = 1, now, defer, after } = { ...system, ...options };
   const waiting: (() => void)[] = [];
   let isBusy = false;
   let spent = 0;
@@ -28,10 +39,10 @@ export const createTurns = ({ rest = 1, now = () => performance.now() }: TurnsOp
     if (begin === undefined) return;
     const began = now();
     begin();
-    setImmediate(() => {
+    defer(() => {
       spent += now() - began;
       if (spent < sliceMs) return next();
-      setTimeout(next, rest * spent);
+      after(rest * spent, next);
       spent = 0;
     });
   };

@@ -2,6 +2,7 @@
  * A node between its ports: verifier, engine and desk around opened data. The system's ports are given by `create-node`, virtual ones by the
  * simulator: what runs between them is the same.
  */
+import { createTurns } from "../api/turns.ts";
 import type { ReplicaSettings } from "../consensus/config.ts";
 import type { HaltReason } from "../consensus/effect.ts";
 import type { ForkProof } from "../documents/fork.ts";
@@ -24,7 +25,7 @@ import type { Identity } from "./home/identity.ts";
 import { createMerging } from "./sharing/merging.ts";
 import type { NodeData } from "./data/node-data.ts";
 import type { Sharing } from "./sharing/sharing.ts";
-import { boundStrangers } from "./pipeline/strangers.ts";
+import { boundStrangers, restFromStrangers } from "./pipeline/strangers.ts";
 
 export interface AssemblyOptions {
   readonly identity: Identity;
@@ -85,13 +86,13 @@ const createProofs = ({ data, clock, identity: { committee }, storeFailed }: Ass
 
 /** Peers' comings and goings concern the documents, too. */
 const handlersOf = (
-  { exhausted = () => false, identity: { committee } }: AssemblyOptions,
+  { exhausted = () => false, identity: { committee }, clock, defer }: AssemblyOptions,
   handlers: NetworkHandlers,
   counters: Counters,
   merging: ReturnType<typeof createMerging> | undefined,
 ): NetworkHandlers => ({
   ...handlers,
-  ...boundStrangers(handlers, { committee, exhausted, counters }),
+  ...boundStrangers(handlers, { committee, exhausted, counters, turn: createTurns({ ...clock, defer, rest: restFromStrangers }) }),
   onPeer(peer, up) {
     handlers.onPeer(peer, up);
     merging?.onPeer(peer, up);

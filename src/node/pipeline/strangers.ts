@@ -2,7 +2,7 @@
  * What is done for those who are no validators: what the network lets through, one message of each after the other, and for all of them together a quarter of
  * the time at most, since a short question can be long to answer. Nothing while memory is short: they can ask another node.
  */
-import { createTurns, type Turns } from "../../api/turns.ts";
+import type { Turns } from "../../api/turns.ts";
 import type { NetworkHandlers } from "../../network/port.ts";
 import type { Committee } from "../../protocol/committee.ts";
 import type { PeerName } from "../../protocol/ids.ts";
@@ -14,8 +14,8 @@ type Handlers = Pick<NetworkHandlers, "onFrame" | "onGossip">;
 const maxMessages = 64;
 const maxBytes = 2 * 1024 * 1024;
 const maxBytesOfAll = 32 * 1024 * 1024;
-/** for each millisecond that goes into them three for everything else */
-const rest = 3;
+/** for each millisecond that goes into them so many for everything else */
+export const restFromStrangers = 3;
 
 interface Message {
   readonly bytes: number;
@@ -32,7 +32,8 @@ export interface StrangersOptions {
   /** memory is short */
   readonly exhausted: () => boolean;
   readonly counters: Pick<Counters, "count">;
-  readonly turn?: Turns;
+  /** that they all share */
+  readonly turn: Turns;
 }
 
 /** Those whose frames wait, who was served longest ago first. As many as are connected, whose number the network bounds. */
@@ -70,7 +71,7 @@ const createQueues = () => {
 
 /** @returns `handlers` at once for validators, and in turns for everybody else; what is dropped is counted */
 export const boundStrangers = (handlers: Handlers, options: StrangersOptions): Handlers => {
-  const { committee, exhausted, counters, turn = createTurns({ rest }) } = options;
+  const { committee, exhausted, counters, turn } = options;
   const known = new Set<PeerName>(committee.validators.map(({ peer }) => peer));
   const queues = createQueues();
   let isServing = false;

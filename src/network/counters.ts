@@ -21,7 +21,7 @@ export interface NetworkCounters {
   droppedRate: number;
   /** dropped because a test network's link is cut */
   droppedCut: number;
-  /** inbound streams refused: not a validator, or too many questions */
+  /** streams refused: not a validator, too many questions, more than the protocol needs, or no protocol's name */
   rejectedStreams: number;
   /** questions of clients */
   clientQuestions: number;

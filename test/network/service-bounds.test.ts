@@ -3,7 +3,7 @@ import type { Stream } from "@libp2p/interface";
 import { afterEach, expect, test } from "vitest";
 import { protocolNames } from "../../src/network/libp2p/assemble.ts";
 import { connect, startBare } from "./bare-peer.ts";
-import { createCleanup, genesisHash, startNode, until } from "./support.ts";
+import { createCleanup, genesisHash, ownTime, startNode, until } from "./support.ts";
 
 const cleanup = createCleanup();
 afterEach(cleanup.run);
@@ -80,4 +80,20 @@ test("who says much of himself, or often, is not listened to", async () => {
   // this one said nothing yet
   await tell(Uint8Array.of(1));
   expect(refused()).toBe(4);
+});
+
+test("an answer of the DHT's that does not begin with a length is not read", async () => {
+  const node = await startNode(cleanup, 0, { validators: [], limits: { gossipGraceMs: 600_000 } });
+  const host = await startBare(cleanup, 50);
+  await host.unhandle(kad);
+  const junk = new Uint8Array(60 * 1024).fill(0xff);
+  let asked = 0;
+  await host.handle(kad, (stream) => {
+    asked += 1;
+    stream.send(junk);
+  });
+  await connect(host, node);
+  const time = await ownTime(() => until(() => node.network.counters().rejectedStreams > 0, limitMs, "refused"));
+  expect(asked).toBeGreaterThan(0);
+  expect(time).toBeLessThan(1_000);
 });

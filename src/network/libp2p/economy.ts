@@ -95,18 +95,20 @@ const holdWindowUpdates = (muxer: StreamMuxer): void => {
   };
 };
 
-/** A Yamux that talks less about its windows. */
-export const thriftyMuxer = (create: () => StreamMuxerFactory) => (): StreamMuxerFactory => {
-  const factory = create();
-  const createStreamMuxer = factory.createStreamMuxer.bind(factory);
-  factory.createStreamMuxer = (connection) => {
-    const muxer = createStreamMuxer(connection);
-    holdWindowUpdates(muxer);
-    boundNegotiations(muxer);
-    return muxer;
+/** A Yamux that talks less about its windows, and whose streams agree on a protocol in few bytes; `onRefused` is told of each that does not. */
+export const thriftyMuxer =
+  (create: () => StreamMuxerFactory, onRefused: () => void = () => undefined) =>
+  (): StreamMuxerFactory => {
+    const factory = create();
+    const createStreamMuxer = factory.createStreamMuxer.bind(factory);
+    factory.createStreamMuxer = (connection) => {
+      const muxer = createStreamMuxer(connection);
+      holdWindowUpdates(muxer);
+      boundNegotiations(muxer, onRefused);
+      return muxer;
+    };
+    return factory;
   };
-  return factory;
-};
 
 /* ------------------------------------------------------------------ noise */
 

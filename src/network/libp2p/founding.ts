@@ -10,6 +10,7 @@ import { multiaddr } from "@multiformats/multiaddr";
 import type { Stream } from "@libp2p/interface";
 import { createLibp2p } from "libp2p";
 import { limits } from "../../protocol/limits.ts";
+import { gatheringTransport, quietEncrypter, thriftyMuxer } from "./economy.ts";
 import { createLibraryLog } from "./library-log.ts";
 
 /** the one name that does not begin with the network's: who asks does not know it yet */
@@ -85,9 +86,9 @@ export const askForGenesis = async (address: string, timeoutMs: number): Promise
     privateKey: await generateKeyPair("Ed25519"),
     logger: createLibraryLog(undefined),
     addresses: { listen: [] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    transports: [gatheringTransport(tcp())],
+    connectionEncrypters: [quietEncrypter(noise())],
+    streamMuxers: [thriftyMuxer(yamux())],
   });
   await host.start();
   try {

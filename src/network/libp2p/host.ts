@@ -32,7 +32,7 @@ export interface HostInit {
   readonly kadProtocol: string;
   readonly topic: string;
   readonly refuses: (peer: PeerName) => boolean;
-  /** a service was asked or told more than it takes */
+  /** a stream was reset: a service was asked or told more than it takes, or no protocol was agreed on in what came */
   readonly onRefusedStream?: () => void;
   readonly libraryLog?: LibraryLog | undefined;
   readonly metrics?: Metrics;
@@ -42,6 +42,17 @@ const noiseCrypto = loadNoiseCrypto();
 
 /** what a peer opens beside a client's questions when it has just connected: our channels, and those of libp2p's services */
 const otherEarlyStreams = 8;
+
+/** A client may ask all at once before we are done with the handshake; one stream over this bound costs it the connection. */
+const muxerOf = (limits: NetworkLimits, onRefusedStream: () => void): ReturnType<typeof thriftyMuxer> =>
+  thriftyMuxer(
+    yamux({
+      enableKeepAlive: false,
+      maxInboundStreams: limits.maxMuxerStreams,
+      maxEarlyStreams: limits.maxClientStreamsPerPeer + otherEarlyStreams,
+    }),
+    onRefusedStream,
+  );
 
 /** Creates the node without starting it. */
 export const createHost = async ({
@@ -68,16 +79,7 @@ export const createHost = async ({
     addresses: { listen: [...listen], announce: [...announce] },
     transports: [gatheringTransport(tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true }, backlog: 128 }))],
     connectionEncrypters: [quietEncrypter(noise(noiseCrypto === undefined ? {} : { crypto: noiseCrypto }))],
-    // a client may ask all at once before we are done with the handshake; one stream over this bound costs it the connection
-    streamMuxers: [
-      thriftyMuxer(
-        yamux({
-          enableKeepAlive: false,
-          maxInboundStreams: limits.maxMuxerStreams,
-          maxEarlyStreams: limits.maxClientStreamsPerPeer + otherEarlyStreams,
-        }),
-      ),
-    ],
+    streamMuxers: [muxerOf(limits, onRefusedStream)],
     connectionGater: gater,
     connectionManager: {
       // admission gives out the places; this bound only has to stay above them, so that libp2p never prunes by itself

@@ -1,6 +1,7 @@
 /**
  * What a peer may say before it is agreed what is spoken. libp2p reads each message's length there byte by byte, goes through all bytes so far for each, and has no
- * bound on them: 64 KiB that are no length took 0.2 s, of a connection that proved no name. Reaches into objects whose types do not show the members used.
+ * bound on them: 64 KiB that are no length took 0.2 s, of a connection that proved no name, and 256 KiB in answer to a stream of ours 5 s. Reaches into objects
+ * whose types do not show the members used.
  */
 import type { MultiaddrConnection, Stream, StreamMuxer } from "@libp2p/interface";
 import type { FrameHeader } from "@libp2p/yamux";
@@ -43,8 +44,61 @@ interface Inside {
   handleFrame?: (frame: { readonly header: FrameHeader }) => void;
 }
 
-/** Resets an inbound stream that brings much before its protocol is agreed on; a connection whose first frame of a stream does. */
-export const boundNegotiations = (muxer: StreamMuxer): void => {
+const firstLine = "/multistream/1.0.0\n";
+/** the other end does not speak the protocol; the next one that we asked for is answered next */
+const refusal = "na\n";
+
+/** Reads an answer's lines byte by byte. @returns for the next bytes whether they still belong to it, or that they are none */
+const createAnswer = (): ((data: Bytes) => "more" | "agreed" | "none") => {
+  let left = 0;
+  let line = "";
+  let isFirst = true;
+  return (data) => {
+    for (const byte of data.subarray(0, data.byteLength)) {
+      if (left === 0) {
+        // no name that we ask for is so long that its length had a second byte
+        if (byte === 0 || byte >= 0x80) return "none";
+        [left, line] = [byte, ""];
+        continue;
+      }
+      line += String.fromCharCode(byte);
+      left -= 1;
+      if (left > 0) continue;
+      if (isFirst ? line !== firstLine : line !== refusal) return isFirst ? "none" : "agreed";
+      isFirst = false;
+    }
+    return "more";
+  };
+};
+
+/** Resets a stream of ours that is answered with anything but lines of multistream's; what is agreed on or not is for libp2p to see. */
+const expectAnswer = (stream: Stream, onRefused: () => void): void => {
+  const inside = stream as unknown as { onData?: (data: Bytes) => void };
+  const { onData } = inside;
+  if (stream.protocol !== "" || typeof onData !== "function") return;
+  const answer = createAnswer();
+  inside.onData = (data) => {
+    const state = answer(data);
+    if (state === "none") {
+      onRefused();
+      return stream.abort(new Error("answers with what is no protocol's name"));
+    }
+    if (state === "agreed") inside.onData = onData;
+    onData.call(stream, data);
+  };
+};
+
+/**
+ * Resets an inbound stream that brings much before its protocol is agreed on, and one of ours that is answered with no name; ends a connection whose first
+ * frame of a stream does. `onRefused` is told of each.
+ */
+export const boundNegotiations = (muxer: StreamMuxer, onRefused: () => void): void => {
+  const { createStream } = muxer;
+  muxer.createStream = async (options) => {
+    const stream = await createStream.call(muxer, options);
+    expectAnswer(stream, onRefused);
+    return stream;
+  };
   const inside = muxer as unknown as Inside;
   const { handleFrame } = inside;
   if (typeof handleFrame !== "function") return;
@@ -53,12 +107,18 @@ export const boundNegotiations = (muxer: StreamMuxer): void => {
     const { type, flag, streamID, length } = frame.header;
     const reason = "no protocol, but many bytes";
     if (type === dataType && length > 0) {
-      if ((flag & synFlag) === synFlag && length > maxNegotiationBytes) return muxer.abort(new Error(reason));
+      if ((flag & synFlag) === synFlag && length > maxNegotiationBytes) {
+        onRefused();
+        return muxer.abort(new Error(reason));
+      }
       const stream = inside.streams.find(({ streamId }) => streamId === streamID);
       if (stream?.protocol === "" && stream.direction === "inbound") {
         const bytes = (brought.get(stream) ?? 0) + length;
         brought.set(stream, bytes);
-        if (bytes > maxNegotiationBytes) return stream.abort(new Error(reason));
+        if (bytes > maxNegotiationBytes) {
+          onRefused();
+          return stream.abort(new Error(reason));
+        }
       }
     }
     handleFrame.call(muxer, frame);

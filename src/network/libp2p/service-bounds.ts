@@ -21,25 +21,47 @@ interface PushReceiver {
   handleProtocol(stream: Stream, connection: Connection): Promise<void>;
 }
 
+interface Bytes {
+  readonly byteLength: number;
+  subarray(from: number, to: number): Uint8Array;
+}
+
 /** YamuxStream, whose type as a stream hides where its bytes come in */
 interface Receiving {
-  onData(data: { readonly byteLength: number }): void;
+  onData(data: Bytes): void;
+  readonly readBuffer?: Bytes;
 }
+
+/** of a message's length, which is in front of it; as it comes, all that look like the beginning of a length are read, ever more slowly: 64 KiB take a second */
+const maxLengthBytes = 4;
+
+/** Tells of the first bytes of a stream whether a length ends in them; of later ones, that it did. */
+const createLengthRule = (): ((data: Bytes) => boolean) => {
+  let left = maxLengthBytes;
+  return (data) => {
+    if (left === 0) return true;
+    const first = data.subarray(0, Math.min(left, data.byteLength));
+    const ends = first.some((byte) => byte < 0x80);
+    left = ends ? 0 : left - first.byteLength;
+    return ends || left > 0;
+  };
+};
 
 const refuse = (stream: Stream, onRefused: () => void): void => {
   onRefused();
   stream.abort(new Error("more than its protocol needs"));
 };
 
-/** Resets a stream that brings more than this; what came already counts. Listening instead would take the bytes from who is to read them. */
+/** Resets a stream that brings more than this, or does not begin with a length; what came already counts. Listening instead would take the bytes from who is to read them. */
 const limitBytes = (stream: Stream, maxBytes: number, onRefused: () => void): void => {
   const inside = stream as unknown as Receiving;
-  const { onData } = inside;
+  const { onData, readBuffer } = inside;
+  const beginsWell = createLengthRule();
   let left = maxBytes - stream.readBufferLength;
-  if (left < 0) return refuse(stream, onRefused);
+  if (left < 0 || (readBuffer !== undefined && !beginsWell(readBuffer))) return refuse(stream, onRefused);
   inside.onData = (data) => {
     left -= data.byteLength;
-    if (left < 0) refuse(stream, onRefused);
+    if (left < 0 || !beginsWell(data)) refuse(stream, onRefused);
     else onData.call(stream, data);
   };
 };

@@ -9,6 +9,7 @@ import type { Digest } from "../../protocol/ids.ts";
 import { maxClientAnswerBytes } from "../../wire/exchanges.ts";
 import { parseMultiaddr } from "../address.ts";
 import { protocolNames } from "./assemble.ts";
+import { gatheringTransport, quietEncrypter, thriftyMuxer } from "./economy.ts";
 import { readFrame, toError, writeFrame } from "./exchange-stream.ts";
 import { createLibraryLog } from "./library-log.ts";
 import { loadNoiseCrypto } from "./noise-crypto.ts";
@@ -45,9 +46,10 @@ export const createVisitor = async (genesisHash: Digest): Promise<Visitor> => {
   const host = await createLibp2p({
     logger: createLibraryLog(),
     addresses: { listen: [] },
-    transports: [tcp({ dialOpts: { noDelay: true } })],
-    connectionEncrypters: [noise(crypto === undefined ? {} : { crypto })],
-    streamMuxers: [yamux({ enableKeepAlive: false })],
+    // nodes may be hostile: agreement is bounded here as it is there
+    transports: [gatheringTransport(tcp({ dialOpts: { noDelay: true } }))],
+    connectionEncrypters: [quietEncrypter(noise(crypto === undefined ? {} : { crypto }))],
+    streamMuxers: [thriftyMuxer(yamux({ enableKeepAlive: false }))],
     // a node's own addresses may well be loopback
     connectionGater: { denyDialMultiaddr: () => false },
     connectionManager: { maxParallelReconnects: 0 },

@@ -9,7 +9,7 @@ import { createCleanup, names, temporaryDirectory } from "./support.ts";
 const cleanup = createCleanup();
 afterEach(() => cleanup.run());
 
-const [alice, bob, ...others] = (await names(300)) as [PeerName, PeerName, ...PeerName[]];
+const [alice, bob, ...others] = names(300) as [PeerName, PeerName, ...PeerName[]];
 const tcp = (port: number, host = "127.0.0.1"): string => `/ip4/${host}/tcp/${port}`;
 const of = (peer: PeerName, ...ports: number[]): string[] => ports.map((port) => `${tcp(port)}/p2p/${peer}`);
 

@@ -11,7 +11,7 @@ import type { NetworkLimits } from "../../src/network/options.ts";
 import type { PeerName } from "../../src/protocol/ids.ts";
 import { names } from "./support.ts";
 
-const all = await names(60);
+const all = names(60);
 const at = (index: number): PeerName => all[index] as PeerName;
 const validators = new Set(all.slice(0, 4));
 

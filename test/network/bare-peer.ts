@@ -19,7 +19,7 @@ const readAll = (stream: Stream): void => stream.addEventListener("message", () 
 /** Takes every stream, and reads it unless told otherwise. */
 export const startBare = async (cleanup: Cleanup, index: number, onStream: (stream: Stream) => void = readAll): Promise<Host> => {
   const host = await createHost({
-    key: await toLibp2pKey(nodeKey(index)),
+    key: toLibp2pKey(nodeKey(index)),
     listen: [loopback],
     announce: [],
     gater: {},

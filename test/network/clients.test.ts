@@ -25,7 +25,7 @@ const startNode = async (limits: Partial<NetworkLimits> = {}): Promise<{ readonl
     genesis: "",
     nodeKey: nodeKey(0),
     listen: [loopback],
-    validators: await names(1),
+    validators: names(1),
     limits,
   });
   stops.push(() => network.stop());
@@ -114,7 +114,7 @@ describe("a client", () => {
     const foreign = await startVisitor(toDigest("0bad".repeat(16)));
     await expect(foreign.ask(address, bytes("hello"), soon())).rejects.toMatchObject({ code: "ECONNREFUSED" });
     const visitor = await startVisitor();
-    const [, other = ""] = await names(2);
+    const [, other = ""] = names(2);
     await expect(visitor.ask(address.replace(/[^/]+$/, other), bytes("hello"), soon())).rejects.toMatchObject({ code: "ECONNREFUSED" });
   });
 
@@ -138,7 +138,7 @@ describe("a node that is still busy with the handshake", () => {
     let came = 0;
     let silence: NodeJS.Timeout | undefined;
     const slow = await createHost({
-      key: await toLibp2pKey(nodeKey(0)),
+      key: toLibp2pKey(nodeKey(0)),
       listen: [loopback],
       announce: [],
       limits: defaultNetworkLimits,
@@ -179,7 +179,7 @@ describe("a node that is still busy with the handshake", () => {
     const streams = maxClientStreamsPerPeer + 16;
     const address = await startSlow();
     const client = await createHost({
-      key: await toLibp2pKey(nodeKey(1)),
+      key: toLibp2pKey(nodeKey(1)),
       listen: [],
       announce: [],
       gater: { denyDialMultiaddr: () => false },

@@ -7,7 +7,7 @@ import { genesisHash, loopback, nodeKey, patient } from "./support.ts";
 
 describeNetwork("the memory hub", () => {
   const hub = createMemoryHub();
-  return { create: async (index, validators) => hub.createMemoryNetwork(await peerNameFromNodeKey(nodeKey(index)), validators) };
+  return { create: async (index, validators) => hub.createMemoryNetwork(peerNameFromNodeKey(nodeKey(index)), validators) };
 });
 
 describeNetwork("libp2p", () => {

@@ -33,7 +33,7 @@ export const describeNetwork = (implementation: string, createFixture: (cleanup:
     /** `validatorCount` validators and `observers` others, all up with all. */
     const group = async (validatorCount: number, observers = 0): Promise<{ fixture: Fixture; members: Member[]; all: PeerName[] }> => {
       const fixture = createFixture(cleanup);
-      const all = await names(validatorCount + observers);
+      const all = names(validatorCount + observers);
       const members: Member[] = [];
       for (let index = 0; index < all.length; index += 1) members.push(await join(fixture, index, all.slice(0, validatorCount)));
       const meshed = (): boolean => members.every(({ network }) => all.every((peer) => peer === network.self || network.isUp(peer)));
@@ -113,7 +113,7 @@ export const describeNetwork = (implementation: string, createFixture: (cleanup:
 
     test("refuses frames to peers it does not know and to itself", async () => {
       const { a } = await pair(2);
-      const [stranger] = await names(1, 90);
+      const [stranger] = names(1, 90);
       expect(a.network.send(stranger as PeerName, "sync", Uint8Array.of(1))).toBe(false);
       expect(a.network.send(a.network.self, "sync", Uint8Array.of(1))).toBe(false);
       expect(a.network.isUp(stranger as PeerName)).toBe(false);

@@ -14,7 +14,7 @@ const limitMs = 20_000;
 
 /** Three validators in a line: the outer two have no link of their own. */
 const startLine = async (): Promise<[TestNode, TestNode, TestNode]> => {
-  const validators = await names(3);
+  const validators = names(3);
   const middle = await startNode(cleanup, 1, { validators });
   const bootstrap = middle.network.addresses();
   const first = await startNode(cleanup, 0, { validators });
@@ -102,7 +102,7 @@ describe("a message", () => {
   });
 
   test("without a verdict in time is ignored, and too many of them hold up nothing", async () => {
-    const validators = await names(2);
+    const validators = names(2);
     const a = await startNode(cleanup, 0, { validators });
     const b = await startNode(cleanup, 1, {
       validators,
@@ -120,7 +120,7 @@ describe("a message", () => {
 
 describe("when a gossip stream breaks", () => {
   test("the connection is made anew, and gossip is back", async () => {
-    const validators = await names(2);
+    const validators = names(2);
     const node = await startNode(cleanup, 0, { validators, limits: { gossipGraceMs: 500, firstDeadMs: 500, deadMs: 0 } });
     const bare = await startBare(cleanup, 1);
     let received = 0;
@@ -166,7 +166,7 @@ describe("who floods gossip with control messages", () => {
   });
 
   test("and is a validator is not looked at beyond a rate", async () => {
-    const node = await startNode(cleanup, 0, { validators: await names(2), limits });
+    const node = await startNode(cleanup, 0, { validators: names(2), limits });
     const connection = await flood(node, 1_000);
     await until(() => node.network.counters().droppedRate >= 950, limitMs, "dropped");
     expect([connection.status, node.network.counters().bans]).toEqual(["open", 0]);

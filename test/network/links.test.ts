@@ -21,7 +21,7 @@ const frame = (payload: Uint8Array): Uint8Array => Uint8Array.of(...varint(paylo
 
 describe("consensus streams", () => {
   test("of strangers are reset, and counted, and nothing they carry arrives", async () => {
-    const node = await startNode(cleanup, 0, { validators: await names(1) });
+    const node = await startNode(cleanup, 0, { validators: names(1) });
     const stranger = await startBare(cleanup, 50);
     const connection = await connect(stranger, node);
     const stream = await connection.newStream(protocols.consensus);
@@ -40,7 +40,7 @@ describe("consensus streams", () => {
     ["a length that is not in its shortest form", [0x81, 0x00, 7]],
     ["an empty frame", [0]],
   ])("with %s are reset, alone, and the link recovers", async (_, bytes) => {
-    const all = await names(2);
+    const all = names(2);
     const node = await startNode(cleanup, 0, { validators: all });
     const bare = await startBare(cleanup, 1);
     const connection = await connect(bare, node);
@@ -57,7 +57,7 @@ describe("consensus streams", () => {
 
   test("that the other end resets are opened again, and the peer is up again", async () => {
     const streams: Stream[] = [];
-    const all = await names(2);
+    const all = names(2);
     const node = await startNode(cleanup, 0, { validators: all });
     const bare = await startBare(cleanup, 1, (stream) => {
       streams.push(stream);
@@ -75,7 +75,7 @@ describe("consensus streams", () => {
 
 describe("a validator that does not read", () => {
   test("costs no more than its queue, holds up nobody else, and is disconnected", async () => {
-    const all = await names(3);
+    const all = names(3);
     const bound = 2 * 1024 * 1024;
     const limits = { consensusQueueBytes: bound, slowPeerMs: 1500, deadMs: 0 };
     const node = await startNode(cleanup, 0, { validators: all, limits });
@@ -110,7 +110,7 @@ describe("a validator that does not read", () => {
 
 describe("strangers", () => {
   test("over their rate on sync lose frames, then their connection and their welcome; validators are not limited", async () => {
-    const all = await names(2);
+    const all = names(2);
     // so slow that it gives nothing back while this runs
     const limits = { strangerFramesPerSecond: 0.01, strangerFrameBurst: 20, strangerDropsBeforeBan: 50 };
     const [node, validator] = [await startNode(cleanup, 0, { validators: all, limits }), await startBare(cleanup, 1)];
@@ -135,7 +135,7 @@ describe("strangers", () => {
   });
 
   test("in numbers do not crowd out a validator", async () => {
-    const all = await names(2);
+    const all = names(2);
     const limits = { maxStrangers: 6, deadMs: 0 };
     const node = await startNode(cleanup, 0, { validators: all, limits });
     const strangers: Host[] = [];
@@ -179,9 +179,9 @@ describe("strangers", () => {
   });
 
   test("of another network are not talked to", async () => {
-    const node = await startNode(cleanup, 0, { validators: await names(1) });
+    const node = await startNode(cleanup, 0, { validators: names(1) });
     const other = await createHost({
-      key: await toLibp2pKey(nodeKey(60)),
+      key: toLibp2pKey(nodeKey(60)),
       listen: [loopback],
       announce: [],
       gater: {},
@@ -218,7 +218,7 @@ describe("a cut for test networks", () => {
 
 describe("an address where somebody else answers", () => {
   test("does not make him the one who was sought", async () => {
-    const all = await names(3);
+    const all = names(3);
     const impostor = await startNode(cleanup, 2, { validators: all });
     const port = /tcp\/(\d+)/.exec(impostor.network.addresses()[0] ?? "")?.[1];
     const sought = `/ip4/127.0.0.1/tcp/${port}/p2p/${all[1]}`;
@@ -234,7 +234,7 @@ describe("an address where somebody else answers", () => {
     cleanup.add(() => silent.close());
     const address = silent.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
-    const all = await names(3);
+    const all = names(3);
     const other = await startNode(cleanup, 1, { validators: all });
     const bootstrap = [`/ip4/127.0.0.1/tcp/${port}/p2p/${all[2]}`, ...other.network.addresses()];
     // whoever waited for the silent one would wait much longer than is waited here
@@ -246,7 +246,7 @@ describe("an address where somebody else answers", () => {
 
 describe("starting", () => {
   test("on a port that is taken fails with a line that says so, and leaves nothing open", async () => {
-    const validators = await names(2);
+    const validators = names(2);
     const first = await startNode(cleanup, 0, { validators });
     const taken = (first.network.addresses()[0] ?? "").replace(/\/p2p\/.*/, "");
     await expect(startNode(cleanup, 1, { validators, listen: [taken] })).rejects.toMatchObject({
@@ -260,7 +260,7 @@ describe("starting", () => {
   });
 
   test("with --announce tells others that address and no other", async () => {
-    const validators = await names(2);
+    const validators = names(2);
     const announced = "/ip4/198.51.100.7/tcp/27656";
     const node = await startNode(cleanup, 0, { validators, announce: [announced] });
     expect(node.network.addresses()).toEqual([`${announced}/p2p/${node.name}`]);
@@ -277,7 +277,7 @@ describe("starting", () => {
 
 describe("stopping", () => {
   test("takes no longer than 300 ms with peers that do not answer", async () => {
-    const all = await names(3);
+    const all = names(3);
     const node = await startNode(cleanup, 0, { validators: all });
     for (const index of [1, 2]) await connect(await startBare(cleanup, index, (stream) => stream.pause()), node);
     await until(() => node.network.peers().every(({ peer }) => node.network.isUp(peer)), limitMs, "up");

@@ -48,7 +48,7 @@ const at = <T>(items: readonly T[], index: number): T => {
 
 describe("seven processes that know only the first one's address", () => {
   test("all reach each other, and so does one that comes late", { timeout }, async () => {
-    const all = await names(8);
+    const all = names(8);
     const children = await startMesh(all.slice(0, 7), [], unjudged);
     await untilUp(children, 6);
     // an eighth, not a validator, given the last one's address
@@ -65,7 +65,7 @@ describe("seven processes that know only the first one's address", () => {
 
 describe("four processes", () => {
   test("see one that is killed, by more than its silence, and find it again on another port, from either end", { timeout }, async () => {
-    const validators = await names(4);
+    const validators = names(4);
     const directories = validators.map(() => temporaryDirectory(cleanup));
     const children = await startMesh(validators, directories, unjudged);
     await untilUp(children, 3);
@@ -88,7 +88,7 @@ describe("four processes", () => {
   });
 
   test("see one that is frozen soon after their patience ends, and have it back when it wakes", { timeout }, async () => {
-    const validators = await names(4);
+    const validators = names(4);
     // no more patience in a connection's first seconds than later
     const deadMs = 3000;
     const children = await startMesh(validators, [], { ...patient, deadMs, firstDeadMs: deadMs });

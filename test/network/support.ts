@@ -23,8 +23,8 @@ export const nodeKey = (index: number): Uint8Array => {
   new DataView(key.buffer).setUint32(0, index + 1);
   return key;
 };
-export const names = (count: number, first = 0): Promise<PeerName[]> =>
-  Promise.all(Array.from({ length: count }, (_, index) => peerNameFromNodeKey(nodeKey(first + index))));
+export const names = (count: number, first = 0): PeerName[] =>
+  Array.from({ length: count }, (_, index) => peerNameFromNodeKey(nodeKey(first + index)));
 
 /** Resolves with the time waited, in milliseconds. */
 export const until = async (condition: () => boolean, limitMs: number, what: string | (() => string)): Promise<number> => {
@@ -132,7 +132,7 @@ export const startNode = async (
 
 /** Validators `0…count−1`, all given the first one's address, up with each other. */
 export const startValidators = async (cleanup: Cleanup, count: number, options: Partial<NetworkOptions> = {}): Promise<TestNode[]> => {
-  const validators = await names(count);
+  const validators = names(count);
   const nodes: TestNode[] = [];
   for (let index = 0; index < count; index += 1) {
     const bootstrap = nodes[0]?.network.addresses().slice(0, 1) ?? [];

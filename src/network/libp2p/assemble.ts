@@ -104,7 +104,7 @@ const createShared = (options: NetworkOptions): Shared => ({
 export const assemble = async (options: NetworkOptions): Promise<Parts> => {
   const shared = createShared(options);
   const { counters, log } = shared;
-  const self = await peerNameFromNodeKey(options.nodeKey);
+  const self = peerNameFromNodeKey(options.nodeKey);
   const names = protocolNames(options.genesisHash);
   const state: State = { validators: new Set(options.validators), inboundCut: new Set() };
   const isValidator = (peer: PeerName): boolean => state.validators.has(peer);
@@ -112,7 +112,7 @@ export const assemble = async (options: NetworkOptions): Promise<Parts> => {
   const admission = createAdmission({ ...shared, self, isValidator });
   const library = createLibraryMetrics();
   const host = await createHost({
-    key: await toLibp2pKey(options.nodeKey),
+    key: toLibp2pKey(options.nodeKey),
     listen: options.listen.map((text) => toAddress(text).text),
     announce: (options.announce ?? []).map((text) => toAddress(text).text),
     gater: admission.gater,

@@ -34,7 +34,7 @@ export interface Stranger {
 export const startStranger = async (node: TestnetNode, genesisHash: string): Promise<Stranger> => {
   const root = `/byz/${genesisHash.slice(0, 8)}`;
   const host = await createHost({
-    key: await toLibp2pKey(generateNodeKey()),
+    key: toLibp2pKey(generateNodeKey()),
     listen: ["/ip4/127.0.0.1/tcp/0"],
     announce: [],
     gater: {},

@@ -22,7 +22,11 @@ export interface CommandSpec<Options extends object> {
 }
 
 /** Declares a command once the streams are known. */
-export type CommandFactory = (host: Host) => Command;
+export interface CommandFactory {
+  (host: Host): Command;
+  /** exit status beside 0, 1 and 2 */
+  readonly exits?: readonly (keyof typeof exitMeaning)[];
+}
 
 export interface Host {
   readonly io: Io;
@@ -78,30 +82,38 @@ const globalsOf = (command: Command): GlobalFlags => {
   return settled;
 };
 
-const helpAfter = (spec: Pick<CommandSpec<object>, "examples" | "exits">): string => {
-  const exits = (spec.exits ?? []).map((code) => `  ${code}  ${exitMeaning[code]}`);
-  return [
+const helpAfter = (examples: readonly string[], exits: NonNullable<CommandFactory["exits"]>): string =>
+  [
     "",
     "Examples:",
-    ...spec.examples.map((example) => `  $ ${example}`),
+    ...examples.map((example) => `  $ ${example}`),
     "",
     "Exit status:",
     `  ${exitCodes.done}  done`,
     `  ${exitCodes.failed}  it failed`,
     `  ${exitCodes.usage}  wrong usage`,
-    ...exits,
+    ...exits.map((code) => `  ${code}  ${exitMeaning[code]}`),
   ].join("\n");
-};
+
+/** What ends the help of `byz` itself: what any command may exit with. */
+export const programHelpAfter = (examples: readonly string[]): string =>
+  [
+    helpAfter(examples, [3, 4, 5, 6]),
+    "  69  this Node.js is too old, and no newer one was found",
+    `  ${exitCodes.interrupted}  an interrupted client command`,
+    "",
+    "Each command has its own --help.",
+  ].join("\n");
 
 /** Makes the declaration a command. */
-export const defineCommand =
-  <Options extends object = object>(spec: CommandSpec<Options>): CommandFactory =>
-  (host) => {
+export const defineCommand = <Options extends object = object>(spec: CommandSpec<Options>): CommandFactory => {
+  const exits = spec.exits ?? [];
+  const declare = (host: Host): Command => {
     const [name = "", ...words] = spec.usage.split(" ");
     const command = new Command(name).description(spec.summary).showHelpAfterError(false);
     for (const word of words) command.addArgument(new Argument(word, spec.arguments?.[word.replaceAll(/[<>[\].]/g, "")]));
     for (const option of spec.options ?? []) command.addOption(option);
-    addGlobals(command, spec.ownApi === true).addHelpText("after", helpAfter(spec));
+    addGlobals(command, spec.ownApi === true).addHelpText("after", helpAfter(spec.examples, exits));
     command.action(async (...given: unknown[]) => {
       const args = given.slice(0, words.length) as (string | undefined)[];
       const session = createSession(host.io, globalsOf(command));
@@ -109,20 +121,25 @@ export const defineCommand =
     });
     return command;
   };
+  return Object.assign(declare, { exits });
+};
 
 /** A name that only holds other commands, such as `keys`. `whole` runs where none of them is named. */
-export const defineGroup =
-  (
-    init: { readonly name: string; readonly summary: string; readonly examples: readonly [string, string] },
-    members: readonly CommandFactory[],
-    whole?: CommandFactory,
-  ): CommandFactory =>
-  (host) => {
+export const defineGroup = (
+  init: { readonly name: string; readonly summary: string; readonly examples: readonly [string, string] },
+  members: readonly CommandFactory[],
+  whole?: CommandFactory,
+): CommandFactory => {
+  const all = [...members, ...(whole === undefined ? [] : [whole])];
+  const exits = ([3, 4, 5, 6] as const).filter((code) => all.some((member) => member.exits?.includes(code)));
+  const declare = (host: Host): Command => {
     const command = new Command(init.name).description(init.summary).enablePositionalOptions();
     if (whole !== undefined) command.addCommand(whole(host), { isDefault: true });
     for (const member of members) command.addCommand(member(host));
-    return addGlobals(command).addHelpText("after", helpAfter(init));
+    return addGlobals(command).addHelpText("after", helpAfter(init.examples, exits));
   };
+  return Object.assign(declare, { exits });
+};
 
 /** Reads a whole number within a range. */
 export const wholeNumber =

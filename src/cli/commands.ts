@@ -60,7 +60,7 @@ const entries: readonly Entry[] = [
 ];
 
 /** global options that a value follows */
-const valued: readonly string[] = ["--home", "--api", "--passphrase-file"];
+const valued: readonly string[] = ["--home", "--api", "--passphrase-file", "--token-file"];
 
 /** The command that a line names, past global options; undefined when there is none of that name, or help with the whole program is asked for. */
 const namedIn = (args: readonly string[]): Entry | undefined => {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { visible } from "../node/home/printable.ts";
-import { addGlobals } from "./command.ts";
+import { addGlobals, programHelpAfter } from "./command.ts";
 import type { Host } from "./command.ts";
 import { commandsFor } from "./commands.ts";
 import { complaintOf, exitCodes } from "./errors.ts";
@@ -30,10 +30,7 @@ const createProgram = async (host: Host, args: readonly string[]): Promise<Comma
     .version(version(), "--version", "print the version");
   addGlobals(program);
   for (const command of await commandsFor(args, host)) program.addCommand(command);
-  program.addHelpText(
-    "after",
-    "\nExamples:\n  $ byz testnet up -n 4\n  $ byz put greeting hello\n\nEach command has its own --help, with examples and exit status.",
-  );
+  program.addHelpText("after", programHelpAfter(["byz testnet up -n 4", "byz put greeting hello"]));
   configure(program, host.io);
   return program;
 };

@@ -4,7 +4,7 @@ import { nodeAt, TestnetError } from "./state.ts";
 import type { TestnetState } from "./state.ts";
 import { tellNodes } from "./tell.ts";
 
-/** @throws TestnetError `usage` for a behaviour that there is not, or an observer's; `no_node` */
+/** @throws TestnetError `usage` for a behaviour that there is not, or an observer's; `no_such_node` */
 export const withBehaviour = (state: TestnetState, index: number, behaviour: string): TestnetState => {
   if (actOf(behaviour) === undefined)
     throw new TestnetError("usage", `there is no behaviour ${behaviour}`, `there are ${actNames.join(", ")}`, 2);

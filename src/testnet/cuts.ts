@@ -21,7 +21,7 @@ export const nodeCut = ({ nodes, cut }: TestnetState, index: number): NodeCut =>
 };
 
 /**
- * @throws TestnetError `usage` for fewer than two groups, an empty one, a node in two of them, or a one-way cut between more than two; `no_node`
+ * @throws TestnetError `usage` for fewer than two groups, an empty one, a node in two of them, or a one-way cut between more than two; `no_such_node`
  */
 export const checkCut = (state: TestnetState, groups: readonly (readonly number[])[], oneWay: boolean): TestnetCut => {
   const refuse = (message: string): never => {

@@ -86,10 +86,11 @@ export const changeState = (dir: string, change: (state: TestnetState) => Testne
     return state;
   });
 
-/** @throws TestnetError `no_node` */
+/** @throws TestnetError `no_such_node` */
 export const nodeAt = (state: TestnetState, index: number): TestnetNode => {
   const node = state.nodes[index];
-  if (node === undefined) throw new TestnetError("no_node", `there is no node ${index}`, `nodes are 0 to ${state.nodes.length - 1}`, 2);
+  if (node === undefined)
+    throw new TestnetError("no_such_node", `there is no node ${index}`, `nodes are 0 to ${state.nodes.length - 1}`, 2);
   return node;
 };
 

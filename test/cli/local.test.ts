@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { run, useWorkplace } from "./harness.ts";
 import type { Ran } from "./harness.ts";
@@ -133,6 +133,15 @@ describe("config", () => {
     expect(json<{ error: { code: string } }>({ status, stdout, stderr }).error.code).toBe("invalid_config");
   });
 
+  it("validate says so where there is no file, and no home", async () => {
+    await run(["init", "--home", at("a")]);
+    rmSync(at("a", "config.toml"));
+    const left = await run(["config", "validate", "--home", at("a")]);
+    expect(left).toMatchObject({ status: 0, stdout: `${at("a", "config.toml")} is not there: the defaults hold, and the environment\n` });
+    const none = await run(["config", "validate", "--home", at("none")]);
+    expect(none).toMatchObject({ status: 3, stderr: expect.stringContaining(`${at("none")} does not exist`) as unknown });
+  });
+
   it("show says where a value came from", async () => {
     await run(["init", "--home", at("a"), "--moniker", "alice"]);
     const shown = await run(["config", "show", "--origin", "--json", "--home", at("a")], { environment: { BYZ_LOG_LEVEL: "warn" } });
@@ -148,13 +157,35 @@ describe("start", () => {
   it.each([
     ["no home", [], /is not a node's home; make one with `byz init`/],
     ["no genesis", ["init"], /genesis.json: is missing/],
-    ["a bad flag", ["init", "--listen", "nowhere"], /flag: network.listen "nowhere" is not an address/],
-    ["a bad API address", ["init", "--api", "27657"], /flag: api.listen must be HOST:PORT/],
-    ["a bad level", ["init", "--log-level", "loud"], /log.level must be one of/],
-  ] as const)("with %s ends with status 3", async (_name, [init, ...flags], complaint) => {
+  ] as const)("with %s ends with status 3", async (_name, [init], complaint) => {
     if (init !== undefined) await run(["init", "--home", at("a")]);
-    const { status, stderr } = await run(["start", "--home", at("a"), ...flags]);
+    const { status, stderr } = await run(["start", "--home", at("a")]);
     expect(status).toBe(3);
     expect(stderr).toMatch(complaint);
+  });
+
+  it("names a bad flag, which is wrong usage, unless the file is wrong as well", async () => {
+    await run(["init", "--home", at("a")]);
+    const start = ["start", "--home", at("a"), "--api", "27657"];
+    const listen = [...start, "--listen", "nowhere", "--log-level", "loud"];
+    expect(await run(listen)).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(
+        /^byz: --listen "nowhere" is not an address.*; --api must be HOST:PORT.*; --log-level must be one of/,
+      ) as unknown,
+    });
+    writeFileSync(at("a", "config.toml"), "[api]\nlissten = '127.0.0.1:1'\n");
+    expect(await run(start)).toMatchObject({ status: 3, stderr: expect.stringContaining("line 2: api.lissten") as unknown });
+  });
+});
+
+describe("join", () => {
+  it("looks at its flags before it makes a home that would keep them", async () => {
+    const node = "/ip4/127.0.0.1/tcp/1";
+    expect(await run(["join", "--home", at("a"), "--bootstrap", node])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining(`--bootstrap "${node}" does not end in /p2p/PEERID`) as unknown,
+    });
+    expect(existsSync(at("a"))).toBe(false);
   });
 });

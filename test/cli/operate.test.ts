@@ -32,6 +32,26 @@ const initialised = async (): Promise<void> => {
   writeFileSync(at("home", "config.toml"), config);
 };
 
+describe("--watch", () => {
+  it.each([["status"], ["peers"], ["validators"], ["blocks"], ["evidence"], ["partitions"], ["explain"]])(
+    "byz %s shows it again and again until Ctrl-C, which is 130",
+    async (command) => {
+      const { url } = await start();
+      const interrupt = new AbortController();
+      let shown = 0;
+      const onStdout = (): void => {
+        shown += 1;
+        if (shown === 2) interrupt.abort();
+      };
+      expect(await run([command, "--watch", "--api", url], { signal: interrupt.signal, onStdout })).toMatchObject({
+        status: 130,
+        stderr: "",
+      });
+      expect(shown).toBe(2);
+    },
+  );
+});
+
 describe("byz watch", () => {
   const put = (key: string, index: number, sequence: number) =>
     ({ type: "put", key: Buffer.from(key), value: Buffer.from("v"), version: 1, sequence: toSequence(sequence), index }) as const;

@@ -14,6 +14,7 @@ describe("help", () => {
     expect(status).toBe(0);
     for (const { command } of rows) expect(stdout).toMatch(new RegExp(`^ {2}${command.split(" ")[0]} `, "m"));
     expect((await run([])).stdout).toContain("Set up and run:");
+    for (const code of [0, 1, 2, 3, 4, 5, 6, 69, 130]) expect(stdout).toMatch(new RegExp(`^ {1,3}${code}  `, "m"));
   });
 
   it("names the environment of options that have one", async () => {
@@ -49,7 +50,7 @@ describe("wrong usage is exit status 2 and one line", () => {
     ["completion tcsh", /not a shell: tcsh/],
     ["completion", /missing required argument 'shell'/],
     ["debug", /a command is missing/],
-    ["join --bootstrap nowhere", /nowhere is not a multiaddr; such as \/ip4/],
+    ["join --bootstrap nowhere", /--bootstrap "nowhere" is not an address such as \/ip4/],
     ["simulate --seed x", /below 2\^64, not x; see --help/],
     ["doctor extra", /too many arguments/],
     ["explain --watch --frobnicate", /unknown option/],

@@ -50,7 +50,7 @@ describe("a cut", () => {
       "usage",
     ],
     [[[0], [1], [2]], true, "usage"],
-    [[[0], [5]], false, "no_node"],
+    [[[0], [5]], false, "no_such_node"],
   ])("of %j (one-way: %j) is refused as %s", (groups, oneWay, code) => {
     const refusal = (): unknown => {
       try {

@@ -67,7 +67,7 @@ describe("testnet.json", () => {
     expect(await codeOf(() => Testnet.open(dir))).toBe("no_testnet");
     makeHomes({ ...plan, dir });
     const testnet = Testnet.open(dir);
-    expect(await codeOf(() => testnet.kill(5))).toBe("no_node");
+    expect(await codeOf(() => testnet.kill(5))).toBe("no_such_node");
     expect(await codeOf(() => testnet.pause(0))).toBe("not_running");
     writeFileSync(join(dir, "testnet.json"), "{");
     expect(await codeOf(() => testnet.state())).toBe("invalid_testnet");

@@ -1,7 +1,7 @@
 /** `byz blocks` */
 import { Option } from "commander";
 import type { BlockAnswer } from "../../client/answers.ts";
-import { clientOf } from "../client.ts";
+import { clientOf, showing } from "../client.ts";
 import { defineCommand, wholeNumber } from "../command.ts";
 import { CliError, exitCodes, usageError } from "../errors.ts";
 import type { Session } from "../session.ts";
@@ -54,19 +54,22 @@ const showSome = async (session: Session, options: { readonly from?: number; rea
   session.answer(table(session, ["SEQUENCE", "VIEW", "TIME", "REQUESTS", "DIGEST", "LOG HASH"], rows), blocks);
 };
 
-export const blocksCommand = defineCommand<{ from?: number; limit: number }>({
+export const blocksCommand = defineCommand<{ from?: number; limit: number; watch?: boolean }>({
   usage: "blocks [sequence]",
   summary: "The ledger's last blocks, or one of them",
   arguments: { sequence: "show this one with its requests" },
   options: [
     new Option("--from <sequence>", "show those from this one on").argParser(wholeNumber(1)),
     new Option("--limit <n>", "at most so many").argParser(wholeNumber(1, 256)).default(10),
+    new Option("--watch", "again every second"),
   ],
   examples: ["byz blocks --limit 3", "byz blocks 17 --json"],
   exits: [4],
   async run(session, [sequence], options) {
-    if (sequence === undefined) return showSome(session, options);
+    if (sequence === undefined) return showing(session, options.watch, () => showSome(session, options));
     if (!/^[1-9]\d{0,14}$/.test(sequence)) throw usageError(`not a sequence: ${sequence}`, "sequences are whole numbers from 1");
-    return showOne(session, Number(sequence));
+    if (options.watch === true) throw usageError("one block does not change", "--watch goes with the list of blocks");
+    await showOne(session, Number(sequence));
+    return exitCodes.done;
   },
 });

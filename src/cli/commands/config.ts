@@ -1,8 +1,9 @@
 /** `byz config` */
+import { existsSync } from "node:fs";
 import { Option } from "commander";
 import { loadConfig } from "../../node/home/config.ts";
 import type { ConfigEntry, LoadedConfig } from "../../node/home/config.ts";
-import { homeAt } from "../../node/home/layout.ts";
+import { homeAt, HomeError } from "../../node/home/layout.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import type { Session } from "../session.ts";
 import { table } from "../table.ts";
@@ -45,9 +46,12 @@ const validateCommand = defineCommand({
   examples: ["byz config validate", "byz config validate --home /srv/byz"],
   exits: [3],
   run(session) {
-    const path = homeAt(session.home).config;
+    const { path: home, config: file } = homeAt(session.home);
+    if (!existsSync(home)) throw new HomeError("missing", `${home} does not exist`, "check --home, or make one with `byz init`");
     load(session);
-    session.answer(`${path} is valid`, { file: path, valid: true });
+    const present = existsSync(file);
+    const text = present ? `${file} is valid` : `${file} is not there: the defaults hold, and the environment`;
+    session.answer(text, { file, valid: true, present });
   },
 });
 

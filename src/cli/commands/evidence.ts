@@ -1,7 +1,8 @@
 /** `byz evidence` */
+import { Option } from "commander";
 import type { EvidenceAnswer } from "../../client/operate-answers.ts";
 import { type ProvenEvidence, verifyEvidence } from "../../client/verify-evidence.ts";
-import { clientOf } from "../client.ts";
+import { clientOf, showing } from "../client.ts";
 import { defineCommand, defineGroup } from "../command.ts";
 import { provesNothing, readDocument } from "../document.ts";
 import { CliError, exitCodes, usageError } from "../errors.ts";
@@ -17,23 +18,27 @@ const names = (validators: readonly { readonly moniker: string }[]): string =>
 const placeOf = ({ epoch, view, sequence }: { readonly epoch: number; readonly view: number; readonly sequence: number }): string =>
   `epoch ${epoch}, view ${view}, sequence ${sequence}`;
 
-const listCommand = defineCommand({
+const listCommand = defineCommand<{ watch?: boolean }>({
   usage: "list",
   summary: "All that a node keeps, in the order in which it found them; what `byz evidence` alone does",
-  examples: ["byz evidence", "byz evidence --json"],
+  options: [new Option("--watch", "again every second")],
+  examples: ["byz evidence", "byz evidence --watch"],
   exits: [4],
-  async run(session) {
-    const records = await clientOf(session).evidence();
-    const rows = records.map((record) => [
-      shortHash(record.id),
-      record.kind,
-      names(record.culprits),
-      record.document ?? placeOf(record),
-      new Date(record.detectedAt).toISOString(),
-      record.action,
-    ]);
-    const text = (): string => table(session, ["ID", "KIND", "CULPRITS", "WHERE", "FOUND", "DONE"], rows);
-    session.answer(records.length === 0 ? "no proof of misbehaviour" : text, records);
+  async run(session, _args, { watch }) {
+    const client = clientOf(session);
+    return showing(session, watch, async () => {
+      const records = await client.evidence();
+      const rows = records.map((record) => [
+        shortHash(record.id),
+        record.kind,
+        names(record.culprits),
+        record.document ?? placeOf(record),
+        new Date(record.detectedAt).toISOString(),
+        record.action,
+      ]);
+      const text = (): string => table(session, ["ID", "KIND", "CULPRITS", "WHERE", "FOUND", "DONE"], rows);
+      session.answer(records.length === 0 ? "no proof of misbehaviour" : text, records);
+    });
   },
 });
 

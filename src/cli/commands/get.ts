@@ -32,7 +32,7 @@ interface GetOptions extends GenesisFlag {
 export const consistencyOption = (): Option =>
   new Option(
     "--consistency <level>",
-    "linearizable sees all writes acknowledged before; certified comes with a proof; local is what this node has",
+    "linearizable, the default, sees all writes acknowledged before; certified comes with a proof; local is what this node has",
   ).choices(["linearizable", "certified", "local"]);
 
 const absent = (key: string): CliError =>

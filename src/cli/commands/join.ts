@@ -8,6 +8,7 @@ import { toDigest } from "../../protocol/ids.ts";
 import type { Digest } from "../../protocol/ids.ts";
 import { defineCommand, several } from "../command.ts";
 import { CliError, exitCodes, usageError } from "../errors.ts";
+import { configOf } from "../node-flags.ts";
 import type { Session } from "../session.ts";
 import { runNode, startOptions, type StartOptions } from "./start.ts";
 
@@ -89,16 +90,15 @@ export const joinCommand = defineCommand<JoinOptions>({
   ],
   examples: [
     "byz join --bootstrap /ip4/192.0.2.1/tcp/27656/p2p/12D3KooW… --genesis-hash 5d1f…",
-    "byz join --home /srv/byz --bootstrap /dns4/node.example.org/tcp/27656 --genesis-hash 5d1f… --api 127.0.0.1:27757",
+    "byz join --home /srv/byz --bootstrap /dns4/node.example.org/tcp/27656/p2p/12D3KooW… --genesis-hash 5d1f… --api 127.0.0.1:27757",
   ],
   exits: [3, 4, 6],
   async run(session, _args, options) {
     const { bootstrap } = options;
     if (bootstrap === undefined) throw usageError("--bootstrap is needed");
-    const odd = bootstrap.find((address) => !address.startsWith("/"));
-    if (odd !== undefined)
-      throw usageError(`${odd} is not a multiaddr`, "such as /ip4/192.0.2.1/tcp/27656, as a node's `byz start` prints it");
     const expected = hashFrom(options.genesisHash);
+    // before there is a home that would keep what is wrong
+    configOf(session, options);
     makeHome(session, options);
     await getGenesis(session, bootstrap, expected);
     await runNode(session, options);

@@ -1,14 +1,11 @@
 /** `byz start` */
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
 import { Option } from "commander";
 import { pino } from "pino";
-import { loadConfig } from "../../node/home/config.ts";
 import type { RunningNode } from "../../node/create-node.ts";
 import type { StopReason } from "../../node/ends.ts";
 import { isDamage, notedDamage, noteDamage, setAside } from "../../node/data/damage.ts";
 import type { Config } from "../../node/home/config.ts";
-import type { PartialConfig } from "../../node/home/config-file.ts";
 import { type Genesis, loadGenesis } from "../../node/home/genesis.ts";
 import type { NodeOptions } from "../../node/home/identity.ts";
 import { homeAt, HomeError } from "../../node/home/layout.ts";
@@ -18,39 +15,19 @@ import { machineMemory } from "../../node/memory/process-memory.ts";
 import { identify, watchProcess } from "../../testnet/process-identity.ts";
 import { defineCommand, several, wholeNumber } from "../command.ts";
 import { CliError, exitCodes } from "../errors.ts";
+import { configOf, type NodeFlags } from "../node-flags.ts";
 import { withPassphrase } from "../passphrase.ts";
 import type { Session } from "../session.ts";
 import { pairs } from "../table.ts";
 import { optimiseLater } from "../tiering.ts";
 import { holdYoungGeneration, releaseYoungGeneration } from "../young-generation.ts";
 
-export interface StartOptions {
-  readonly bootstrap?: readonly string[];
-  readonly listen?: readonly string[];
-  readonly announce?: readonly string[];
-  readonly api?: string;
+export interface StartOptions extends NodeFlags {
   readonly genesis?: string;
-  readonly application?: string;
-  readonly memoryLimit?: number;
-  readonly logLevel?: string;
   readonly repair?: boolean;
   readonly stopWith?: number;
   readonly behave?: string;
 }
-
-const flagsOf = (options: StartOptions): PartialConfig => ({
-  node: {
-    ...(options.application === undefined ? {} : { application: resolve(options.application) }),
-    ...(options.memoryLimit === undefined ? {} : { memoryLimitMib: options.memoryLimit }),
-  },
-  network: {
-    ...(options.listen === undefined ? {} : { listen: options.listen }),
-    ...(options.announce === undefined ? {} : { announce: options.announce }),
-    ...(options.bootstrap === undefined ? {} : { bootstrap: options.bootstrap }),
-  },
-  api: options.api === undefined ? {} : { listen: options.api },
-  log: options.logLevel === undefined ? {} : { level: options.logLevel },
-});
 
 /** A promise of the moment at which this process is asked to stop, and by what. */
 const askedToStop = (session: Session, stopWith: number | undefined): { readonly asked: Promise<string>; forget(): void } => {
@@ -68,8 +45,7 @@ const askedToStop = (session: Session, stopWith: number | undefined): { readonly
 const loadAll = (session: Session, options: StartOptions): { readonly home: Home; readonly config: Config } => {
   const home = homeAt(session.home);
   if (!existsSync(home.nodeKey)) throw new HomeError("missing", `${home.path} is not a node's home`, "make one with `byz init`");
-  const { config } = loadConfig({ file: home.config, environment: session.io.environment, flags: flagsOf(options) });
-  return { home, config };
+  return { home, config: configOf(session, options) };
 };
 
 /** Nothing of a cheat is even loaded outside of test networks. */

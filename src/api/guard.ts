@@ -10,8 +10,6 @@ export interface GuardOptions {
   readonly token?: string;
   /** needs the token on loopback too, such as behind a proxy that serves others */
   readonly requireToken?: boolean;
-  /** names beside loopback's own under which a loopback server may be addressed, such as a proxy's */
-  readonly allowedHosts?: readonly string[];
 }
 
 /** @throws Refusal when the request may not be served */
@@ -25,17 +23,18 @@ const hostName = (authority: string): string => /^(\[[^\]]*\]|[^:]*)(?::\d{0,5})
 
 const digest = (text: string): Buffer => hash("sha256", text, "buffer");
 
-const createHostGuard = (allowedHosts: readonly string[]): Guard => {
-  const allowed = new Set(allowedHosts.map((name) => name.toLowerCase()));
-  const isOwnHost = (name: string): boolean => isLoopback(name) || name.endsWith(".localhost") || allowed.has(name);
-  return (headers, writes) => {
-    if (!isOwnHost(hostName(headers.host ?? ""))) {
-      refuseInvalid("the Host header does not name this machine", "use http://127.0.0.1, or add the name to the allowed hosts");
-    }
-    const origin = headers.origin;
-    if (!writes || origin === undefined) return;
-    if (!URL.canParse(origin) || !isOwnHost(new URL(origin).hostname)) refuseInvalid("a page from elsewhere may not write here");
-  };
+const isOwnHost = (name: string): boolean => isLoopback(name) || name.endsWith(".localhost");
+
+const guardHost: Guard = (headers, writes) => {
+  if (!isOwnHost(hostName(headers.host ?? ""))) {
+    refuseInvalid(
+      "the Host header does not name this machine",
+      "ask for http://127.0.0.1 or http://localhost; a proxy in front has to send such a Host",
+    );
+  }
+  const origin = headers.origin;
+  if (!writes || origin === undefined) return;
+  if (!URL.canParse(origin) || !isOwnHost(new URL(origin).hostname)) refuseInvalid("a page from elsewhere may not write here");
 };
 
 const createTokenGuard = (token: string): Guard => {
@@ -64,7 +63,7 @@ const createTokenGuard = (token: string): Guard => {
  */
 export const createGuard = (options: GuardOptions): Guard => {
   const onLoopback = isLoopback(options.host);
-  const guards: Guard[] = onLoopback ? [createHostGuard(options.allowedHosts ?? [])] : [];
+  const guards: Guard[] = onLoopback ? [guardHost] : [];
   if (!onLoopback || options.requireToken === true) {
     if (options.token === undefined || options.token === "") throw new Error("an API that is not on loopback needs a token");
     guards.push(createTokenGuard(options.token));

@@ -2,6 +2,7 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import type { z } from "zod";
 import { refuseInvalid } from "./problem.ts";
+import { schemaWords } from "./schema-words.ts";
 
 const hexDigit = (code: number): number => {
   if (code >= 48 && code <= 57) return code - 48;
@@ -63,7 +64,7 @@ export const parseQuery = <S extends z.ZodType>(schema: S, query: string): z.out
     if (name in values) refuseInvalid(`the query parameter "${name}" is given twice`);
     values[name] = equals === -1 ? "" : queryText(part.slice(equals + 1));
   }
-  const parsed = schema.safeParse(values);
+  const parsed = schema.safeParse(values, { error: schemaWords });
   if (!parsed.success) return refuseInvalid(`query: ${issueText(parsed.error)}`);
   if (query === "") withoutQuery.set(schema, parsed.data);
   return parsed.data;
@@ -78,7 +79,7 @@ export const parseJsonBody = <S extends z.ZodType>(schema: S, body: Uint8Array):
   } catch {
     return refuseInvalid("the body is not JSON");
   }
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { error: schemaWords });
   return parsed.success ? parsed.data : refuseInvalid(`body: ${issueText(parsed.error)}`);
 };
 

@@ -1,4 +1,4 @@
-/** Why a network could not be started, in one line that a person can act on. */
+/** Why an address could not be listened on, by peers or by the HTTP interface, in one line that a person can act on. */
 
 export type ListenErrorCode = "in_use" | "not_available" | "not_allowed" | "failed";
 
@@ -14,10 +14,11 @@ export class ListenError extends Error {
 const reasons: readonly (readonly [pattern: string, code: ListenErrorCode, text: string])[] = [
   ["EADDRINUSE", "in_use", "the port is in use"],
   ["EADDRNOTAVAIL", "not_available", "this machine does not have the address"],
+  ["ENOTFOUND", "not_available", "there is no such host"],
   ["EACCES", "not_allowed", "the port needs more rights"],
 ];
 
-/** The error of a start that failed on one of `listen`, from whatever the transport threw. */
+/** The error of a start that failed on one of `listen`, from whatever the transport or server threw. */
 export const toListenError = (listen: readonly string[], cause: unknown): ListenError => {
   const text = cause instanceof Error ? cause.message : String(cause);
   const address = listen.find((each) => text.includes(`${each}:`)) ?? listen.join(", ");

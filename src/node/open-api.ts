@@ -4,6 +4,7 @@ import { isLoopback } from "../api/guard.ts";
 import { loadOrCreateToken } from "../api/token.ts";
 import { decodeOperation, decodeResult } from "../ledger/kv/encoding.ts";
 import { keyValueStoreName } from "../ledger/kv/application.ts";
+import { toListenError } from "../network/error.ts";
 import type { NodeOptions } from "./home/identity.ts";
 import type { Logger } from "./observe/observe.ts";
 import type { Failure, NodeService } from "./service.ts";
@@ -11,7 +12,7 @@ import type { Failure, NodeService } from "./service.ts";
 /**
  * @param bodies that are being received or worked on, bytes
  * @param answers that wait to be taken, bytes
- * @throws ListenError when the address can not be listened on
+ * @returns its `listen` throws a ListenError
  */
 export const openApi = async (
   { config, home, genesis }: NodeOptions,
@@ -20,7 +21,7 @@ export const openApi = async (
   { admit, bodies, answers }: { readonly admit: () => Failure | undefined; readonly bodies: number; readonly answers: number },
 ): Promise<Api> => {
   const { host, port } = splitHostPort(config.api.listen);
-  return createApi({
+  const api = createApi({
     service,
     host,
     port,
@@ -36,6 +37,14 @@ export const openApi = async (
     },
     onError: (error) => logger.error({ err: error }, "a fault while answering"),
   });
+  const listen = async (): Promise<string> => {
+    try {
+      return await api.listen();
+    } catch (error) {
+      throw toListenError([config.api.listen], error);
+    }
+  };
+  return { ...api, listen };
 };
 
 const splitHostPort = (value: string): { host: string; port: number } => {

@@ -36,6 +36,9 @@ export const toEpoch = (value: number): Epoch => safeInteger(value, "epoch") as 
 /** @throws RangeError if `value` is not an unsigned safe integer */
 export const toReplicaIndex = (value: number): ReplicaIndex => safeInteger(value, "replica") as ReplicaIndex;
 
+/** The form of a peer name: base58, of an Ed25519 peer id. Whether it is one, `network/peer-name.ts` tells. */
+export const peerIdForm = /^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/;
+
 /** @throws TypeError if `value` is not 64 lowercase hex characters */
 export const toDigest = (value: string): Digest => {
   if (!hex64.test(value)) throw new TypeError("a digest is 64 lowercase hex characters");

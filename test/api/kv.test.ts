@@ -248,6 +248,17 @@ describe("a transaction", () => {
     expect(service.submitted).toEqual([]);
   });
 
+  it.each([
+    [{}, "body: success: is missing"],
+    [[], "body: must be an object"],
+    [{ success: [{ type: "increment", key: "a" }] }, "body: success.0.type: must be one of put, delete, get"],
+    [{ success: [], surprise: 1 }, "body: has unknown keys: surprise"],
+    [{ compare: [{ key: "a", version: -1 }], success: [] }, "body: compare.0.version: must be at least 0"],
+  ])("says in plain words what is wrong with %j", async (body, detail) => {
+    const { url } = await start();
+    expect(await txn(url, body)).toMatchObject({ status: 400, json: { detail } });
+  });
+
   it("says of a comparison what it lacks", async () => {
     const { url } = await start();
     const { json } = await txn(url, { compare: [{ key: "a" }], success: [] });

@@ -96,9 +96,9 @@ describe("malformed input", () => {
     expect(service.submitted).toEqual([]);
   });
 
-  it("accepts loopback's names and those allowed", async () => {
-    const { port } = await start({ allowedHosts: ["node.internal"] });
-    for (const host of ["localhost", `localhost:${port}`, "127.0.0.1:1", "127.8.9.1", "[::1]:5", "node.localhost", "NODE.internal:80"]) {
+  it("accepts loopback's names", async () => {
+    const { port } = await start();
+    for (const host of ["localhost", `localhost:${port}`, "127.0.0.1:1", "127.8.9.1", "[::1]:5", "node.localhost"]) {
       expect([host, (await request(port, "GET /livez", { headers: { host } })).status]).toEqual([host, 200]);
     }
     expect((await request(port, "PUT /v1/kv/k", { headers: { origin: `http://localhost:${port}` }, body: "v" })).status).toBe(200);

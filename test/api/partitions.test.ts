@@ -20,10 +20,11 @@ describe("partitions", () => {
 describe("a cut", () => {
   it("is handed on, in both directions unless told otherwise", async () => {
     const { url, service } = await start();
-    expect(await (await post(url, '{"peers":["12D3KooWB"]}')).json()).toEqual({ peers: ["12D3KooWB"], direction: "both" });
+    const peers = [`12D3KooW${"B".repeat(44)}`];
+    expect(await (await post(url, JSON.stringify({ peers }))).json()).toEqual({ peers, direction: "both" });
     expect((await post(url, '{"peers":[],"direction":"inbound"}')).status).toBe(200);
     expect(service.cuts).toEqual([
-      { peers: ["12D3KooWB"], direction: "both" },
+      { peers, direction: "both" },
       { peers: [], direction: "inbound" },
     ]);
   });
@@ -32,9 +33,10 @@ describe("a cut", () => {
     const { url, service } = await start();
     const bodies = [
       '{"peers":"12D3KooWB"}',
+      '{"peers":["node-1"]}',
       '{"peers":[],"direction":"outbound"}',
       '{"peers":[],"more":1}',
-      `{"peers":${JSON.stringify(Array.from({ length: 257 }, () => "p"))}}`,
+      `{"peers":${JSON.stringify(Array.from({ length: 257 }, () => `12D3KooW${"B".repeat(44)}`))}}`,
     ];
     for (const body of bodies) expect([body, (await post(url, body)).status]).toEqual([body, 400]);
     expect((await post(url, '{"peers":[]}', { "content-type": "text/plain" })).status).toBe(400);

@@ -134,8 +134,17 @@ describe("four nodes started by hand", () => {
     const wrong = await byz([...home, "--json"], { BYZ_CONSENSUS_PIPELINE_DEPTH: "many" });
     expect(wrong.status).toBe(3);
     expect(wrong.stdout).toContain("pipeline");
-    expect((await failure(...home, "--bootstrap", "nowhere")).said.message).toContain("nowhere");
+    expect(await failure(...home, "--bootstrap", "nowhere")).toMatchObject({
+      status: 2,
+      said: { message: expect.stringContaining('--bootstrap "nowhere"') as unknown },
+    });
     expect((await failure(...home, "--no-such-flag")).status).toBe(2);
+
+    const taken = new URL((running[1] as Running).api).host;
+    expect(await failure("start", "--home", homeOf("alice"), "--listen", "/ip4/127.0.0.1/tcp/0", "--api", taken)).toMatchObject({
+      status: 1,
+      said: { code: "in_use", message: `can not listen on ${taken}: the port is in use` },
+    });
 
     chmodSync(join(homeOf("alice"), "validator.key"), 0o644);
     expect(await failure(...home)).toMatchObject({ status: 3, said: { message: expect.stringContaining("validator.key") as unknown } });

@@ -4,6 +4,7 @@ import { parseJsonBody, parseQuery, requireMediaType } from "../parse.ts";
 import { jsonAnswer, valueOf } from "../problem.ts";
 import type { Route } from "../route.ts";
 import * as schemas from "../schemas/common.ts";
+import { behaviourBody, cutBody } from "../schemas/testnet.ts";
 
 /** of a body that names peers */
 const maxBodyBytes = 64 * 1024;
@@ -31,12 +32,12 @@ export const partitionRoutes = (service: NodeService): readonly Route[] => [
         summary: "Cut this node's links to these peers, or heal them with none; only in test networks",
         always: true,
         query: schemas.noQuery,
-        body: { "application/json": schemas.cutBody },
-        answer: schemas.cutBody,
+        body: { "application/json": cutBody },
+        answer: cutBody,
         async handle(call) {
           parseQuery(schemas.noQuery, call.query);
           requireMediaType(call.headers["content-type"], ["application/json"]);
-          return jsonAnswer(valueOf(service.cut(parseJsonBody(schemas.cutBody, await call.body(maxBodyBytes)))));
+          return jsonAnswer(valueOf(service.cut(parseJsonBody(cutBody, await call.body(maxBodyBytes)))));
         },
       },
     },
@@ -48,12 +49,12 @@ export const partitionRoutes = (service: NodeService): readonly Route[] => [
         summary: "Make this validator cheat in some way, or be honest again; only in test networks",
         always: true,
         query: schemas.noQuery,
-        body: { "application/json": schemas.behaviourBody },
-        answer: schemas.behaviourBody,
+        body: { "application/json": behaviourBody },
+        answer: behaviourBody,
         async handle(call) {
           parseQuery(schemas.noQuery, call.query);
           requireMediaType(call.headers["content-type"], ["application/json"]);
-          return jsonAnswer(valueOf(service.behave(parseJsonBody(schemas.behaviourBody, await call.body(maxBodyBytes)).behaviour)));
+          return jsonAnswer(valueOf(service.behave(parseJsonBody(behaviourBody, await call.body(maxBodyBytes)).behaviour)));
         },
       },
     },

@@ -72,13 +72,6 @@ export const txnBody = z.strictObject({
   failure: entries(operation).default([]),
 });
 export const requestBody = z.strictObject({ request: base64 });
-/** more than a network has */
-export const maxCutPeers = 256;
-export const cutBody = z.strictObject({
-  peers: z.array(z.string().min(1).max(128)).max(maxCutPeers),
-  direction: z.enum(["both", "inbound"]).default("both"),
-});
-export const behaviourBody = z.strictObject({ behaviour: z.string().min(1).max(128) });
 
 /* ------------------------------------------------------------------ answers */
 

@@ -1,6 +1,7 @@
 /** What founds a network: `genesis.json`, its rules and its hash (docs/wire.md "Genesis"). */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { schemaWords } from "../../api/schema-words.ts";
 import { keyValueStoreName } from "../../ledger/kv/application.ts";
 import type { Digest } from "../../protocol/ids.ts";
 import { defaultParameters, limits } from "../../protocol/limits.ts";
@@ -104,8 +105,7 @@ const issuesOf = (error: z.ZodError): string[] =>
   error.issues.map((issue) => {
     const place = issue.path.map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`)).join("");
     const at = place.startsWith(".") ? place.slice(1) : place;
-    const message = issue.code === "unrecognized_keys" ? `has unknown keys: ${issue.keys.join(", ")}` : issue.message;
-    return at === "" ? message : `${at} ${message}`;
+    return at === "" ? issue.message : `${at} ${issue.message}`;
   });
 
 const parseJson = (text: string, source: string): unknown => {
@@ -179,7 +179,7 @@ export const encodeGenesis = (genesis: Omit<Genesis, "hash">): Uint8Array =>
  * @throws GenesisError
  */
 export const parseGenesis = (json: string, source: string): Genesis => {
-  const parsed = genesisSchema.safeParse(parseJson(json, source));
+  const parsed = genesisSchema.safeParse(parseJson(json, source), { error: schemaWords });
   if (!parsed.success) throw new GenesisError(source, issuesOf(parsed.error));
   const { data } = parsed;
   const problems = [
@@ -217,7 +217,7 @@ const readText = (path: string): string => {
 
 /** Reads one public record, as `byz keys export` prints it. @throws GenesisError */
 export const parseRecord = (json: string, source: string): PublicRecord => {
-  const parsed = recordSchema.safeParse(parseJson(json, source));
+  const parsed = recordSchema.safeParse(parseJson(json, source), { error: schemaWords });
   const problems = parsed.success ? recordProblems(parsed.data) : issuesOf(parsed.error);
   if (!parsed.success || problems.length > 0) throw new GenesisError(source, problems);
   return parsed.data as RecordJson as PublicRecord;

@@ -1,5 +1,6 @@
 /** Every key of `config.toml`: its section, rule, default and meaning. `docs/operators.md` and the file's comments are made of it. */
 import { z } from "zod";
+import { peerIdForm } from "../../protocol/ids.ts";
 import { limits } from "../../protocol/limits.ts";
 import { leastMemoryLimitMib } from "../memory/memory-budget.ts";
 
@@ -70,9 +71,10 @@ const isPort = (digits: string, lowest: number): boolean =>
 const multiaddrRule =
   (peer: "required" | "optional", lowestPort: number) =>
   (value: string): string | undefined => {
-    const match = /^\/(ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/([^/]+)(\/p2p\/[1-9A-HJ-NP-Za-km-z]+)?$/.exec(value);
+    const match = /^\/(ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/([^/]+)(\/p2p\/([^/]*))?$/.exec(value);
     if (match === null) return "is not an address such as /ip4/192.0.2.1/tcp/27656";
     if (!isPort(match[3] ?? "", lowestPort)) return `has no port from ${lowestPort} to 65535`;
+    if (match[5] !== undefined && !peerIdForm.test(match[5])) return "does not end in a peer id, 52 characters that begin with 12D3KooW";
     if (peer === "required" && match[4] === undefined) return "does not end in /p2p/PEERID, the peer id that `byz keys show` prints there";
     return undefined;
   };

@@ -90,7 +90,7 @@ export const joinCommand = defineCommand<JoinOptions>({
   ],
   examples: [
     "byz join --bootstrap /ip4/192.0.2.1/tcp/27656/p2p/12D3KooW… --genesis-hash 5d1f…",
-    "byz join --home /srv/byz --bootstrap /dns4/node.example.org/tcp/27656/p2p/12D3KooW… --genesis-hash 5d1f… --api 127.0.0.1:27757",
+    "byz join --home /srv/byz --bootstrap /dns4/node.example.org/tcp/27656 --genesis-hash 5d1f… --api 127.0.0.1:27757",
   ],
   exits: [3, 4, 6],
   async run(session, _args, options) {

@@ -67,15 +67,14 @@ const list = (rule: (value: string) => string | undefined, fallback: readonly st
 const isPort = (digits: string, lowest: number): boolean =>
   /^\d{1,5}$/.test(digits) && Number(digits) >= lowest && Number(digits) <= 65_535;
 
-/** `/ip4/127.0.0.1/tcp/27656`, with `/p2p/…` at the end where `peer` asks for it. */
+/** `/ip4/127.0.0.1/tcp/27656`, with or without `/p2p/…` at the end: an address is a hint, and who answers there proves its name. */
 const multiaddrRule =
-  (peer: "required" | "optional", lowestPort: number) =>
+  (lowestPort: number) =>
   (value: string): string | undefined => {
-    const match = /^\/(ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/([^/]+)(\/p2p\/([^/]*))?$/.exec(value);
+    const match = /^\/(ip4|ip6|dns|dns4|dns6)\/([^/]+)\/tcp\/([^/]+)(?:\/p2p\/([^/]*))?$/.exec(value);
     if (match === null) return "is not an address such as /ip4/192.0.2.1/tcp/27656";
     if (!isPort(match[3] ?? "", lowestPort)) return `has no port from ${lowestPort} to 65535`;
-    if (match[5] !== undefined && !peerIdForm.test(match[5])) return "does not end in a peer id, 52 characters that begin with 12D3KooW";
-    if (peer === "required" && match[4] === undefined) return "does not end in /p2p/PEERID, the peer id that `byz keys show` prints there";
+    if (match[4] !== undefined && !peerIdForm.test(match[4])) return "does not end in a peer id, 52 characters that begin with 12D3KooW";
     return undefined;
   };
 
@@ -111,13 +110,9 @@ export const settings = {
     ),
   },
   network: {
-    listen: list(
-      multiaddrRule("optional", 0),
-      ["/ip4/0.0.0.0/tcp/27656"],
-      "Where other nodes can reach this one; port 0 lets the system choose.",
-    ),
-    announce: list(multiaddrRule("optional", 1), [], "What to tell others instead, for a node behind a port mapping: its public address."),
-    bootstrap: list(multiaddrRule("required", 1), [], "Nodes to meet first; one is enough. Those met once are remembered in data/."),
+    listen: list(multiaddrRule(0), ["/ip4/0.0.0.0/tcp/27656"], "Where other nodes can reach this one; port 0 lets the system choose."),
+    announce: list(multiaddrRule(1), [], "What to tell others instead, for a node behind a port mapping: its public address."),
+    bootstrap: list(multiaddrRule(1), [], "Nodes to meet first; one is enough. Those met once are remembered in data/."),
     maxPeers: integer(8, 4096, 256, "Connections in all. Validators have reserved places."),
     maxObservers: integer(0, 4096, 64, "Connections to nodes that are not validators."),
     heartbeatIntervalMs: integer(50, 5000, 350, "How often this node tells its peers where it stands."),

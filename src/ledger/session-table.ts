@@ -155,9 +155,7 @@ export const createSessionTable = ({ state, order, maxSessions, window }: Sessio
       commit: () => {
         order.use(new Set(uses.map(({ client }) => client)));
         let evicted = 0;
-        while (order.size > maxSessions) {
-          const client = order.evict();
-          if (client === undefined) break;
+        for (const client of order.evictDownTo(maxSessions)) {
           const session = get(client);
           if (session !== undefined) evicted = Math.max(evicted, highestNumber(session));
           change(client, undefined);

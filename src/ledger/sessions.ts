@@ -130,8 +130,8 @@ export interface SessionOrder {
   readonly size: number;
   /** The clients whose requests a batch executed. */
   use(clients: Iterable<PublicKey>): void;
-  /** Takes out and gives the least recently used one. */
-  evict(): PublicKey | undefined;
+  /** Takes out and gives those that are too many, the least recently used first. */
+  evictDownTo(most: number): PublicKey[];
 }
 
 /** Memory: about 150 bytes a session, of which there are at most `maxSessions` plus one batch's clients. */
@@ -149,10 +149,16 @@ export const createSessionOrder = (initial: Iterable<{ readonly client: PublicKe
         clients.add(client);
       }
     },
-    evict: () => {
-      const [client] = clients;
-      if (client !== undefined) clients.delete(client);
-      return client;
+    evictDownTo: (most) => {
+      const evicted: PublicKey[] = [];
+      if (clients.size <= most) return evicted;
+      // one walk for all: each finds the first one behind all that were taken out or used before
+      for (const client of clients) {
+        if (clients.size <= most) break;
+        clients.delete(client);
+        evicted.push(client);
+      }
+      return evicted;
     },
   };
 };

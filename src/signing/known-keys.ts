@@ -28,8 +28,10 @@ export const createKnownKeys = (capacity = defaultKnownKeys): KnownKeys => {
     },
     add: (key) => {
       touch(key);
+      if (keys.size <= capacity) return;
+      // not before: the first one is searched for behind all that were touched since the set was made anew
       const [oldest] = keys;
-      if (keys.size > capacity && oldest !== undefined) keys.delete(oldest);
+      if (oldest !== undefined) keys.delete(oldest);
     },
     get size() {
       return keys.size;

@@ -1,11 +1,11 @@
 /** Makes the homes of a local network: keys, configurations and one genesis. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Config, loadConfig } from "../node/home/config.ts";
 import type { PartialConfig } from "../node/home/config-file.ts";
 import { renderGenesis } from "../node/home/genesis.ts";
 import { initHome, peerIdOf } from "../node/home/home.ts";
-import { homeAt, writeFileDurably } from "../node/home/layout.ts";
+import { homeAt, makeFolder, writeFileDurably } from "../node/home/layout.ts";
 import type { HomeKeys } from "../node/home/home.ts";
 import type { Home } from "../node/home/layout.ts";
 import { signRecord } from "../node/home/record.ts";
@@ -79,7 +79,7 @@ const makeHome = (plan: HomePlan): MadeHome => {
  * @throws HomeError, GenesisError, Error of the file system
  */
 export const makeHomes = (plan: HomesPlan): TestnetState => {
-  mkdirSync(plan.dir, { recursive: true });
+  makeFolder(plan.dir);
   const made: MadeHome[] = [];
   for (let index = 0; index < plan.validators + plan.observers; index += 1) {
     const [first] = made;

@@ -1,9 +1,9 @@
 /** `byz genesis` */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Option } from "commander";
 import { GenesisError, loadGenesis, loadRecord, parameterRanges, parseGenesis, renderGenesis } from "../../node/home/genesis.ts";
-import { homeAt, writeFileDurably } from "../../node/home/layout.ts";
+import { homeAt, makeFolder, writeFileDurably } from "../../node/home/layout.ts";
 import type { Parameters } from "../../protocol/limits.ts";
 import { defineCommand, defineGroup, several } from "../command.ts";
 import { CliError, exitCodes, usageError } from "../errors.ts";
@@ -87,7 +87,7 @@ const createCommand = defineCommand<CreateOptions>({
         exitCode: exitCodes.failed,
       });
     }
-    mkdirSync(dirname(resolve(file)), { recursive: true });
+    makeFolder(dirname(resolve(file)));
     writeFileDurably(file, text);
     const { hash, chainId } = parseGenesis(text, file);
     session.answer(`${chainId} is founded by ${validators.length} validators\n${file}\n${hash}`, {

@@ -1,6 +1,6 @@
 /** `byz validate` */
-import { mkdirSync } from "node:fs";
 import { InvalidArgumentError, Option } from "commander";
+import { makeFolder } from "../../node/home/layout.ts";
 import { defineCommand, wholeNumber } from "../command.ts";
 import { exitCodes } from "../errors.ts";
 import { type ClaimId, claimIds } from "../validate/claims.ts";
@@ -38,7 +38,7 @@ export const validateCommand = defineCommand<Options>({
   examples: ["byz validate --report report", "byz validate --nodes 4 --only agreement,primary,cut --json"],
   async run(session, _args, { nodes, report, only }) {
     // found out now, not after minutes
-    if (report !== undefined) mkdirSync(report, { recursive: true });
+    if (report !== undefined) makeFolder(report);
     const run = await validate({ nodes, signal: session.io.signal, note: session.note, ...(only === undefined ? {} : { only }) });
     if (report !== undefined) session.note(`the report is ${writeReport(report, run)}`);
     session.answer(() => validationText(session, run.validation), run.validation);

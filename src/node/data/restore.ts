@@ -1,5 +1,5 @@
 /** A node's data out of a backup (PROTOCOL §6; docs/operators.md, "Backup and restore"). */
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { openLevelStore } from "../../storage/level.ts";
 import type { Store, StoreEntry, StoreOperation } from "../../storage/port.ts";
@@ -7,7 +7,7 @@ import { isBackedUp } from "./backup.ts";
 import { BackupError, type BackupHeader, readBackup } from "./backup-format.ts";
 import { type Genesis, parseGenesis } from "../home/genesis.ts";
 import { consumeBirth } from "../home/home-keys.ts";
-import { type Home, HomeError, writeFileDurably } from "../home/layout.ts";
+import { type Home, HomeError, makeFolder, writeFileDurably } from "../home/layout.ts";
 import { found } from "./recovery.ts";
 import { type DataReport, verifyData } from "./verify-data.ts";
 
@@ -93,7 +93,7 @@ export const restoreBackup = async (options: RestoreOptions, own: Genesis | unde
   if (existsSync(target)) throw new HomeError("exists", `${home.data} has data already`, "move it away, or choose another --home");
   const { header, entries } = await readBackup(options.parts);
   const genesis = agreeOnGenesis(home, header, own);
-  mkdirSync(home.data, { recursive: true, mode: 0o700 });
+  makeFolder(home.data, 0o700);
   const path = join(home.data, "store.restoring");
   const store = await openFresh(path, cacheBytes);
   let report: DataReport;

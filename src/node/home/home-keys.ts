@@ -1,5 +1,5 @@
 /** The keys in a home, and whether its validator key is as new as its data (PROTOCOL §6). */
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import type { PublicKey } from "../../protocol/ids.ts";
 import { inspectKeyFile, loadKeyFile, saveKeyFile } from "../../signing/key-file.ts";
 import type { KeyUse } from "../../signing/key-format.ts";
@@ -7,7 +7,7 @@ import { createKey } from "../../signing/keys.ts";
 import type { KeyPair } from "../../signing/keys.ts";
 import type { Passphrase, Sealing } from "../../signing/passphrase.ts";
 import { sha256 } from "../../wire/digests.ts";
-import { attempt, type Home, HomeError, keyPath, syncFolder, uninitialised, writeFileDurably } from "./layout.ts";
+import { attempt, type Home, HomeError, keyPath, makeFolder, syncFolder, uninitialised, writeFileDurably } from "./layout.ts";
 
 /* ------------------------------------------------------------------ birth marker (PROTOCOL §6, amnesia) */
 
@@ -43,7 +43,7 @@ const writeBirth = (home: Home, key: PublicKey): void => {
       "bring that validator.key back, or move data/ away",
     );
   }
-  mkdirSync(home.data, { recursive: true, mode: 0o700 });
+  makeFolder(home.data, 0o700);
   writeFileDurably(home.birth, `${JSON.stringify({ validatorKey: fingerprint(key) })}\n`);
 };
 
@@ -76,6 +76,6 @@ export const loadValidatorKey = (home: Home, passphrase?: Passphrase): KeyPair |
 /** The client key, made on the fly (with the home's folder, where that is missing). @throws KeyFileError; HomeError `io` */
 export const loadOrCreateClientKey = (home: Home, passphrase?: Passphrase): KeyPair =>
   attempt(`${home.clientKey} can not be made`, () => {
-    mkdirSync(home.path, { recursive: true, mode: 0o700 });
+    makeFolder(home.path, 0o700);
     return keyOf(home, "client", passphrase);
   });

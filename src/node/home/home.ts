@@ -1,5 +1,5 @@
 /** Makes a node's home directory, and says in public whose it is (docs/operators.md "Home directory"). */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { peerNameFromPublicKey } from "../../network/peer-name.ts";
 import type { PeerName } from "../../protocol/ids.ts";
@@ -10,7 +10,7 @@ import { loadConfig } from "./config.ts";
 import { renderConfig } from "./config-file.ts";
 import type { PartialConfig } from "./config-file.ts";
 import { keyOf, loadNodeKey, loadValidatorKey } from "./home-keys.ts";
-import { attempt, type Home, homeAt, HomeError, writeFileDurably } from "./layout.ts";
+import { attempt, type Home, homeAt, HomeError, makeFolder, writeFileDurably } from "./layout.ts";
 import { signRecord } from "./record.ts";
 import type { PublicRecord } from "./record.ts";
 import { monikerRule } from "./settings.ts";
@@ -51,7 +51,7 @@ export const initHome = (path: string, options: InitOptions = {}): HomeKeys => {
     throw new HomeError("exists", `${home.path} is a home already`, "choose another with --home");
   }
   return attempt(`the home ${home.path} can not be made`, () => {
-    mkdirSync(home.path, { recursive: true, mode: 0o700 });
+    makeFolder(home.path, 0o700);
     const { passphrase, cost } = options;
     const sealing = passphrase && createSealing(passphrase, cost);
     const made = (use: KeyUse): KeyPair => keyOf(home, use, passphrase, sealing);

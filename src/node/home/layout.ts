@@ -1,5 +1,5 @@
 /** Where everything in a home directory is, and how its files are written (docs/operators.md "Home directory"). */
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, statSync, writeSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { KeyUse } from "../../signing/key-format.ts";
 
@@ -65,6 +65,27 @@ export const attempt = <T>(what: string, work: () => T): T => {
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "Error") throw error;
     throw new HomeError("io", `${what}: ${error.message}`, undefined, { cause: error });
+  }
+};
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
+/**
+ * Makes a folder, and those above it that are missing. Node.js' own recursive form never ends where the system says of a folder's parent, which is
+ * there, that it is missing, as below /proc.
+ *
+ * @throws Error of the file system
+ */
+export const makeFolder = (path: string, mode = 0o777): void => {
+  const folder = resolve(path);
+  if (isFolder(folder)) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeFolder(parent, mode);
+  try {
+    mkdirSync(folder, { mode });
+  } catch (error) {
+    // somebody else may have made it just now
+    if (!isFolder(folder)) throw error;
   }
 };
 

@@ -16,6 +16,7 @@ import type { VerificationPool } from "../signing/pool.ts";
 import { createSigner } from "../signing/signer.ts";
 import { createVerifier } from "../signing/verifier.ts";
 import type { StoreError } from "../storage/port.ts";
+import type { FrameDecoders } from "../wire/frames.ts";
 import { createBatch, emptyBatch } from "../wire/requests.ts";
 import type { Clock } from "./clock.ts";
 import { type Counters, createCounters } from "./counters.ts";
@@ -38,6 +39,8 @@ export interface AssemblyOptions {
   readonly seenEntries?: number;
   /** in place of random bytes, where the same must happen each time */
   readonly seenSalt?: Uint8Array;
+  /** where several nodes are in one process, a frame may be decoded once for all who get it */
+  readonly decoders?: FrameDecoders;
   readonly clock: Clock;
   /** runs a callback after what this turn of the event loop still brings */
   readonly defer: (callback: () => void) => void;
@@ -143,6 +146,7 @@ export const assembleNode = (options: AssemblyOptions): Assembly => {
     counters,
     soon,
     heartbeatMs: options.heartbeatMs,
+    ...(options.decoders === undefined ? {} : { decoders: options.decoders }),
     ...(options.observe === undefined ? {} : { observe: options.observe }),
     ...(options.exhausted === undefined ? {} : { exhausted: options.exhausted }),
     ...(sharing === undefined ? {} : { documents: sharing.receive }),

@@ -20,6 +20,7 @@ import { LedgerError } from "../ledger/errors.ts";
 import type { KeyPair } from "../signing/keys.ts";
 import type { VerificationPool } from "../signing/pool.ts";
 import { StoreError } from "../storage/port.ts";
+import type { FrameDecoders } from "../wire/frames.ts";
 import type { SignBytes } from "../wire/sign-bytes.ts";
 import type { PowerCuts } from "./boundaries.ts";
 import { createSimulatedClock, type SimulatedClock } from "./clock.ts";
@@ -36,6 +37,7 @@ export interface Universe {
   readonly genesisHash: Digest;
   readonly committee: Committee;
   readonly signBytes: SignBytes;
+  readonly decoders: FrameDecoders;
   readonly parameters: Parameters;
   readonly settings: ReplicaSettings;
   readonly heartbeatMs: number;
@@ -172,6 +174,7 @@ export const createSimulatedNode = (universe: Universe, init: NodeInit): Simulat
       data: opened,
       network,
       pool: universe.poolFor(owner),
+      decoders: universe.decoders,
       seenEntries: SEEN_ENTRIES,
       seenSalt: new Uint8Array(16),
       clock: ports,

@@ -3,9 +3,11 @@ import { hash } from "node:crypto";
 import type { PeerName, PublicKey, ReplicaIndex, Digest } from "../protocol/ids.ts";
 import { toEpoch } from "../protocol/ids.ts";
 import { createCommittee, type Committee } from "../protocol/committee.ts";
+import type { FrameDecoders } from "../wire/frames.ts";
 import { createSignBytes, type SignBytes } from "../wire/sign-bytes.ts";
 import type { VerificationPool } from "../signing/pool.ts";
 import type { Violate, Violation } from "./judges/violation.ts";
+import { createSharedDecoders } from "./decoding.ts";
 import { type LinksOptions } from "./links.ts";
 import { createRealNotary, createTokenNotary, type Notary } from "./notary.ts";
 import { type DeathReason, type Disguise, type SimulatedNode } from "./node.ts";
@@ -24,6 +26,8 @@ export interface WorldOptions {
   readonly documents?: boolean;
   /** real Ed25519 instead of tokens */
   readonly realSignatures?: boolean;
+  /** how frames are read; by default each once for all who get it */
+  readonly decoders?: FrameDecoders;
   /** events after which the run ends */
   readonly maxSteps: number;
   /** what a liar does; validators without one are honest */
@@ -83,6 +87,7 @@ export interface Scene {
   readonly committee: Committee;
   readonly genesisHash: Digest;
   readonly signBytes: SignBytes;
+  readonly decoders: FrameDecoders;
   /** the validator of each endpoint */
   readonly owners: readonly number[];
   readonly nodes: SimulatedNode[];
@@ -111,6 +116,7 @@ export const createScene = (options: WorldOptions): Scene => {
     committee: createMembers(plan.n, notary),
     genesisHash,
     signBytes: createSignBytes(genesisHash),
+    decoders: options.decoders ?? createSharedDecoders(),
     owners: [...Array.from({ length: plan.n }, (_, index) => index), ...(options.twins ?? [])],
     nodes: [],
     harmed: new Set(),

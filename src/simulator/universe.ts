@@ -14,7 +14,9 @@ import type { TwinsScript } from "./twins.ts";
 import { createWorld, type World } from "./world.ts";
 
 export interface UniverseOptions
-  extends PlanWishes, Pick<WorldOptions, "disguiseOf" | "documents" | "filter" | "powerCuts" | "realSignatures" | "only" | "transcript"> {
+  extends
+    PlanWishes,
+    Pick<WorldOptions, "decoders" | "disguiseOf" | "documents" | "filter" | "powerCuts" | "realSignatures" | "only" | "transcript"> {
   readonly seed: bigint;
   /** events after which the run ends without a verdict on liveness */
   readonly maxSteps?: number;

@@ -74,6 +74,7 @@ const createSceneCourt = (scene: Scene): Court =>
     genesisLogHash: genesisLogHash(scene.genesisHash),
     emptyDigest: emptyBatch.digest,
     notary: scene.notary,
+    decoders: scene.decoders,
     isHonest: (validator) => isInnocent(scene, validator),
     violate: violateIn(scene),
   });
@@ -210,6 +211,7 @@ export const createWorld = (options: WorldOptions): World => {
     genesisHash: scene.genesisHash,
     committee,
     signBytes,
+    decoders: scene.decoders,
     key,
     ...(options.documents === true ? { documents: notary.isValid } : {}),
     poolFor: createPools(schedule, notary, streams("verification"), plan.verificationUs),
@@ -228,15 +230,14 @@ export const createWorld = (options: WorldOptions): World => {
     isHonest: (node) => isJudged(scene, node),
     nodes: () => nodes.filter((node) => node.assembly !== undefined && !gone.has(node)),
   });
-  const { seed, keep } = options;
   const faults = createFaults(
     {
-      seed,
+      seed: options.seed,
       plan,
       schedule,
       links,
       nodes,
-      keep,
+      keep: options.keep,
       harmed: (node) => scene.harmed.add(node),
       happens: (fault) => options.transcript?.fault(fault),
     },

@@ -161,3 +161,12 @@ export const decodeSyncFrame = (bytes: Uint8Array): Decoded<SyncFrame> =>
 /** One gossip message, at most `limits.maxGossipBytes`: a proposal. Never throws. The batch is a view of `bytes`. */
 export const decodeGossip = (bytes: Uint8Array): Decoded<ProposalFrame> =>
   decodeWhole(bytes, limits.maxGossipBytes, "frame", readGossip) as Decoded<ProposalFrame>;
+
+/** What reads frames, by where they come from. */
+export interface FrameDecoders {
+  readonly consensus: (bytes: Uint8Array) => Decoded<ConsensusFrame>;
+  readonly sync: (bytes: Uint8Array) => Decoded<SyncFrame>;
+  readonly gossip: (bytes: Uint8Array) => Decoded<ProposalFrame>;
+}
+
+export const frameDecoders: FrameDecoders = { consensus: decodeConsensusFrame, sync: decodeSyncFrame, gossip: decodeGossip };

@@ -1,11 +1,25 @@
 /** The simulator's own promises, and a fixed share of seeds that the node has to survive on each change. */
 import { describe, expect, it } from "vitest";
 import { behaviourNames } from "../../src/adversaries/behaviours.ts";
+import { createSharedDecoders } from "../../src/simulator/decoding.ts";
 import type { ScenarioName } from "../../src/simulator/scenarios.ts";
 import type { Plan } from "../../src/simulator/plan.ts";
 import { simulate } from "../../src/simulator/simulate.ts";
 import { forkScript, forkScripts, partitionsOf, twinsScript, twinsScripts } from "../../src/simulator/twins.ts";
 import { runUniverse } from "../../src/simulator/universe.ts";
+import { frameDecoders, type FrameDecoders } from "../../src/wire/frames.ts";
+
+/** Whoever changes what was read of a frame throws. Bytes can not be frozen. */
+const frozen = <T>(value: T): T => {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  for (const part of Object.values(value)) frozen(part);
+  return Object.freeze(value);
+};
+const freezingDecoders: FrameDecoders = {
+  consensus: (bytes) => frozen(frameDecoders.consensus(bytes)),
+  sync: (bytes) => frozen(frameDecoders.sync(bytes)),
+  gossip: (bytes) => frozen(frameDecoders.gossip(bytes)),
+};
 
 describe("a universe", () => {
   it("is the same each time, to the last event", async () => {
@@ -14,6 +28,16 @@ describe("a universe", () => {
     expect(second.traceHash).toBe(first.traceHash);
     expect(second.steps).toBe(first.steps);
     expect(second.ordered).toBe(first.ordered);
+  });
+
+  it("is the same where each node decodes a frame for itself, and where nobody can change what all of them share", async () => {
+    const options = { seed: 7n, nodes: 4, maxSteps: 10_000 };
+    const shared = await runUniverse(options);
+    for (const decoders of [frameDecoders, createSharedDecoders(freezingDecoders)]) {
+      const other = await runUniverse({ ...options, decoders });
+      expect(other.violation).toBeUndefined();
+      expect(other.traceHash).toBe(shared.traceHash);
+    }
   });
 
   it("is another one for another seed", async () => {

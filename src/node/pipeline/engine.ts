@@ -23,7 +23,7 @@ import { createExecution, type ExecutionOptions } from "./execution.ts";
 import { createFetcher, type Fetcher } from "./fetcher.ts";
 import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
 import type { History } from "../data/history.ts";
-import { createInbound, type Inbound } from "./inbound.ts";
+import { createInbound, type Inbound, type InboundOptions } from "./inbound.ts";
 import { createJournal } from "./journal.ts";
 import type { PastCheckpoints } from "../data/past-checkpoints.ts";
 import { createPerform, type PerformOptions } from "./perform.ts";
@@ -40,7 +40,8 @@ export interface EngineOptions
   extends
     Pick<PerformOptions, "replica" | "store" | "keeping" | "soon" | "evidence" | "refused" | "halted">,
     Pick<PresenceOptions, "episode" | "reconciliation" | "merged">,
-    Pick<ServingOptions, "exhausted"> {
+    Pick<ServingOptions, "exhausted">,
+    Pick<InboundOptions, "decoders"> {
   readonly signer?: Signer;
   readonly execution: ExecutionOptions;
   readonly restored: Restored;

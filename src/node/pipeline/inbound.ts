@@ -12,8 +12,7 @@ import type { Channel, Network, NetworkHandlers } from "../../network/port.ts";
 import { carriedProposal } from "../../signing/carried-proposal.ts";
 import type { VerificationFailure } from "../../signing/failures.ts";
 import type { Outcome, Verifier } from "../../signing/verifier.ts";
-import type { ConsensusFrame, ProposalFrame } from "../../wire/frames.ts";
-import { decodeConsensusFrame, decodeGossip, decodeSyncFrame, tags } from "../../wire/frames.ts";
+import { type ConsensusFrame, frameDecoders, type FrameDecoders, type ProposalFrame, tags } from "../../wire/frames.ts";
 import { detachBatch } from "../../wire/requests.ts";
 import type { Audit } from "./audit.ts";
 import type { Clock } from "../clock.ts";
@@ -31,6 +30,8 @@ import { createUnderWay } from "./under-way.ts";
 type Verdict = Parameters<NetworkHandlers["onGossip"]>[2];
 
 export interface InboundOptions {
+  /** by default a frame is decoded for each node that gets it */
+  readonly decoders?: FrameDecoders;
   readonly committee: Committee;
   readonly replica: Replica;
   readonly verifier: Verifier;
@@ -69,7 +70,7 @@ export interface Inbound extends Pick<Suspects, "opinionOf"> {
 }
 
 export const createInbound = (options: InboundOptions): Inbound => {
-  const { committee, replica, verifier, network, serving, counters, step } = options;
+  const { committee, replica, verifier, network, serving, counters, step, decoders = frameDecoders } = options;
   const indexes = new Map<PeerName, ReplicaIndex>(committee.validators.map(({ peer, index }) => [peer, index]));
   /** there is a quorum without it */
   const canSpare = (spared: PeerName): boolean =>
@@ -220,7 +221,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
   };
 
   const onSync = (from: PeerName, bytes: Uint8Array): void => {
-    const decoded = decodeSyncFrame(bytes);
+    const decoded = decoders.sync(bytes);
     if (!decoded.ok) return malformed(from, decoded.error.reason);
     const frame = decoded.value;
     const index = indexes.get(from);
@@ -271,12 +272,12 @@ export const createInbound = (options: InboundOptions): Inbound => {
       if (!suspects.admits(from)) return counters.count("dropped.suspect");
       if (channel === "sync") return onSync(from, bytes);
       if (bytes[0] === tags["view-change"] && !demands.came(from)) return;
-      const decoded = decodeConsensusFrame(bytes);
+      const decoded = decoders.consensus(bytes);
       if (decoded.ok) onConsensus(from, decoded.value);
       else malformed(from, decoded.error.reason);
     },
     gossip(from, bytes, verdict) {
-      const decoded = bytes.length <= limits.maxGossipBytes ? decodeGossip(bytes) : undefined;
+      const decoded = bytes.length <= limits.maxGossipBytes ? decoders.gossip(bytes) : undefined;
       if (decoded?.ok === true) return onProposal(from, decoded.value, verdict);
       counters.count(`malformed.${decoded?.error.reason ?? "too-long"}`);
       verdict("reject");

@@ -10,6 +10,7 @@ import { culpritsOf, type ConflictingCommits, type ConflictingStableCheckpoints,
 import type { Digest, Sequence } from "../../protocol/ids.ts";
 import type { Parameters } from "../../protocol/limits.ts";
 import type { RejectionReason } from "../../protocol/rejections.ts";
+import type { FrameDecoders } from "../../wire/frames.ts";
 import type { Notary } from "../notary.ts";
 import type { SimulatedNode } from "../node.ts";
 import { createCertificateJudge, type CertificateJudge } from "./certificates.ts";
@@ -42,6 +43,7 @@ export interface CourtOptions {
   readonly genesisLogHash: Digest;
   readonly emptyDigest: Digest;
   readonly notary: Notary;
+  readonly decoders: FrameDecoders;
   readonly parameters: Parameters;
   readonly settings: ReplicaSettings;
   /** whether this validator's words and deeds are judged */
@@ -90,7 +92,7 @@ const isProof = (evidence: Evidence, certificates: CertificateJudge): boolean =>
 export const createCourt = (options: CourtOptions): Court => {
   const { committee, parameters, settings, violate, isHonest } = options;
   const certificates = createCertificateJudge(committee, options.genesisHash, options.notary, options.emptyDigest);
-  const words = createWordsJudge(committee.validators.length, certificates, violate);
+  const words = createWordsJudge(committee.validators.length, certificates, options.decoders.consensus, violate);
   const history = createHistoryJudge({ ...options, certificates, committed: words.committed });
   const clients = createClientJudge(history, violate);
   const reasons = new Map<RejectionReason, number>();

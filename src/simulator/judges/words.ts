@@ -14,7 +14,8 @@ import type {
   Signed,
 } from "../../protocol/messages.ts";
 import { decodeCheckpointCertificate, decodePreparedCertificate } from "../../wire/certificates.ts";
-import { decodeConsensusFrame } from "../../wire/frames.ts";
+import type { FrameDecoders } from "../../wire/frames.ts";
+import { decodedOnce } from "../decoding.ts";
 import type { Disk } from "../disk.ts";
 import type { Carried, CertificateJudge } from "./certificates.ts";
 import { named, whoForgot, whoPreparedBoth } from "./forensics.ts";
@@ -46,20 +47,9 @@ interface AcceptedNewView extends Carried {
   readonly message: NewView;
 }
 
-/** What lies on a disk does not change: each record is decoded once. */
-const reading = <T>(decode: (bytes: Uint8Array) => T): ((bytes: Uint8Array) => T) => {
-  const known = new WeakMap<Uint8Array, { readonly value: T }>();
-  return (bytes) => {
-    const before = known.get(bytes);
-    if (before !== undefined) return before.value;
-    const value = decode(bytes);
-    known.set(bytes, { value });
-    return value;
-  };
-};
-const readView = reading(decodeViewRecord);
-const readPrepared = reading(decodePreparedCertificate);
-const readStable = reading(decodeCheckpointCertificate);
+const readView = decodedOnce(decodeViewRecord);
+const readPrepared = decodedOnce(decodePreparedCertificate);
+const readStable = decodedOnce(decodeCheckpointCertificate);
 
 const stableOf = (disk: Disk): number => {
   const bytes = disk.durable(keys.stable);
@@ -109,7 +99,12 @@ const isCheckpointDurable = (disk: Disk, message: Checkpoint): boolean => {
 };
 
 /** @param n validators */
-export const createWordsJudge = (n: number, certificates: CertificateJudge, violate: Violate): WordsJudge => {
+export const createWordsJudge = (
+  n: number,
+  certificates: CertificateJudge,
+  decode: FrameDecoders["consensus"],
+  violate: Violate,
+): WordsJudge => {
   const speakers = new Map<number, Speaker>();
   const preparedAt = new Map<string, PreparedCertificate>();
   /** by sequence, the certificate of the lowest view */
@@ -177,7 +172,7 @@ export const createWordsJudge = (n: number, certificates: CertificateJudge, viol
 
   const judge: WordsJudge = {
     said(node, disk, frame) {
-      const decoded = decodeConsensusFrame(frame);
+      const decoded = decode(frame);
       if (!decoded.ok) return violate("well-formed", `#${node} sends a frame that is ${decoded.error.reason}`);
       const { signed, kind } = decoded.value;
       // a NEW-VIEW of another is passed on to those who missed it

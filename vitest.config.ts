@@ -5,7 +5,14 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /** one process a core; vitest itself would leave a core to its main process, which has little to do */
 const maxWorkers = availableParallelism();
 
-/** Networks that need the machine for themselves: of seven nodes, or with promises in seconds under load. The others run two at a time. */
+/** Much work that nobody waits for: at a low priority it takes what networks leave of the machine while they wait for something. */
+const seeds = "test/simulation/seeds.test.ts";
+
+/**
+ * Networks that need the machine for themselves: of seven nodes, or with promises in seconds under load. They run one at a time beside the seeds, which
+ * take longer than all of them where there are two cores; where there are many, what may run beside another in the end does not feel it. The other
+ * networks run two at a time.
+ */
 const alone = ["cheats", "crashes", "namespaces", "partitions", "seven"].map((name) => `test/end-to-end/${name}.test.ts`);
 
 /** For the processes and threads of every project. */
@@ -15,19 +22,18 @@ const compiled = "test/compiled.setup.ts";
 const endToEnd = { globalSetup: [compiled, "test/end-to-end.setup.ts"], testTimeout: 300_000, hookTimeout: 300_000 };
 
 /** What takes long for its size. Vitest goes by the size of files, in a clone at least, and would begin with these when there is nothing to do beside them. */
-const long = ["validate", "documentation"].map((name) => `/test/end-to-end/${name}.test.ts`);
+const long = ["simulation/", "end-to-end/validate.", "end-to-end/documentation."].map((name) => `/test/${name}`);
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const projects = [...new Set(sorted.map(({ project }) => project.name))];
     const place = ({ project, moduleId }: TestSpecification): number =>
-      2 * projects.indexOf(project.name) + (long.some((name) => moduleId.endsWith(name)) ? 0 : 1);
+      2 * project.config.sequence.groupOrder + (long.some((name) => moduleId.includes(name)) ? 0 : 1);
     return sorted.toSorted((a, b) => place(a) - place(b));
   }
 }
 
-/** Projects run one group after the other. */
+/** Groups of projects run one after the other. */
 export default defineConfig({
   test: {
     passWithNoTests: true,
@@ -55,9 +61,10 @@ export default defineConfig({
           name: "simulation",
           globalSetup: compiled,
           include: ["test/simulation/**/*.test.ts"],
+          exclude: [seeds],
           testTimeout: 400_000,
-          maxWorkers,
-          sequence: { groupOrder: 2 },
+          maxWorkers: maxWorkers + 1,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -67,6 +74,15 @@ export default defineConfig({
           include: ["test/end-to-end/**/*.test.ts"],
           exclude: alone,
           maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: "seeds",
+          globalSetup: compiled,
+          include: [seeds],
+          maxWorkers: 2,
           sequence: { groupOrder: 3 },
         },
       },
@@ -75,8 +91,8 @@ export default defineConfig({
           ...endToEnd,
           name: "end-to-end-alone",
           include: alone,
-          fileParallelism: false,
-          sequence: { groupOrder: 4 },
+          maxWorkers: 2,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -1,5 +1,5 @@
 /** What else this machine does: bounds in seconds are for one that has nothing to do but the network that is tried. */
-import { cpus } from "node:os";
+import { cpus, getPriority } from "node:os";
 import type { Testnet } from "../../testnet/testnet.ts";
 import { cpuSecondsOf } from "../bench/usage.ts";
 
@@ -8,7 +8,7 @@ export interface Look {
   /** of the monotonic clock */
   readonly at: number;
   readonly cores: number;
-  /** by everybody */
+  /** by everybody who may keep this process waiting */
   readonly all: number;
   /** by this process and the network's, each by its pid */
   readonly own: ReadonlyMap<number, number>;
@@ -27,13 +27,16 @@ const cpuOf = (pid: number): number => {
   }
 };
 
+/** What runs at a low priority gives way, to all but those who do so themselves. */
+const isLow = getPriority() > 0;
+
 /** @param pids of the network's processes */
 export const look = (pids: readonly number[]): Look => {
   const times = cpus().map((cpu) => cpu.times);
   return {
     at: performance.now(),
     cores: times.length,
-    all: times.reduce((sum, { user, nice, sys, irq }) => sum + user + nice + sys + irq, 0),
+    all: times.reduce((sum, { user, nice, sys, irq }) => sum + user + (isLow ? nice : 0) + sys + irq, 0),
     own: new Map([process.pid, ...pids].map((pid) => [pid, cpuOf(pid)])),
   };
 };

@@ -1,4 +1,6 @@
 /** Whether a bound that was missed tells something of the network, or of what else the machine had to do. */
+import { spawnSync } from "node:child_process";
+import { cpus, getPriority } from "node:os";
 import { describe, expect, it } from "vitest";
 import { type Look, look, othersBetween } from "../../../src/cli/validate/machine.ts";
 
@@ -34,5 +36,16 @@ describe("what other programs took of a machine", () => {
     const second = look([]);
     expect(second.own.get(process.pid)).toBeGreaterThan(first.own.get(process.pid) ?? Infinity);
     expect(second.all).toBeGreaterThan(first.all);
+  });
+
+  it.runIf(process.platform === "linux" && getPriority() === 0)("is not what runs at a low priority, which gives way", () => {
+    const ordinary = (): number => cpus().reduce((sum, { times: { user, sys, irq } }) => sum + user + sys + irq, 0);
+    const began = ordinary();
+    const first = look([]);
+    const work = "for (const began = process.cpuUsage(); process.cpuUsage(began).user < 100_000;);";
+    const { status } = spawnSync(process.execPath, ["-e", `require("node:os").setPriority(5); ${work}`]);
+    const second = look([]);
+    expect(status).toBe(0);
+    expect(second.all - first.all).toBeLessThanOrEqual(ordinary() - began);
   });
 });

@@ -5,6 +5,7 @@
  */
 import type { Digest, ReplicaIndex, Sequence } from "../protocol/ids.ts";
 import type { Request, Verified } from "../protocol/messages.ts";
+import { createQueue, type Queue } from "./queue.ts";
 
 /** This node's own clients, a validator that relayed it, or any node that is none: their names are as free to make as keys. */
 export type Source = "own" | ReplicaIndex | "observers";
@@ -28,19 +29,17 @@ export interface PendingRequest {
 export const knownSince = ({ source, since, toldAt }: PendingRequest): number | undefined =>
   toldAt ?? (source === "own" ? undefined : since);
 
-export interface Lane {
+/** Its entries are never none. */
+export interface Lane extends Pick<Queue<Digest, PendingRequest>, "entries" | "first"> {
   readonly source: Source;
-  /** oldest first; never empty */
-  readonly entries: ReadonlyMap<Digest, PendingRequest>;
   readonly bytes: number;
   /** when an execution made the oldest the oldest, monotonic milliseconds: its timer runs from then (Castro & Liskov, §4.4) */
   readonly headSince: number;
 }
 
-interface OpenLane extends Lane {
-  readonly entries: Map<Digest, PendingRequest>;
-  /** part of them: what no proposal of this view holds */
-  readonly unproposed: Map<Digest, PendingRequest>;
+interface OpenLane extends Lane, Queue<Digest, PendingRequest> {
+  /** part of it: what no proposal of this view holds */
+  readonly unproposed: Queue<Digest, PendingRequest>;
   bytes: number;
   headSince: number;
   /** what it had of the batches when its next turn comes, in bytes */
@@ -71,11 +70,7 @@ export interface Lanes {
   releaseAll(): void;
 }
 
-/** The oldest of them. */
-export const firstOf = (entries: ReadonlyMap<Digest, PendingRequest>): PendingRequest | undefined =>
-  entries.size === 0 ? undefined : entries.values().next().value;
-
-export const oldestOf = (lane: Lane): PendingRequest => firstOf(lane.entries) as PendingRequest;
+export const oldestOf = (lane: Lane): PendingRequest => lane.first() as PendingRequest;
 
 /** @param leastCost bytes: no request counts for less, since it takes one of a batch's places, too */
 export const createLanes = (leastCost: number): Lanes => {
@@ -87,13 +82,13 @@ export const createLanes = (leastCost: number): Lanes => {
   const laneOf = (source: Source): OpenLane => {
     const known = lanes.get(source);
     if (known !== undefined) return known;
-    const lane: OpenLane = { source, entries: new Map(), unproposed: new Map(), bytes: 0, headSince: 0, turn: 0, came: 0 };
+    const lane: OpenLane = { ...createQueue(), source, unproposed: createQueue(), bytes: 0, headSince: 0, turn: 0, came: 0 };
     lanes.set(source, lane);
     return lane;
   };
   const takeOut = (entry: PendingRequest): OpenLane | undefined => {
     const lane = lanes.get(entry.source);
-    if (lane === undefined || !lane.entries.delete(entry.request.id)) return undefined;
+    if (lane === undefined || !lane.remove(entry.request.id)) return undefined;
     stopWaiting(lane, entry);
     lane.bytes -= entry.request.bytes.length;
     if (lane.entries.size === 0) lanes.delete(lane.source);
@@ -102,19 +97,19 @@ export const createLanes = (leastCost: number): Lanes => {
   const putIn = (entry: PendingRequest): void => {
     const lane = laneOf(entry.source);
     entry.place = lane.came += 1;
-    lane.entries.set(entry.request.id, entry);
+    lane.add(entry.request.id, entry);
     lane.bytes += entry.request.bytes.length;
     if (entry.proposed === undefined) wait(lane, entry);
   };
   const wait = (lane: OpenLane, entry: PendingRequest): void => {
     // nobody saves up turns while nothing of his waits
-    if (lane.unproposed.size === 0) lane.turn = Math.max(lane.turn, turn);
-    lane.unproposed.set(entry.request.id, entry);
+    if (lane.unproposed.entries.size === 0) lane.turn = Math.max(lane.turn, turn);
+    lane.unproposed.add(entry.request.id, entry);
     unproposed.requests += 1;
     unproposed.bytes += entry.request.bytes.length;
   };
   const stopWaiting = (lane: OpenLane, entry: PendingRequest): boolean => {
-    if (!lane.unproposed.delete(entry.request.id)) return false;
+    if (!lane.unproposed.remove(entry.request.id)) return false;
     unproposed.requests -= 1;
     unproposed.bytes -= entry.request.bytes.length;
     return true;
@@ -139,22 +134,22 @@ export const createLanes = (leastCost: number): Lanes => {
     },
     wouldGain(entry, to) {
       const lane = lanes.get(entry.source);
-      const first = lane && firstOf(lane.unproposed);
-      return to !== entry.source && first !== undefined && (lanes.get(to)?.unproposed.size ?? 0) < entry.place - first.place;
+      const first = lane?.unproposed.first();
+      return to !== entry.source && first !== undefined && (lanes.get(to)?.unproposed.entries.size ?? 0) < entry.place - first.place;
     },
     unproposed,
     oldestUnproposed() {
       let oldest: PendingRequest | undefined;
       for (const lane of lanes.values()) {
-        const first = firstOf(lane.unproposed);
+        const first = lane.unproposed.first();
         if (first !== undefined && (oldest === undefined || first.since < oldest.since)) oldest = first;
       }
       return oldest;
     },
     next() {
       let next: OpenLane | undefined;
-      for (const lane of lanes.values()) if (lane.unproposed.size > 0 && (next === undefined || lane.turn < next.turn)) next = lane;
-      return next && firstOf(next.unproposed);
+      for (const lane of lanes.values()) if (lane.unproposed.entries.size > 0 && (next === undefined || lane.turn < next.turn)) next = lane;
+      return next?.unproposed.first();
     },
     proposed(entry) {
       const lane = lanes.get(entry.source);

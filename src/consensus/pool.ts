@@ -7,7 +7,8 @@
 import type { Digest, PublicKey, Sequence } from "../protocol/ids.ts";
 import type { Request, Verified } from "../protocol/messages.ts";
 import type { ReplicaConfig } from "./config.ts";
-import { createLanes, firstOf, type Lane, type Lanes, type PendingRequest, type Source } from "./lanes.ts";
+import { createLanes, type Lane, type Lanes, type PendingRequest, type Source } from "./lanes.ts";
+import { createQueue } from "./queue.ts";
 import { createTelling } from "./telling.ts";
 
 export interface PoolBounds {
@@ -118,7 +119,8 @@ const createRoom = (
 });
 
 export const createPool = (bounds: PoolBounds): Pool => {
-  const all = { entries: new Map<Digest, PendingRequest>(), bytes: 0 };
+  const queue = createQueue<Digest, PendingRequest>();
+  const all = { entries: queue.entries, bytes: 0 };
   // parts of it, so that no question walks past what it does not ask for
   const lanes = createLanes(bounds.leastCost);
   const telling = createTelling(bounds.share);
@@ -133,7 +135,7 @@ export const createPool = (bounds: PoolBounds): Pool => {
   const remove: Pool["remove"] = (id, executedAt) => {
     const entry = all.entries.get(id);
     if (entry === undefined) return undefined;
-    all.entries.delete(id);
+    queue.remove(id);
     all.bytes -= entry.request.bytes.length;
     lanes.remove(entry, executedAt);
     if (entry.source === "own") telling.remove(entry);
@@ -153,7 +155,7 @@ export const createPool = (bounds: PoolBounds): Pool => {
       const refusal = room.refusalOf(request, source, most);
       if (refusal !== undefined) return refusal;
       const entry: PendingRequest = { request, since: now, source, place: 0, relayedToAll: false, toldAt: undefined, proposed: undefined };
-      all.entries.set(request.id, entry);
+      queue.add(request.id, entry);
       all.bytes += request.bytes.length;
       lanes.add(entry);
       clients.change(request.client, 1);
@@ -173,7 +175,7 @@ export const createPool = (bounds: PoolBounds): Pool => {
     },
     lanes: lanes.values,
     lane: lanes.get,
-    oldest: () => firstOf(all.entries),
+    oldest: queue.first,
     values: () => all.entries.values(),
     unproposed: lanes.unproposed,
     oldestUnproposed: lanes.oldestUnproposed,

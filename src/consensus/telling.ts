@@ -3,7 +3,8 @@
  * it has to refuse would come to it again behind what came later, and wait there while we hold it against the primary.
  */
 import type { Digest } from "../protocol/ids.ts";
-import { firstOf, type PendingRequest } from "./lanes.ts";
+import type { PendingRequest } from "./lanes.ts";
+import { createQueue } from "./queue.ts";
 
 export interface Telling {
   add(entry: PendingRequest): void;
@@ -17,31 +18,31 @@ export interface Telling {
 
 /** @param window what may be told and not executed; one request always may */
 export const createTelling = (window: { readonly requests: number; readonly bytes: number }): Telling => {
-  const untold = new Map<Digest, PendingRequest>();
+  let untold = createQueue<Digest, PendingRequest>();
   let [requests, bytes] = [0, 0];
   return {
-    add: (entry) => void untold.set(entry.request.id, entry),
+    add: (entry) => untold.add(entry.request.id, entry),
     remove(entry) {
-      if (untold.delete(entry.request.id)) return;
+      if (untold.remove(entry.request.id)) return;
       requests -= 1;
       bytes -= entry.request.bytes.length;
     },
     next() {
-      if (untold.size === 0) return undefined;
-      const next = firstOf(untold) as PendingRequest;
+      const next = untold.first();
+      if (next === undefined) return undefined;
       const fits = requests < window.requests && bytes + next.request.bytes.length <= window.bytes;
       return requests === 0 || fits ? next : undefined;
     },
     told(entry, now) {
-      if (!untold.delete(entry.request.id)) return;
+      if (!untold.remove(entry.request.id)) return;
       entry.toldAt ??= now;
       requests += 1;
       bytes += entry.request.bytes.length;
     },
     restart(entries) {
-      untold.clear();
+      untold = createQueue();
       [requests, bytes] = [0, 0];
-      for (const entry of entries) untold.set(entry.request.id, entry);
+      for (const entry of entries) untold.add(entry.request.id, entry);
     },
   };
 };

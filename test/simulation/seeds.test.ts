@@ -2,7 +2,7 @@
  * The share of the search that runs on each change: two thousand universes, on threads. `BYZ_SEEDS=20000 vitest run test/simulation/seeds.test.ts` runs ten
  * times as many, `BYZ_FIRST_SEED=7` begins elsewhere; `npm run search` goes on for as long as it is let.
  */
-import { availableParallelism, setPriority } from "node:os";
+import { availableParallelism, getPriority, setPriority } from "node:os";
 import { env } from "node:process";
 import { beforeAll, describe, expect, it } from "vitest";
 import { faultKinds } from "../../src/simulator/plan.ts";
@@ -18,7 +18,7 @@ const workers = Math.min(4, availableParallelism());
 
 // Networks of real processes run beside this file: what they need of the machine is theirs. A third of their priority, and no less, for whatever else is
 // busy here would leave nothing of it. Threads have that of the one that starts them.
-setPriority(5);
+if (getPriority() < 5) setPriority(5);
 
 /** what links, disks and processes do by themselves */
 const troubles = [

@@ -17,7 +17,7 @@ export const temporaryFolder = (): string => {
 };
 
 /** Ports of this worker's own: a network that is started beside another must not take those of its killed nodes. */
-export const somePort = (): number => 20_000 + 5_000 * (Number(process.env["VITEST_POOL_ID"] ?? 0) % 2) + Math.floor(Math.random() * 4_900);
+export const somePort = (): number => 20_000 + 4_000 * (Number(process.env["VITEST_POOL_ID"] ?? 0) % 3) + Math.floor(Math.random() * 3_900);
 
 /** Boots a network; stopped and removed after the tests of the file, also when booting fails half-way. */
 export const startNetwork = async (dir: string, options: Omit<TestnetOptions, "dir">): Promise<Testnet> =>

@@ -64,7 +64,7 @@ const operationOf = (value: unknown, at: string): SimpleOperation => {
  * @throws ClientError `invalid_request`, naming the place
  */
 export const parseTransaction = (json: unknown): Transaction => {
-  const { compare = [], success = [], failure = [] } = membersOf(json, ["compare", "success", "failure"], "the transaction");
+  const { compare = [], success, failure = [] } = membersOf(json, ["compare", "success", "failure"], "the transaction");
   return {
     compare: listOf(compare, "compare").map((each, at) => comparisonOf(each, `compare[${at}]`)),
     success: listOf(success, "success").map((each, at) => operationOf(each, `success[${at}]`)),

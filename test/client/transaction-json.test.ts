@@ -21,11 +21,12 @@ describe("a transaction in JSON", () => {
       { type: "put", expect: 2 },
       { type: "delete", expect: 1 },
     ]);
-    expect(parseTransaction({})).toEqual({ compare: [], success: [], failure: [] });
+    expect(parseTransaction({ success: [] })).toEqual({ compare: [], success: [], failure: [] });
   });
 
   it.each([
     [[]],
+    [{}],
     [{ succes: [] }],
     [{ success: {} }],
     [{ success: [{ type: "put", key: "a" }] }],

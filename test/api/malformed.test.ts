@@ -66,6 +66,7 @@ describe("malformed input", () => {
     ["a compressed body", "PUT /v1/kv/k", 400, "invalid_request", { "content-encoding": "gzip" }, "v"],
     ["another host's name", "GET /v1/status", 400, "invalid_request", { host: "evil.example" }],
     ["a name that only begins like ours", "GET /v1/status", 400, "invalid_request", { host: "127.0.0.1.evil.example" }],
+    ["a name that only ends like ours", "GET /v1/status", 400, "invalid_request", { host: "evil-localhost" }],
     ["a broken Host header", "GET /v1/status", 400, "invalid_request", { host: "[::1" }],
     ["a write from another site's page", "PUT /v1/kv/k", 400, "invalid_request", { origin: "https://evil.example" }, "v"],
     ["a write from a page without a site", "PUT /v1/kv/k", 400, "invalid_request", { origin: "null" }, "v"],
@@ -94,6 +95,11 @@ describe("malformed input", () => {
     const answer = await raw(port, text);
     expect([answer.status, JSON.parse(answer.body)]).toMatchObject([400, { code: "invalid_request" }]);
     expect(service.submitted).toEqual([]);
+  });
+
+  it("lets a page from elsewhere read, as it lets everybody on this machine", async () => {
+    const { port } = await start();
+    expect((await request(port, "GET /livez", { headers: { origin: "https://example.org" } })).status).toBe(200);
   });
 
   it("accepts loopback's names", async () => {

@@ -42,6 +42,14 @@ describe("the rate limit", () => {
     }
   });
 
+  it("forgets those first who have been quiet for longest, not those who came first", () => {
+    const limit = createRateLimit({ requestsPerSecond: 1, now: () => 0 });
+    for (const address of ["192.0.2.1", "192.0.2.2"]) expect(asked(limit, address, 9)).toBe(2);
+    expect(asked(limit, "192.0.2.1", 1)).toBe(0);
+    for (let index = 0; index < 4_095; index += 1) asked(limit, `10.0.${index >> 8}.${index & 255}`, 1);
+    expect([asked(limit, "192.0.2.1", 1), asked(limit, "192.0.2.2", 1)]).toEqual([0, 1]);
+  });
+
   it("answers 429 with the time to wait", async () => {
     const { port } = await start({ rateLimit: { requestsPerSecond: 2, limitLoopback: true } });
     for (let turn = 0; turn < 4; turn += 1) expect((await request(port, "GET /livez")).status).toBe(200);

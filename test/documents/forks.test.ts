@@ -51,6 +51,8 @@ describe("an operation is refused", () => {
     }
     expect(refusalOf(sign(1, 1, [], remove("l", 0, list)), list)).toBe("bad-reference");
     expect(refusalOf(sign(1, 1, [], insert("l", "x"), { type: "list-remove", path: ["l"], element: { index: 1 } }))).toBe("bad-reference");
+    // of the same operation only what comes before it
+    expect(refusalOf(sign(1, 1, [], { type: "list-remove", path: ["l"], element: { index: 1 } }, insert("l", "x")))).toBe("bad-reference");
     expect(refusalOf(sign(1, 1, [list], remove("l", 0, list)), list)).toBeUndefined();
   });
 

@@ -140,6 +140,8 @@ describe("partial connectivity", () => {
 describe("an observer", () => {
   it("is no part of the graph: it follows those who can commit", () => {
     expect(seenBy(undefined, 4, () => true)).toMatchObject({ state: "whole", reached: [0, 1, 2, 3], sides: [[0, 1, 2, 3]] });
+    const three = connectivityOf({ n: 4, quorum: 3, self: undefined, hears: indexes([0, 1, 2]), reports: new Map(), deaf: indexes([]) });
+    expect(three).toMatchObject({ state: "degraded", reached: [0, 1, 2] });
     const none = connectivityOf({ n: 4, quorum: 3, self: undefined, hears: indexes([]), reports: new Map(), deaf: indexes([]) });
     expect(none).toMatchObject({ state: "minority", reached: [] });
     const two = connectivityOf({ n: 4, quorum: 3, self: undefined, hears: indexes([0, 3]), reports: new Map(), deaf: indexes([]) });

@@ -83,6 +83,14 @@ describe("the monitor", () => {
     expect(world.monitor.hears()).toEqual([1, 2, 3]);
   });
 
+  it("believes it at once when it heard us on this very link, however new that is", () => {
+    const world = createWorld();
+    world.run(350);
+    world.reach.set(index(1), [index(2), index(3)]);
+    world.run(350);
+    expect(world.monitor.connectivity().reached).toEqual([0, 2, 3]);
+  });
+
   it("does not call its own standing still a partition of the others", () => {
     const world = createWorld();
     world.run(3500);

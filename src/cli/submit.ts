@@ -13,7 +13,7 @@ import { clientOf } from "./client.ts";
 import { CliError, exitCodes, usageError } from "./errors.ts";
 import { clientKeyOf } from "./passphrase.ts";
 import type { Session } from "./session.ts";
-import { genesisAtHand, type GenesisFlag, sayUnverified, verifyingClient } from "./verified.ts";
+import { storeGenesisAtHand, type GenesisFlag, sayUnverified, verifyingClient } from "./verified.ts";
 
 export interface Submitted {
   readonly result: ResultJson | KvResult;
@@ -95,7 +95,7 @@ const submitUnverified = async (session: Session, operation: KvOperation): Promi
  * @throws CliError, ClientError
  */
 export const submit = async (session: Session, operation: KvOperation, flag: GenesisFlag): Promise<Submitted> => {
-  const genesis = await genesisAtHand(session, flag);
+  const genesis = await storeGenesisAtHand(session, flag);
   if (genesis === undefined) {
     const submitted = await submitUnverified(session, operation);
     refuseConflicts(submitted.result);

@@ -5,9 +5,10 @@ import { type Client, createClient } from "../client/client.ts";
 import { ClientError } from "../client/errors.ts";
 import { takeClientNumber } from "../node/home/client-number.ts";
 import type { Genesis } from "../node/home/genesis.ts";
+import { keyValueStoreName } from "../ledger/kv/application.ts";
 import { homeAt } from "../node/home/layout.ts";
 import { answerTimeoutMs, clientOf, clientOptions } from "./client.ts";
-import { CliError, exitCodes } from "./errors.ts";
+import { CliError, exitCodes, usageError } from "./errors.ts";
 import { clientKeyOf } from "./passphrase.ts";
 import type { Session } from "./session.ts";
 
@@ -24,6 +25,16 @@ export const genesisAtHand = async (session: Session, { genesis }: GenesisFlag):
   const file = genesis ?? (existsSync(own) ? own : undefined);
   // loaded only where there is one: a third of a short command's time
   return file === undefined ? undefined : (await import("../node/home/genesis.ts")).loadGenesis(file);
+};
+
+/** The same for commands of the key-value store. @throws CliError (usage) where the network runs another application: it would execute their bytes */
+export const storeGenesisAtHand = async (session: Session, flag: GenesisFlag): Promise<Genesis | undefined> => {
+  const genesis = await genesisAtHand(session, flag);
+  if (genesis === undefined || genesis.application === keyValueStoreName) return genesis;
+  throw usageError(
+    `${genesis.chainId} runs the application ${genesis.application}, not the key-value store`,
+    "its operations come as signed requests: docs/applications.md",
+  );
 };
 
 /** why a local read is unverified */

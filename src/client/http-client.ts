@@ -158,19 +158,21 @@ const allEvidence = async (read: Calls["read"]): Promise<readonly EvidenceAnswer
   }
 };
 
+/** @param named a member that an answer about something absent has; without it there is no such address here */
+const orAbsent = async <T>(answer: Promise<T>, named?: string): Promise<T | undefined> => {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ClientError && error.code === "not_found" && (named === undefined || named in error.details)) return undefined;
+    throw error;
+  }
+};
+
 /** @throws ClientError `invalid_request` when a URL is not one */
 export const createHttpClient = (options: HttpClientOptions): HttpClient => {
   const transport = createTransport(options);
   const json = async <T>(request: Exchange): Promise<T> => parseJson((await transport.exchange(request)).body, request.path) as T;
   const read = async <T>(path: string): Promise<T> => json<T>({ method: "GET", path, repeatable: true });
-  const orAbsent = async <T>(answer: Promise<T>): Promise<T | undefined> => {
-    try {
-      return await answer;
-    } catch (error) {
-      if (error instanceof ClientError && error.code === "not_found") return undefined;
-      throw error;
-    }
-  };
   const keyPath = (key: Bytes, room: "kv" | "state" = "kv"): string => {
     const encoded = percentEncode(key);
     // a URL parser resolves these segments even when they are percent-encoded
@@ -192,12 +194,13 @@ export const createHttpClient = (options: HttpClientOptions): HttpClient => {
   return {
     put: async (key, value, condition) =>
       json({ method: "PUT", path: keyPath(key), headers: expectation(condition), body: toBytes(value), repeatable: false }),
-    get: async (key, { consistency } = {}) => orAbsent(read<GetAnswer>(keyPath(key) + query({ consistency }))),
+    get: async (key, { consistency } = {}) => orAbsent(read<GetAnswer>(keyPath(key) + query({ consistency })), "key"),
     getRaw: async (key, { consistency } = {}) =>
       orAbsent(
         transport
           .exchange({ method: "GET", path: keyPath(key) + query({ consistency, raw: 1 }), repeatable: true })
           .then(({ body }) => body),
+        "key",
       ),
     delete: async (key, condition) => json({ method: "DELETE", path: keyPath(key), headers: expectation(condition), repeatable: false }),
     list,

@@ -220,3 +220,29 @@ describe("certified reads and their proofs", () => {
     expect(existsSync(at("home", "client.key"))).toBe(false);
   });
 });
+
+describe("where the network runs another application", () => {
+  it("nothing is written that it would execute, when the genesis at hand says so", async () => {
+    const asked: string[] = [];
+    const url = await node({ "POST /v1/requests": () => (asked.push("a request"), { status: 500, json: {} }) });
+    const genesis = JSON.stringify({ ...(JSON.parse(net.genesisText) as object), application: "counter/1" });
+    writeFileSync(at("home", "genesis.json"), genesis);
+    for (const command of [["put", "k", "v"], ["del", "k"], ["get", "k"], ["list"]]) {
+      expect(await byz(url, ...command)).toMatchObject({
+        status: 2,
+        stderr: expect.stringMatching(
+          /runs the application counter\/1, not the key-value store; its operations come as signed requests/,
+        ) as unknown,
+      });
+    }
+    expect(asked).toEqual([]);
+  });
+
+  it("a key is not called absent, when there is no genesis at hand", async () => {
+    const url = await node({
+      "GET /v1/kv/k": () => ({ status: 404, json: { code: "not_found", detail: "there is nothing at this address" } }),
+    });
+    const read = await run(["get", "k", "--api", url, "--home", at("other")]);
+    expect(read).toMatchObject({ status: 1, stderr: expect.stringContaining("there is nothing at this address") as unknown });
+  });
+});

@@ -12,7 +12,7 @@ import type { Session } from "../session.ts";
 import { keyBytes } from "../submit.ts";
 import { valueMembers, valueText } from "../value.ts";
 import {
-  genesisAtHand,
+  storeGenesisAtHand,
   type GenesisFlag,
   genesisOption,
   localIsOneNodes,
@@ -135,7 +135,7 @@ export const getCommand = defineCommand<GetOptions>({
   exits: [3, 4, 5, 6],
   async run(session, [key = ""], options) {
     const prove = options.prove !== undefined;
-    const genesis = await genesisAtHand(session, options);
+    const genesis = await storeGenesisAtHand(session, options);
     const consistency = options.consistency ?? (prove && genesis === undefined ? "certified" : "linearizable");
     if (prove && (consistency === "local" || (consistency === "linearizable" && genesis === undefined))) {
       throw usageError(

@@ -13,7 +13,7 @@ import { consistencyOption } from "./get.ts";
 import type { Session } from "../session.ts";
 import { table } from "../table.ts";
 import { keyMembers, keyText, valueMembers } from "../value.ts";
-import { genesisAtHand, type GenesisFlag, genesisOption, localIsOneNodes, readingClient, sayUnverified } from "../verified.ts";
+import { storeGenesisAtHand, type GenesisFlag, genesisOption, localIsOneNodes, readingClient, sayUnverified } from "../verified.ts";
 
 const longestValue = 60;
 
@@ -87,7 +87,7 @@ export const listCommand = defineCommand<ListOptions>({
   examples: ["byz list users/ --limit 10 --json", "byz list users/ --consistency certified --genesis genesis.json"],
   exits: [3, 4, 5, 6],
   async run(session, [prefix], options) {
-    const genesis = await genesisAtHand(session, options);
+    const genesis = await storeGenesisAtHand(session, options);
     const verified = genesis !== undefined && options.consistency === "certified";
     const page = verified ? await listCertified(session, genesis, prefix ?? "", options) : await listUnverified(session, prefix, options);
     const rows = page.items.map((entry) => [keyText(entry), String(entry.version), brief(entry)]);

@@ -7,6 +7,13 @@ import type { OwnCheckpoint } from "./config.ts";
 import type { Input } from "./input.ts";
 import { createPassive, halt, inWindow, mayVote, reject, type State, type Turn } from "./state.ts";
 
+const isCheckpointHere = (state: State, { sequence }: Checkpoint): boolean =>
+  inWindow(state, sequence) && sequence % state.config.parameters.checkpointInterval === 0;
+
+/** Of this epoch, inside the window, and where there is a checkpoint: worth verifying its signature. */
+export const isDue = (state: State, message: Checkpoint): boolean =>
+  message.epoch === state.config.committee.epoch && isCheckpointHere(state, message);
+
 /**
  * Ignore: another epoch, outside the window, not a checkpoint sequence, a repetition.
  * Prove: a second, different checkpoint of one sender for one sequence.
@@ -16,9 +23,7 @@ export const handleCheckpoint = (turn: Turn, input: Extract<Input, { type: "chec
   const { message } = input.signed;
   const from = message.replica;
   if (message.epoch !== state.config.committee.epoch) return reject(turn, input.type, "wrong-epoch", { from });
-  if (!inWindow(state, message.sequence) || message.sequence % state.config.parameters.checkpointInterval !== 0) {
-    return reject(turn, input.type, "outside-window", { from });
-  }
+  if (!isCheckpointHere(state, message)) return reject(turn, input.type, "outside-window", { from });
   if (from === state.config.self && !isOurs(state, message)) {
     if (isLetGo(state, message.sequence)) return reject(turn, input.type, "outside-window", { from });
     return notOurs(turn, message);

@@ -8,11 +8,11 @@
  * 4. `time.now` never goes back.
  */
 import type { Digest, Epoch, ReplicaIndex, Sequence, View } from "../protocol/ids.ts";
-import type { Commit, Prepare, Request, Status } from "../protocol/messages.ts";
+import type { Checkpoint, Commit, Prepare, Request, Status } from "../protocol/messages.ts";
 import { voteAgain } from "./amnesia.ts";
 import { handleBlocks } from "./catch-up.ts";
 import { handleReachable, handleStatus } from "./peers.ts";
-import { handleCheckpoint, handleStableCheckpoint } from "./checkpoints.ts";
+import { handleCheckpoint, handleStableCheckpoint, isDue } from "./checkpoints.ts";
 import type { ReplicaConfig, Restored } from "./config.ts";
 import { describe, sizesOf, type ReplicaSizes, type ReplicaSummary } from "./describe.ts";
 import { takeEarly } from "./early.ts";
@@ -59,6 +59,8 @@ export interface Replica {
   isHalted(): boolean;
   /** a message of this slot could still matter: worth verifying its signature */
   isTimely(slot: SlotName): boolean;
+  /** a CHECKPOINT of this sequence could still count here */
+  isDue(message: Checkpoint): boolean;
   /** a vote for this could still add to a certificate here */
   needsVote(message: Prepare | Commit): boolean;
   /** this very proposal is known here */
@@ -98,6 +100,7 @@ export const createReplica = (config: ReplicaConfig, restored: Restored): Replic
     sizes: () => sizesOf(state),
     isHalted: () => state.halted !== undefined,
     isTimely: ({ epoch, view, sequence }) => epoch === config.committee.epoch && view >= state.view && inWindow(state, sequence),
+    isDue: (message) => isDue(state, message),
     needsVote: (message) => needsVote(state, message),
     knowsProposal: (slot) => knowsProposal(state, slot),
     hasBatch: (slot) =>

@@ -37,7 +37,7 @@ export interface NetworkLimits {
   readonly strangerDropsBeforeBan: number;
   /**
    * How much of a connection is read, per second and four times as much at once, before it is read more slowly: a frame of the muxer counts as 1 KiB, one
-   * that opens a stream as 16 KiB, and of a non-validator each byte. Of a validator, of a non-validator, and of all non-validators together
+   * that opens a stream as 16 KiB; of a non-validator each byte, of a validator each fourth, and a frame of a channel as 2 KiB. Of a validator, of a non-validator, and of all non-validators together
    */
   readonly validatorReadBytesPerSecond: number;
   readonly strangerReadBytesPerSecond: number;

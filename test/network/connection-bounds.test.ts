@@ -2,7 +2,7 @@
 import type { Connection, MessageStream } from "@libp2p/interface";
 import { afterEach, expect, test } from "vitest";
 import { connect, nameOf, protocols, startBare } from "./bare-peer.ts";
-import { createCleanup, nodeAt, startNode, startValidators, until } from "./support.ts";
+import { createCleanup, names, nodeAt, startNode, startValidators, until } from "./support.ts";
 
 const cleanup = createCleanup();
 afterEach(cleanup.run);
@@ -64,6 +64,32 @@ test("a validator that floods is read more slowly, and so are strangers; the oth
   // the stranger only after its rest
   expect(node.recorder.frames.map(({ frame }) => frame[0])).toEqual([8, 7]);
   expect(connection.status).toBe("open");
+});
+
+test("a validator that floods with small frames is read more slowly, and goes on where it was when it connects anew", async () => {
+  const limits = { validatorReadBytesPerSecond: 128 * 1024, gossipGraceMs: 600_000 };
+  const validators = names(3);
+  const node = await startNode(cleanup, 0, { validators, limits });
+  const other = await startNode(cleanup, 1, { validators, bootstrap: node.network.addresses(), limits: { ...limits } });
+  const host = await startBare(cleanup, 2);
+  const { recorder, network } = node;
+  const rests = (): number => network.counters().restedConnections;
+  const open = async (): Promise<(count: number) => void> => {
+    const stream = await (await connect(host, node)).newStream(protocols.sync);
+    return (count) => void stream.send(Buffer.concat(Array.from({ length: count }, () => Uint8Array.of(2, 7, 7))));
+  };
+  await until(() => network.isUp(other.name), limitMs, "up");
+  // 4 MiB by what they count as, of which half a MiB was at hand
+  (await open())(2_000);
+  await until(() => recorder.frames.length === 2_000 && rests() === 1, limitMs, "heard, and rested");
+  for (const connection of host.getConnections()) connection.abort(new Error("to begin anew"));
+  await until(() => !network.peers().some(({ peer }) => peer === nameOf(host)), limitMs, "gone");
+  const bring = await open();
+  await until(() => rests() === 2, limitMs, "rested at once");
+  bring(100);
+  expect(other.network.send(node.name, "sync", Uint8Array.of(8))).toBe(true);
+  await until(() => recorder.frames.some(({ from }) => from === other.name), limitMs, "another one is heard");
+  expect(recorder.frames.length).toBe(2_001);
 });
 
 test("who opens and resets streams without end is not read until it has paid for what came", async () => {

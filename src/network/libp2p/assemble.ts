@@ -140,6 +140,7 @@ export const assemble = async (options: NetworkOptions): Promise<Parts> => {
     if (admission.blame(peer)) shut(peer, reason);
   };
   const visits = createVisits({ ...shared, handler: () => state.clients, blame });
+  const bounds = createConnectionBounds({ ...shared, isValidator });
   const links: Links = createLinks({
     ...shared,
     protocols: names.channel,
@@ -148,7 +149,7 @@ export const assemble = async (options: NetworkOptions): Promise<Parts> => {
     isCut: { from: isCutFrom, to: admission.isCut },
     isVisiting: visits.isVisiting,
     connections: (id) => host.getConnections(id),
-    onFrame: callbacks.onFrame,
+    onFrame: bounds.counting(callbacks.onFrame),
     onPeer: callbacks.onPeer,
     onMalformed: blame,
     onFlood: (peer) => {
@@ -184,7 +185,7 @@ export const assemble = async (options: NetworkOptions): Promise<Parts> => {
     blame,
     host,
     admission,
-    bounds: createConnectionBounds({ ...shared, isValidator }),
+    bounds,
     links,
     visits,
     book,

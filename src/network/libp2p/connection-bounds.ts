@@ -7,11 +7,14 @@ import type { Connection, MessageStream } from "@libp2p/interface";
 import type { FrameHeader } from "@libp2p/yamux";
 import { toPeerName } from "../../protocol/ids.ts";
 import type { PeerName } from "../../protocol/ids.ts";
+import type { NetworkHandlers } from "../port.ts";
 import type { Shared } from "./shared.ts";
 
 export interface ConnectionBounds {
   opened(connection: Connection): void;
   closed(connection: Connection): void;
+  /** Counts each frame of the channels for the connection that is being read. */
+  counting(onFrame: NetworkHandlers["onFrame"]): NetworkHandlers["onFrame"];
   /** Every 100 ms: cuts off who does not take what waits for it. */
   tick(): void;
 }
@@ -25,6 +28,10 @@ const maxMuxerFrameBytes = 256 * 1024 + 12;
 /** what a frame of the muxer counts as, beside its bytes, and one that opens a stream: both cost time, not memory */
 const frameCost = 1024;
 const openCost = 16 * 1024;
+/** what a frame of ours counts as, of a validator: of strangers fewer are taken in a second than this would allow */
+const channelFrameCost = 2 * 1024;
+/** of a validator so many bytes count as one */
+const validatorBytesEach = 4;
 /** Yamux's flag for a new stream */
 const synFlag = 1;
 /** ping frames are of this type, and may carry the same flag */
@@ -43,8 +50,10 @@ interface Muxer {
 /** what was read together may cost more than is left; no debt is larger than this, seconds: a flood is cut off for its silence before, who asks as a client waits */
 const maxDebtSeconds = 10;
 
+type Allowance = (cost: number) => number;
+
 /** @returns `spend`, which says how long to wait until it is paid, milliseconds */
-const createAllowance = (perSecond: number, now: () => number): ((cost: number) => number) => {
+const createAllowance = (perSecond: number, now: () => number): Allowance => {
   const burst = 4 * perSecond;
   let left = burst;
   let at = now();
@@ -88,6 +97,15 @@ export const createConnectionBounds = (init: ConnectionBoundsInit): ConnectionBo
   /** one for each connection, whose number admission bounds */
   const all = new Map<string, Held>();
   const strangersTogether = createAllowance(limits.strangersReadBytesPerSecond, now);
+  /** one for each that is, or was, a validator: who connects anew goes on where he was */
+  const validators = new Map<PeerName, Allowance>();
+  const validatorSpends = (peer: PeerName, cost: number): number => {
+    const spend = validators.get(peer) ?? createAllowance(limits.validatorReadBytesPerSecond, now);
+    validators.set(peer, spend);
+    return spend(cost);
+  };
+  /** frames of the channels in what is being read */
+  let framesNow = 0;
 
   const cut = ({ connection, peer }: Held, reason: string): void => {
     log("info", "peer disconnected by us", { peer, reason });
@@ -97,7 +115,6 @@ export const createConnectionBounds = (init: ConnectionBoundsInit): ConnectionBo
   const bound = (held: Held, muxer: Muxer): void => {
     const { onData, handleFrame, decoder } = muxer;
     if (typeof onData !== "function" || typeof handleFrame !== "function") return;
-    const asValidator = createAllowance(limits.validatorReadBytesPerSecond, now);
     const asStranger = createAllowance(limits.strangerReadBytesPerSecond, now);
     let cost = 0;
     let debtMs = 0;
@@ -108,13 +125,15 @@ export const createConnectionBounds = (init: ConnectionBoundsInit): ConnectionBo
     };
     muxer.onData = (data) => {
       cost = 0;
+      framesNow = 0;
       onData.call(muxer, data);
       if ((decoder?.buffer?.byteLength ?? 0) > maxMuxerFrameBytes) {
         counters.disconnectedFlood += 1;
         return cut(held, "a frame of the muxer is longer than its window");
       }
-      const trusted = isValidator(held.peer);
-      const ms = trusted ? asValidator(cost) : Math.max(asStranger(cost + data.byteLength), strangersTogether(cost + data.byteLength));
+      const ms = isValidator(held.peer)
+        ? validatorSpends(held.peer, cost + framesNow * channelFrameCost + data.byteLength / validatorBytesEach)
+        : Math.max(asStranger(cost + data.byteLength), strangersTogether(cost + data.byteLength));
       if (ms === 0) return;
       if (debtMs === 0) {
         counters.restedConnections += 1;
@@ -164,6 +183,10 @@ export const createConnectionBounds = (init: ConnectionBoundsInit): ConnectionBo
     closed({ id }) {
       clearTimeout(all.get(id)?.resting);
       all.delete(id);
+    },
+    counting: (onFrame) => (from, channel, frame) => {
+      framesNow += 1;
+      onFrame(from, channel, frame);
     },
     tick() {
       const time = now();

@@ -13,6 +13,7 @@ import { carriedProposal } from "../../signing/carried-proposal.ts";
 import type { VerificationFailure } from "../../signing/failures.ts";
 import type { Outcome, Verifier } from "../../signing/verifier.ts";
 import { type ConsensusFrame, frameDecoders, type FrameDecoders, type ProposalFrame, tags } from "../../wire/frames.ts";
+import { syncTags } from "../../wire/sync-frames.ts";
 import { detachBatch } from "../../wire/requests.ts";
 import type { Audit } from "./audit.ts";
 import type { Clock } from "../clock.ts";
@@ -20,7 +21,7 @@ import type { Comparison } from "./comparison.ts";
 import type { Counters } from "../counters.ts";
 import type { Receipts } from "../desk/receipts.ts";
 import type { Serving } from "./serving.ts";
-import { createDemands } from "./demands.ts";
+import { createDemands, createHeartbeats } from "./demands.ts";
 import { createRelayed } from "./relayed.ts";
 import type { Fetcher } from "./fetcher.ts";
 import { createSpareVotes } from "./spare-votes.ts";
@@ -91,6 +92,10 @@ export const createInbound = (options: InboundOptions): Inbound => {
   const demands = createDemands(options.clock.now, (from) => {
     counters.count("dropped.view-change-rate");
     if (indexes.has(from)) suspects.exceeded(from, "VIEW-CHANGEs more often than anybody has reason to");
+  });
+  const mayBeat = createHeartbeats(options.clock.now, (from) => {
+    counters.count("dropped.heartbeat-rate");
+    suspects.exceeded(from, "heartbeats more often than anybody has reason to");
   });
   const malformed = (from: PeerName, reason: string): void => {
     counters.count(`malformed.${reason}`);
@@ -175,6 +180,7 @@ export const createInbound = (options: InboundOptions): Inbound => {
       case "commit":
         return onVote(from, frame);
       case "checkpoint": {
+        if (!replica.isDue(frame.signed.message)) return counters.count("dropped.untimely");
         const done = verified(from, (signed: Verified<typeof frame.signed>) => step({ type: "checkpoint", signed }));
         return done === undefined ? undefined : verifier.verifyVote(frame.signed, done);
       }
@@ -221,10 +227,11 @@ export const createInbound = (options: InboundOptions): Inbound => {
   };
 
   const onSync = (from: PeerName, bytes: Uint8Array): void => {
+    const index = indexes.get(from);
+    if (index !== undefined && bytes[0] === syncTags.status && !mayBeat(from)) return;
     const decoded = decoders.sync(bytes);
     if (!decoded.ok) return malformed(from, decoded.error.reason);
     const frame = decoded.value;
-    const index = indexes.get(from);
     switch (frame.kind) {
       case "status":
         return index === undefined ? undefined : onStatus(from, index, frame);

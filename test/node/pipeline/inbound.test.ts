@@ -5,7 +5,7 @@ import type { Replica } from "../../../src/consensus/replica.ts";
 import { createCounters } from "../../../src/node/counters.ts";
 import { createFetcher } from "../../../src/node/pipeline/fetcher.ts";
 import { createInbound, type InboundOptions } from "../../../src/node/pipeline/inbound.ts";
-import type { Commit, Request, Signed, Status, ViewChange } from "../../../src/protocol/messages.ts";
+import type { Checkpoint, Commit, Request, Signed, Status, ViewChange } from "../../../src/protocol/messages.ts";
 import type { Digest, PeerName, ReplicaIndex, Sequence, View } from "../../../src/protocol/ids.ts";
 import type { Outcome } from "../../../src/signing/verifier.ts";
 import { encodeFrame } from "../../../src/wire/frames.ts";
@@ -48,6 +48,7 @@ const createRig = (reach = 1) => {
   const held: (() => void)[] = [];
   const replica = {
     isTimely: () => true,
+    isDue: ({ sequence }: Checkpoint) => sequence === 8,
     needsVote: ({ sequence }: Commit) => !settled.has(sequence),
     isWithinReach: (view: View) => view <= reach,
     knowsProposal: () => true,
@@ -216,6 +217,44 @@ describe("a vote that no certificate needs any more", () => {
     commit(2, 5, true);
     commit(2, 5, true, { digest: other });
     expect(votes()).toHaveLength(2);
+  });
+});
+
+describe("heartbeats of one validator", () => {
+  it("are looked at 400 times at once and fifty times a second, whatever the others send, and make a suspect of it", () => {
+    const { inbound, heartbeat, steps, counted, clock } = createRig();
+    for (let at = 0; at < 479; at += 1) heartbeat(1, 0);
+    expect([steps.length, counted()["dropped.heartbeat-rate"]]).toEqual([400, 79]);
+    expect(inbound.opinionOf(peerOf(1)).standing).toBe("good");
+    heartbeat(1, 0);
+    expect(inbound.opinionOf(peerOf(1)).standing).toBe("throttled");
+    heartbeat(2, 0);
+    clock.time += 1_000;
+    for (let at = 0; at < 90; at += 1) heartbeat(1, 0);
+    expect(steps).toHaveLength(400 + 1 + 50);
+  });
+});
+
+describe("CHECKPOINTs", () => {
+  it("that can not count any more, or not yet, cost no check of a signature", () => {
+    const { inbound, verified, counted } = createRig();
+    const checkpoint = (sequence: number): void => {
+      const root = "00".repeat(32) as Digest;
+      const message: Checkpoint = {
+        kind: "checkpoint",
+        epoch: net.committee.epoch,
+        sequence: sequence as Sequence,
+        stateRoot: root,
+        logHash: root,
+        epochRoot: root,
+        replica: 1 as ReplicaIndex,
+      };
+      inbound.frame(peerOf(1), "consensus", encodeFrame({ kind: "checkpoint", signed: net.signer(1).sign(message) }));
+    };
+    for (let at = 0; at < 50; at += 1) checkpoint(1_000_000 + at);
+    expect([verified(), counted()["dropped.untimely"]]).toEqual([0, 50]);
+    checkpoint(8);
+    expect(verified()).toBe(1);
   });
 });
 

@@ -9,8 +9,7 @@ const maxWorkers = availableParallelism();
 const seeds = "test/simulation/seeds.test.ts";
 
 /**
- * Networks that need the machine for themselves: of seven nodes, or with promises in seconds under load. They run one at a time beside the seeds, which
- * take longer than all of them where there are two cores; where there are many, what may run beside another in the end does not feel it. The other
+ * Networks that need the machine for themselves: of seven nodes, or with promises in seconds under load. They run one at a time, beside the seeds. The other
  * networks run three at a time: they wait more than they work, and two of them left a fifth of two cores unused.
  */
 const alone = ["cheats", "crashes", "namespaces", "partitions", "seven"].map((name) => `test/end-to-end/${name}.test.ts`);
@@ -91,7 +90,9 @@ export default defineConfig({
           ...endToEnd,
           name: "end-to-end-alone",
           include: alone,
+          // projects of one group must have as many; the seeds take one, and a second network waits for its turn
           maxWorkers: 2,
+          setupFiles: ["test/end-to-end/alone.setup.ts"],
           sequence: { groupOrder: 3 },
         },
       },

@@ -17,18 +17,22 @@ export interface GlobalFlags {
   readonly trace?: boolean;
 }
 
+export type Origin = "flag" | "environment" | "default";
+
 export interface Session {
   readonly io: Io;
   /** absolute path of the home directory */
   readonly home: string;
+  /** who named it: --home, BYZ_HOME, or nobody */
+  readonly homeFrom: Origin;
   /** what opens encrypted keys is in this file, by --passphrase-file or BYZ_PASSPHRASE_FILE */
   readonly passphraseFile: string | undefined;
   /** of the nodes' bearer token, by --token-file or BYZ_TOKEN_FILE */
   readonly tokenFile: string | undefined;
   /** nodes to ask, in order */
   readonly apiUrls: readonly string[];
-  /** they were named by --api or BYZ_API */
-  readonly apiGiven: boolean;
+  /** who named them: --api, BYZ_API, or nobody */
+  readonly apiFrom: Origin;
   readonly json: boolean;
   readonly quiet: boolean;
   /** The answer: one JSON document with --json, else the text, which gets its newline here. */
@@ -53,6 +57,9 @@ const toUrl = (word: string): string => (word.includes("://") ? word : `http://$
 const given = (...values: readonly (string | undefined)[]): string | undefined =>
   values.find((value) => value !== undefined && value !== "");
 
+const originOf = (flag: string | undefined, variable: string | undefined): Origin =>
+  given(flag) !== undefined ? "flag" : given(variable) !== undefined ? "environment" : "default";
+
 export const createSession = (io: Io, flags: GlobalFlags): Session => {
   const json = flags.json === true;
   const quiet = flags.quiet === true;
@@ -60,9 +67,10 @@ export const createSession = (io: Io, flags: GlobalFlags): Session => {
   return {
     io,
     home: resolve(given(flags.home, io.environment["BYZ_HOME"]) ?? join(homedir(), ".byz")),
+    homeFrom: originOf(flags.home, io.environment["BYZ_HOME"]),
     passphraseFile: given(flags.passphraseFile, io.environment["BYZ_PASSPHRASE_FILE"]),
     tokenFile: given(flags.tokenFile, io.environment["BYZ_TOKEN_FILE"]),
-    apiGiven: given(flags.api, io.environment["BYZ_API"]) !== undefined,
+    apiFrom: originOf(flags.api, io.environment["BYZ_API"]),
     apiUrls: list(given(flags.api, io.environment["BYZ_API"]) ?? defaultApi).map(toUrl),
     json,
     quiet,

@@ -35,7 +35,9 @@ it("is taken of a running node under load, and neither verify nor backup nor res
   expect({ status, json }).toMatchObject({ status: 0, json: { file } });
   const locked = { status: 1, json: { error: { code: "locked" } } };
   expect(await said("verify", "--home", home())).toMatchObject(locked);
-  expect(await said("backup", `${file}.more`, "--home", home())).toMatchObject(locked);
+  // the home that is named is meant, not the node that the environment names
+  const named = await byz(["backup", `${file}.more`, "--home", home(), "--json"], { BYZ_API: testnet.node(0).api });
+  expect({ status: named.status, json: JSON.parse(named.stdout) as unknown }).toMatchObject(locked);
   expect(await said("restore", file, "--home", home())).toMatchObject({ status: 3, json: { error: { code: "invalid_home" } } });
 });
 

@@ -93,7 +93,10 @@ export const backupCommand = defineCommand({
       const message = `${file} exists already`;
       throw new CliError({ code: "exists", message, hint: "choose another name", exitCode: exitCodes.failed });
     }
-    const bytes = session.apiGiven ? await writeWhole(file, await askNode(session), session.io.signal) : await backUpHome(session, file);
+    const { apiFrom, homeFrom, io } = session;
+    // who says --home does not mean the node that the environment names
+    const ofNode = apiFrom === "flag" || (apiFrom === "environment" && homeFrom !== "flag");
+    const bytes = ofNode ? await writeWhole(file, await askNode(session), io.signal) : await backUpHome(session, file);
     session.answer(`the data is in ${file}, ${mebibytes(bytes)}; keys are not: keep them apart`, { file, bytes });
   },
 });

@@ -89,9 +89,10 @@ export const benchCommand = defineCommand<BenchOptions>({
   exits: [4, 5],
   async run(session, _args, options) {
     const { seconds, rate, byzantine, sweep = [], plot } = options;
-    const points = pointsOfOptions(options, session.apiGiven);
+    const apiGiven = session.apiFrom !== "default";
+    const points = pointsOfOptions(options, apiGiven);
     const conditions = { seconds, ...(rate === undefined ? {} : { rate }), ...(byzantine === undefined ? {} : { byzantine }) };
-    const figures = await (session.apiGiven ? measureRunningNetwork : measureOwnNetworks)(session, points, conditions);
+    const figures = await (apiGiven ? measureRunningNetwork : measureOwnNetworks)(session, points, conditions);
     if (figures.every(({ committed }) => committed === 0)) throw nothingCommitted();
     const [only] = figures;
     if (sweep.length === 0 && only !== undefined) return session.answer(() => figuresText(only), only);

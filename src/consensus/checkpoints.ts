@@ -7,11 +7,11 @@ import type { OwnCheckpoint } from "./config.ts";
 import type { Input } from "./input.ts";
 import { createPassive, halt, inWindow, mayVote, reject, type State, type Turn } from "./state.ts";
 
-const isCheckpointHere = (state: State, { sequence }: Checkpoint): boolean =>
+const isCheckpointHere = (state: State, { sequence }: Pick<Checkpoint, "sequence">): boolean =>
   inWindow(state, sequence) && sequence % state.config.parameters.checkpointInterval === 0;
 
 /** Of this epoch, inside the window, and where there is a checkpoint: worth verifying its signature. */
-export const isDue = (state: State, message: Checkpoint): boolean =>
+export const isDue = (state: State, message: Pick<Checkpoint, "epoch" | "sequence">): boolean =>
   message.epoch === state.config.committee.epoch && isCheckpointHere(state, message);
 
 /**

@@ -60,7 +60,7 @@ export interface Replica {
   /** a message of this slot could still matter: worth verifying its signature */
   isTimely(slot: SlotName): boolean;
   /** a CHECKPOINT of this sequence could still count here */
-  isDue(message: Checkpoint): boolean;
+  isDue(message: Pick<Checkpoint, "epoch" | "sequence">): boolean;
   /** a vote for this could still add to a certificate here */
   needsVote(message: Prepare | Commit): boolean;
   /** this very proposal is known here */

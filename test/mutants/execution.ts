@@ -250,4 +250,20 @@ export const executionMutants: readonly Mutant[] = [
     fault: "who votes twice once a quorum is there is never proven to",
     killer: { tests: "test/node/pipeline/inbound.test.ts" },
   },
+  {
+    name: "heartbeats-without-rate",
+    file: "node/pipeline/inbound.ts",
+    find: "bytes[0] === syncTags.status && !mayBeat(from)",
+    replace: "bytes[0] === syncTags.status && false",
+    fault: "a validator's heartbeats are looked at however many come",
+    killer: { tests: "test/node/pipeline/inbound.test.ts" },
+  },
+  {
+    name: "any-checkpoint-checked",
+    file: "node/pipeline/inbound.ts",
+    find: "if (!replica.isDue(frame.signed.message))",
+    replace: "if (false)",
+    fault: "a CHECKPOINT that can not count costs the check of a signature",
+    killer: { tests: "test/node/pipeline/inbound.test.ts" },
+  },
 ];

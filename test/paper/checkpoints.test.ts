@@ -1,5 +1,6 @@
 /** PROTOCOL §4; Castro & Liskov, OSDI '99, §4.3: one test per sentence. */
 import { describe, expect, it } from "vitest";
+import type { Epoch, Sequence } from "../../src/protocol/ids.ts";
 import type { Checkpoint, Signed } from "../../src/protocol/messages.ts";
 import { blames, createLone, effectsOf, reasonsOf, said, type Lone } from "../consensus/lone.ts";
 
@@ -54,7 +55,12 @@ describe("checkpoints", () => {
 
   it("outside the window, or at no checkpoint's sequence, are dropped", () => {
     const backup = createLone();
-    for (const sequence of [3, 12, 400]) expect(reasonsOf(backup.checkpoint(2, sequence))).toEqual(["outside-window"]);
+    const isDue = (sequence: number, epoch = 0): boolean => backup.replica.isDue({ epoch: epoch as Epoch, sequence: sequence as Sequence });
+    for (const sequence of [3, 12, 400]) {
+      expect(reasonsOf(backup.checkpoint(2, sequence))).toEqual(["outside-window"]);
+      expect(isDue(sequence)).toBe(false);
+    }
+    expect([isDue(4), isDue(8), isDue(4, 1)]).toEqual([true, true, false]);
   });
 
   it("votes beyond the window are dropped, never stored", () => {

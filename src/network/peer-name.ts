@@ -50,7 +50,10 @@ export const generateNodeKey = (): Uint8Array => new Uint8Array(randomBytes(keyB
 /** DER of an Ed25519 private key up to its 32 bytes (RFC 8410) */
 const privateHeader = Buffer.from("302e020100300506032b657004220420", "hex");
 
-/** By OpenSSL in microseconds; libp2p's own way is in JavaScript and takes 40 ms in a process that has only just started. */
+/**
+ * By OpenSSL in microseconds; libp2p's own way is in JavaScript and takes 40 ms in a process that has only just started. `signing` does the same, and is no
+ * room that the network may know.
+ */
 const publicHalfOf = (seed: Uint8Array): Uint8Array => {
   const secret = createPrivateKey({ key: Buffer.concat([privateHeader, seed]), format: "der", type: "pkcs8" });
   return createPublicKey(secret).export({ format: "der", type: "spki" }).subarray(-keyBytes);
@@ -70,11 +73,12 @@ export const toLibp2pKey = (key: Uint8Array): Ed25519PrivateKey => {
   return privateKeyFromRaw(Buffer.concat([seed, publicHalf])) as Ed25519PrivateKey;
 };
 
+/** The peer name of a node key in its libp2p form. */
+export const peerNameOf = ({ publicKey }: Pick<Ed25519PrivateKey, "publicKey">): PeerName =>
+  toPeerName(peerIdFromPublicKey(publicKey).toString());
+
 /**
  * The peer name of a node key (32-byte seed, or 64 bytes).
  * @throws TypeError as {@link toLibp2pKey}
  */
-export const peerNameFromNodeKey = (key: Uint8Array): PeerName => {
-  const { publicKey } = toLibp2pKey(key);
-  return toPeerName(peerIdFromPublicKey(publicKey).toString());
-};
+export const peerNameFromNodeKey = (key: Uint8Array): PeerName => peerNameOf(toLibp2pKey(key));

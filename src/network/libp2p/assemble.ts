@@ -5,7 +5,7 @@ import { createCounters } from "../counters.ts";
 import type { LibraryFamily } from "../library.ts";
 import { defaultNetworkLimits } from "../options.ts";
 import type { NetworkOptions } from "../options.ts";
-import { peerNameFromNodeKey, toLibp2pKey } from "../peer-name.ts";
+import { peerNameOf, toLibp2pKey } from "../peer-name.ts";
 import type { Channel, ClientHandler, NetworkHandlers } from "../port.ts";
 import { createAddressBook } from "./address-book.ts";
 import type { AddressBook } from "./address-book.ts";
@@ -104,7 +104,8 @@ const createShared = (options: NetworkOptions): Shared => ({
 export const assemble = async (options: NetworkOptions): Promise<Parts> => {
   const shared = createShared(options);
   const { counters, log } = shared;
-  const self = peerNameFromNodeKey(options.nodeKey);
+  const key = toLibp2pKey(options.nodeKey);
+  const self = peerNameOf(key);
   const names = protocolNames(options.genesisHash);
   const state: State = { validators: new Set(options.validators), inboundCut: new Set() };
   const isValidator = (peer: PeerName): boolean => state.validators.has(peer);
@@ -112,7 +113,7 @@ export const assemble = async (options: NetworkOptions): Promise<Parts> => {
   const admission = createAdmission({ ...shared, self, isValidator });
   const library = createLibraryMetrics();
   const host = await createHost({
-    key: toLibp2pKey(options.nodeKey),
+    key,
     listen: options.listen.map((text) => toAddress(text).text),
     announce: (options.announce ?? []).map((text) => toAddress(text).text),
     gater: admission.gater,
